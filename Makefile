@@ -1,0 +1,61 @@
+# Two commands do everything on a machine with Python 3.11 or 3.12, its venv module and make:
+#   make reproduce    every figure and the claims table
+#   make test         the whole test suite
+# Both first create .venv from requirements.lock; a second call does not reinstall.
+
+# The first interpreter that runs and is supported; override with `make PYTHON=/path/to/python3.12 ...`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help reproduce test install lint format lock lab clean
+
+help:
+	@echo "make reproduce   regenerate every figure and the claims table (results/)"
+	@echo "make test        run the test suite, linters and notebook checks"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make lint        ruff and mypy only"
+	@echo "make format      let ruff format the code and the notebooks"
+	@echo "make lock        renew requirements.lock from pyproject.toml"
+	@echo "make clean       remove .venv and results (keeps results/published)"
+
+reproduce: $(READY)
+	$(BIN)/ipa reproduce $(ARGS)
+
+test: $(READY) lint
+	$(BIN)/pytest $(ARGS)
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found on PATH." \
+		"Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module." \
+		"On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra dev \
+		--universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+clean:
+	rm -rf $(VENV)
+	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +

@@ -1,0 +1,82 @@
+"""Every error IPA raises on purpose; the command line prints them without a traceback and exits with 2.
+
+A message says what was given, what is allowed and what to do next.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class IpaError(Exception):
+    """Base class of all errors that a user can act on."""
+
+
+class ConfigError(IpaError):
+    """A configuration file holds something that IPA cannot use.
+
+    Parameters
+    ----------
+    file
+        The file that was read.
+    key
+        Dotted path of the offending key, for example ``stages[0].variants[2].accuracy``.
+    problem
+        What is wrong with the value and what would be allowed.
+    """
+
+    def __init__(self, file: Path | str, key: str, problem: str) -> None:
+        self.file, self.key, self.problem = Path(file), key, problem
+        super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
+
+
+class UnknownNameError(IpaError):
+    """A name is not one of those registered.
+
+    Parameters
+    ----------
+    kind
+        What the name stands for, for example ``solver``.
+    given
+        The name that was asked for.
+    allowed
+        The names there are.
+    """
+
+    def __init__(self, kind: str, given: str, allowed: Iterable[str]) -> None:
+        self.kind, self.given, self.allowed = kind, given, tuple(allowed)
+        close = get_close_matches(given, self.allowed, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {kind} {given!r}; allowed: {', '.join(self.allowed)}.{hint}")
+
+
+class InvalidValueError(IpaError, ValueError):
+    """An argument lies outside its domain, for example a negative arrival rate."""
+
+
+class MissingExtraError(IpaError, ImportError):
+    """An optional dependency is not installed; the message holds the install line.
+
+    Parameters
+    ----------
+    feature
+        What needs the dependency.
+    extra
+        The extra of the ``ipa`` distribution that brings it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.feature, self.extra = feature, extra
+        super().__init__(f'{feature} is not installed; install it with: pip install "ipa[{extra}]"')
+
+
+class SolverUnavailableError(IpaError):
+    """A solver is installed but cannot be used here: no licence, or the model exceeds its size limit."""
+
+
+class TraceError(IpaError):
+    """The load trace is missing, unreadable or not the one that was expected."""
+
+
+class ResultsError(IpaError):
+    """A results folder is missing, incomplete or was written by something else."""
