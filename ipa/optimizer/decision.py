@@ -1,0 +1,48 @@
+"""What a solver answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ipa.plan import Plan
+
+
+class Status(StrEnum):
+    """How a solve ended."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan and what is known about it.
+
+    Parameters
+    ----------
+    plan
+        The chosen plan; the best effort (cheapest that carries the rate, else the largest throughput) if no
+        plan keeps the SLA.
+    objective
+        Its objective; NaN for a best effort.
+    status
+        ``optimal``: proven; ``feasible``: the best found before the deadline; ``infeasible``: no plan exists.
+    solver
+        The solver that answered (under ``auto``: the one that was used).
+    solve_s
+        Wall time in seconds, building the solver's model included.
+    note
+        Why something is not as asked for, for example which solver was fallen back to; empty otherwise.
+    """
+
+    plan: Plan
+    objective: float
+    status: Status
+    solver: str
+    solve_s: float
+    note: str = ""
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the plan was proven to be the best."""
+        return self.status is Status.OPTIMAL

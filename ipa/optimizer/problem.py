@@ -1,0 +1,349 @@
+"""The decision as a multiple-choice knapsack: one option per (variant, batch size), replicas folded in."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ipa.accuracy import METRICS, AccuracyMetric
+from ipa.errors import InvalidValueError
+from ipa.optimizer.queueing import QUEUE_TERMS, fill_wait_s
+from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.plan import Plan, StagePlan
+
+ROUNDING = 1e-9
+"""Objectives closer than this are tied; λ/h may exceed an integer by this much before it costs a replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a decision maximises: α·A - β·Σ cost - δ·Σ batch (paper, Eq. 9).
+
+    Parameters
+    ----------
+    metric
+        Pipeline accuracy A.
+    alpha
+        Weight of the accuracy.
+    beta
+        Weight of one core.
+    delta
+        Weight of one request of batch size; small, it prefers the smaller of two equal batches.
+    """
+
+    metric: AccuracyMetric = METRICS["pas"]
+    alpha: float = 1.0
+    beta: float = 1.0
+    delta: float = 1e-6
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "beta", "delta"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InvalidValueError(f"{name} must be finite and at least 0, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What limits a decision, besides the SLA of the pipeline.
+
+    Parameters
+    ----------
+    batch_sizes
+        Batch sizes to consider; those outside a variant's profile are left out.
+    max_replicas
+        Most replicas of one stage.
+    latency_margin
+        Profiled latencies are multiplied by 1 + this.
+    throughput_margin
+        Profiled throughputs are multiplied by 1 + this.
+    queue
+        Name of the queue term (``ipa.optimizer.queueing``).
+    measured_only
+        Use only batch sizes that were measured, never the quadratic fit.
+    sla_s
+        End-to-end limit of the decision in seconds; the SLA of the pipeline if None.
+    """
+
+    batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    max_replicas: int = 100
+    latency_margin: float = 0.0
+    throughput_margin: float = 0.0
+    queue: str = "fill"
+    measured_only: bool = False
+    sla_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.batch_sizes or min(self.batch_sizes) < 1:
+            raise InvalidValueError(f"batch sizes must be at least 1, got {self.batch_sizes}")
+        if self.max_replicas < 1:
+            raise InvalidValueError(f"max_replicas must be at least 1, not {self.max_replicas}")
+        if self.latency_margin <= -1 or self.throughput_margin <= -1:
+            raise InvalidValueError("a margin must be larger than -1 (-100 %)")
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What a method may not change.
+
+    Parameters
+    ----------
+    variants
+        The only variant of each stage (FA2), or None if all enabled ones may be chosen.
+    replicas
+        The fixed replicas of each stage (RIM), or None if they follow the load.
+    """
+
+    variants: tuple[str, ...] | None = None
+    replicas: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to run a stage at the arrival rate of the problem.
+
+    Parameters
+    ----------
+    variant, batch, replicas, cores
+        The configuration; cores are those of one replica.
+    cost_cores
+        Cores of all replicas.
+    latency_s
+        p99 latency of a batch, margin included, in seconds.
+    wait_s
+        The queue term in seconds.
+    accuracy
+        Accuracy of the variant in 0..1.
+    score
+        What the variant contributes to the accuracy metric.
+    """
+
+    variant: str
+    batch: int
+    replicas: int
+    cores: int
+    cost_cores: int
+    latency_s: float
+    wait_s: float
+    accuracy: float
+    score: float
+
+    @property
+    def total_s(self) -> float:
+        """Share of the SLA that the option uses."""
+        return self.latency_s + self.wait_s
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Choose one option per stage: maximise the objective, keep the summed latency within the SLA.
+
+    Parameters
+    ----------
+    stages
+        Names of the stages.
+    options
+        Options of each stage; a stage without options makes the problem infeasible.
+    objective
+        What to maximise.
+    rate_rps
+        Arrival rate that every option carries.
+    sla_s
+        End-to-end latency limit in seconds.
+    best_effort
+        One option per stage that disregards the SLA: the cheapest that carries the rate, else the one with
+        the largest throughput. Used when the problem is infeasible.
+    """
+
+    stages: tuple[str, ...]
+    options: tuple[tuple[Option, ...], ...]
+    objective: Objective
+    rate_rps: float
+    sla_s: float
+    best_effort: tuple[Option, ...] = field(default=())
+
+    def value(self, choice: Sequence[Option]) -> float:
+        """Return the objective of a choice of one option per stage."""
+        weights = self.objective
+        return (
+            weights.alpha * weights.metric.total([option.score for option in choice])
+            - weights.beta * sum(option.cost_cores for option in choice)
+            - weights.delta * sum(option.batch for option in choice)
+        )
+
+    def latency_s(self, choice: Sequence[Option]) -> float:
+        """Return the summed latency and queue term of a choice."""
+        return math.fsum(option.total_s for option in choice)
+
+    def feasible(self, choice: Sequence[Option]) -> bool:
+        """Whether a choice keeps the SLA."""
+        return self.latency_s(choice) <= self.sla_s + ROUNDING
+
+    def plan(self, choice: Sequence[Option]) -> Plan:
+        """Return a choice as a plan."""
+        return Plan(
+            tuple(
+                StagePlan(
+                    stage,
+                    o.variant,
+                    o.batch,
+                    o.replicas,
+                    o.cores,
+                    batch_wait_s=_finite(o.batch, self.rate_rps),
+                )
+                for stage, o in zip(self.stages, choice, strict=True)
+            )
+        )
+
+
+def _finite(batch: int, rate_rps: float) -> float:
+    """Return the real time to fill a batch, whatever queue term the decision used; 1 s if it never fills."""
+    wait_s = fill_wait_s(batch, rate_rps)
+    return wait_s if math.isfinite(wait_s) else 1.0
+
+
+def build_problem(
+    pipeline: Pipeline,
+    rate_rps: float,
+    objective: Objective,
+    constraints: Constraints,
+    restriction: Restriction | None = None,
+) -> Problem:
+    """Turn a pipeline and an arrival rate into a problem.
+
+    Parameters
+    ----------
+    pipeline
+        What there is to choose from.
+    rate_rps
+        Arrival rate that the plan has to carry, at least 0.
+    objective
+        What to maximise.
+    constraints
+        What limits the decision.
+    restriction
+        What the method may not change; nothing by default.
+
+    Returns
+    -------
+    Problem
+        One option per stage, variant and batch size whose replicas n = max(1, ⌈λ / h⌉) stay within the cap.
+
+    Raises
+    ------
+    InvalidValueError
+        If the rate is negative or not finite, or the restriction does not fit the stages.
+
+    Notes
+    -----
+    Source: paper, Eq. 8 and 9; DESIGN section 3.
+    """
+    if not (math.isfinite(rate_rps) and rate_rps >= 0):
+        raise InvalidValueError(
+            f"the arrival rate must be finite and at least 0 requests per second, not {rate_rps}"
+        )
+    restriction = restriction or Restriction()
+    _check_restriction(pipeline, restriction)
+    stages = [
+        _StageOptions(stage, rate_rps, objective.metric, constraints, fixed, variant)
+        for stage, fixed, variant in zip(
+            pipeline.stages,
+            restriction.replicas or (None,) * len(pipeline.stages),
+            restriction.variants or (None,) * len(pipeline.stages),
+            strict=True,
+        )
+    ]
+    return Problem(
+        stages=tuple(stage.name for stage in pipeline.stages),
+        options=tuple(stage.feasible() for stage in stages),
+        objective=objective,
+        rate_rps=rate_rps,
+        sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
+        best_effort=tuple(stage.best_effort() for stage in stages),
+    )
+
+
+def _check_restriction(pipeline: Pipeline, restriction: Restriction) -> None:
+    for what, given in (("variants", restriction.variants), ("replicas", restriction.replicas)):
+        if given is not None and len(given) != len(pipeline.stages):
+            raise InvalidValueError(
+                f"pipeline {pipeline.name} has {len(pipeline.stages)} stages, the method fixes {what} for {len(given)}"
+            )
+    for stage, name in zip(pipeline.stages, restriction.variants or (), strict=False):
+        if not stage.variant(name).enabled:
+            raise InvalidValueError(
+                f"the method fixes variant {name} of stage {stage.name}, which is disabled"
+            )
+
+
+@dataclass(frozen=True)
+class _StageOptions:
+    """Builds the options of one stage."""
+
+    stage: Stage
+    rate_rps: float
+    metric: AccuracyMetric
+    constraints: Constraints
+    fixed_replicas: int | None
+    fixed_variant: str | None
+
+    def feasible(self) -> tuple[Option, ...]:
+        """Return the options that carry the rate within the replica cap."""
+        return tuple(
+            self._option(variant, score, batch, replicas, wait_s)
+            for variant, score, batch, needed, wait_s in self._candidates()
+            if (replicas := self.fixed_replicas or needed) >= needed
+            and replicas <= self.constraints.max_replicas
+            if math.isfinite(wait_s)
+        )
+
+    def best_effort(self) -> Option:
+        """Return the cheapest option that carries the rate, else the one with the largest throughput."""
+        carrying = self.feasible()
+        if carrying:
+            return min(carrying, key=lambda option: (option.cost_cores, option.total_s, -option.accuracy))
+        variant, score, batch, _, _ = max(
+            self._candidates(), key=lambda c: (self._throughput_rps(c[0], c[2]), c[0].accuracy)
+        )
+        replicas = self.fixed_replicas or self.constraints.max_replicas
+        return self._option(variant, score, batch, replicas, fill_wait_s(batch, self.rate_rps))
+
+    def _candidates(self) -> list[tuple[Variant, float, int, int, float]]:
+        queue = QUEUE_TERMS[self.constraints.queue]
+        return [
+            (variant, score, batch, self._needed_replicas(variant, batch), queue(batch, self.rate_rps))
+            for variant, score in self._scored_variants()
+            for batch in sorted(set(self.constraints.batch_sizes))
+            if self._usable(variant, batch)
+        ]
+
+    def _scored_variants(self) -> list[tuple[Variant, float]]:
+        choices = self.stage.choices
+        scores = self.metric.stage_scores([variant.accuracy for variant in choices])
+        return [
+            (variant, score)
+            for variant, score in zip(choices, scores, strict=True)
+            if self.fixed_variant in (None, variant.name)
+        ]
+
+    def _usable(self, variant: Variant, batch: int) -> bool:
+        profile = variant.profile
+        return batch in profile.measured if self.constraints.measured_only else profile.supports(batch)
+
+    def _throughput_rps(self, variant: Variant, batch: int) -> float:
+        return variant.profile.at(batch).throughput_rps * (1 + self.constraints.throughput_margin)
+
+    def _needed_replicas(self, variant: Variant, batch: int) -> int:
+        return max(1, math.ceil(self.rate_rps / self._throughput_rps(variant, batch) - ROUNDING))
+
+    def _option(self, variant: Variant, score: float, batch: int, replicas: int, wait_s: float) -> Option:
+        return Option(
+            variant=variant.name,
+            batch=batch,
+            replicas=replicas,
+            cores=variant.base_cores,
+            cost_cores=replicas * variant.base_cores,
+            latency_s=variant.profile.at(batch).latency_p99_s * (1 + self.constraints.latency_margin),
+            wait_s=wait_s,
+            accuracy=variant.accuracy,
+            score=score,
+        )

@@ -1,0 +1,145 @@
+"""Variant, Stage and Pipeline: what there is to choose from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.profiles import Profile, stage_sla_s
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the models that can serve a stage.
+
+    Parameters
+    ----------
+    name
+        Name, unique within the stage.
+    accuracy
+        Accuracy in 0..1 (speech: 1 - word error rate).
+    base_cores
+        Cores of one replica (base allocation).
+    profiles
+        Measurements per number of cores; one of them is for ``base_cores``.
+    model
+        Where the weights come from, for example ``torchvision:resnet18``.
+    start_up_s
+        Seconds from asking for a replica until it serves.
+    enabled
+        Whether a plan may choose it. A disabled variant still counts in the SLA of its stage.
+    """
+
+    name: str
+    accuracy: float
+    base_cores: int
+    profiles: tuple[Profile, ...]
+    model: str = ""
+    start_up_s: float = 8.0
+    enabled: bool = True
+
+    @property
+    def profile(self) -> Profile:
+        """Measurements on the base allocation."""
+        return self.profile_on(self.base_cores)
+
+    def profile_on(self, cores: int) -> Profile:
+        """Return the measurements on ``cores`` cores; an allocation that was not profiled is an error."""
+        for profile in self.profiles:
+            if profile.cores == cores:
+                return profile
+        have = ", ".join(str(profile.cores) for profile in self.profiles)
+        raise InvalidValueError(f"variant {self.name} has no profile on {cores} cores; profiled on: {have}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of the pipeline and the variants that can do it.
+
+    Parameters
+    ----------
+    name
+        Name, unique within the pipeline.
+    variants
+        Variants in the order of the configuration file.
+    sla_s
+        Published SLA of the stage in seconds, if there is one; the pipeline's SLA is what counts.
+    """
+
+    name: str
+    variants: tuple[Variant, ...]
+    sla_s: float | None = None
+
+    @property
+    def choices(self) -> tuple[Variant, ...]:
+        """The variants a plan may choose."""
+        return tuple(variant for variant in self.variants if variant.enabled)
+
+    def variant(self, name: str) -> Variant:
+        """Return a variant by name."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise UnknownNameError(f"variant of stage {self.name}", name, (v.name for v in self.variants))
+
+    def computed_sla_s(self) -> float:
+        """Return five times the mean batch-1 p99 latency of all variants (paper, section 4.2)."""
+        return stage_sla_s(variant.profile.at(1).latency_p99_s for variant in self.variants)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A chain of stages with an end-to-end latency objective.
+
+    Parameters
+    ----------
+    name
+        Name of the pipeline.
+    stages
+        Stages in the order a request passes them.
+    sla_s
+        End-to-end latency SLA in seconds.
+    title
+        Name for people, used in figures.
+    description
+        What the pipeline does.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    sla_s: float
+    title: str = ""
+    description: str = ""
+
+    def stage(self, name: str) -> Stage:
+        """Return a stage by name."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise UnknownNameError(f"stage of pipeline {self.name}", name, (s.name for s in self.stages))
+
+    def with_base_cores(self, cores: Mapping[tuple[str, str], int]) -> "Pipeline":
+        """Return the pipeline with other base allocations.
+
+        Parameters
+        ----------
+        cores
+            Cores per (stage name, variant name); variants that are not named become disabled, since an
+            allocation table lists every variant that a run could choose.
+        """
+        return replace(self, stages=tuple(_reallocated(stage, cores) for stage in self.stages))
+
+
+def _reallocated(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:
+    variants = []
+    for variant in stage.variants:
+        allocation = cores.get((stage.name, variant.name))
+        if allocation is None:
+            variants.append(replace(variant, enabled=False))
+        elif any(profile.cores == allocation for profile in variant.profiles):
+            variants.append(replace(variant, base_cores=allocation))
+        else:
+            raise InvalidValueError(
+                f"{stage.name}/{variant.name}: allocated {allocation} cores but profiled only on "
+                f"{', '.join(str(p.cores) for p in variant.profiles)}"
+            )
+    return replace(stage, variants=tuple(variants))

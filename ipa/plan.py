@@ -1,0 +1,125 @@
+"""What was chosen: a variant, a batch size and a number of replicas per stage."""
+
+import math
+from dataclasses import dataclass
+
+from ipa.accuracy import METRICS, AccuracyMetric
+from ipa.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """The configuration of one stage.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage.
+    variant
+        Name of the chosen variant.
+    batch
+        Requests in a full batch.
+    replicas
+        Replicas that serve the stage.
+    cores
+        Cores of one replica.
+    batch_wait_s
+        Longest time in seconds that the oldest request waits for the batch to fill: the queueing time that
+        the optimiser budgeted, (b - 1) / λ.
+    """
+
+    stage: str
+    variant: str
+    batch: int
+    replicas: int
+    cores: int
+    batch_wait_s: float = 0.0
+
+    @property
+    def cost_cores(self) -> int:
+        """Cores of all replicas of the stage."""
+        return self.replicas * self.cores
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The configuration of a pipeline.
+
+    Parameters
+    ----------
+    stages
+        One entry per stage, in the pipeline's order.
+    """
+
+    stages: tuple[StagePlan, ...]
+
+    @property
+    def cost_cores(self) -> int:
+        """Cores of the whole pipeline, the paper's cost."""
+        return sum(stage.cost_cores for stage in self.stages)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Chosen variant of each stage."""
+        return tuple(stage.variant for stage in self.stages)
+
+    def accuracy(self, pipeline: Pipeline, metric: AccuracyMetric = METRICS["pas"]) -> float:
+        """Return the accuracy of the pipeline under a metric (ranks count the enabled variants)."""
+        return metric.total([_stage_score(pipeline, chosen, metric) for chosen in self.stages])
+
+    def latency_s(self, pipeline: Pipeline) -> float:
+        """Return the sum over stages of the p99 batch latency and the longest wait for the batch."""
+        return math.fsum(
+            pipeline.stage(s.stage).variant(s.variant).profile_on(s.cores).at(s.batch).latency_p99_s
+            + s.batch_wait_s
+            for s in self.stages
+        )
+
+    def throughput_rps(self, pipeline: Pipeline) -> float:
+        """Return the rate that the slowest stage sustains."""
+        return min(
+            s.replicas
+            * pipeline.stage(s.stage).variant(s.variant).profile_on(s.cores).at(s.batch).throughput_rps
+            for s in self.stages
+        )
+
+
+def _stage_score(pipeline: Pipeline, chosen: StagePlan, metric: AccuracyMetric) -> float:
+    choices = pipeline.stage(chosen.stage).choices
+    scores = metric.stage_scores([variant.accuracy for variant in choices])
+    return dict(zip((variant.name for variant in choices), scores, strict=True))[chosen.variant]
+
+
+def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) -> list[str]:
+    """Check a plan from first principles, independently of how it was found.
+
+    Parameters
+    ----------
+    pipeline
+        What could be chosen.
+    plan
+        What was chosen.
+    rate_rps
+        Arrival rate that the plan has to carry.
+    sla_s
+        End-to-end latency limit in seconds.
+
+    Returns
+    -------
+    list of str
+        What is wrong; empty if the plan is feasible.
+    """
+    names = [stage.name for stage in pipeline.stages]
+    if [stage.stage for stage in plan.stages] != names:
+        return [f"the plan is for stages {[s.stage for s in plan.stages]}, the pipeline has {names}"]
+    defects = [
+        f"{s.stage}: variant {s.variant} is disabled"
+        for s in plan.stages
+        if not pipeline.stage(s.stage).variant(s.variant).enabled
+    ]
+    carried_rps, latency_s = plan.throughput_rps(pipeline), plan.latency_s(pipeline)
+    if carried_rps < rate_rps * (1 - 1e-9):
+        defects.append(f"carries {carried_rps:.3f} of {rate_rps:.3f} requests per second")
+    if latency_s > sla_s * (1 + 1e-9):
+        defects.append(f"takes {latency_s:.3f} s, the SLA is {sla_s:.3f} s")
+    return defects
