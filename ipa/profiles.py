@@ -90,8 +90,9 @@ class Profile:
 
         Examples
         --------
-        >>> points = (ProfilePoint(1, 0.1, 0.08, 12), ProfilePoint(2, 0.15, 0.12, 16), ProfilePoint(8, 0.6, 0.5, 16))
-        >>> round(Profile(1, points).at(4).latency_p99_s, 3)
+        >>> measured = [(1, 0.1, 0.08, 12.0), (2, 0.15, 0.12, 16.0), (8, 0.6, 0.5, 16.0)]
+        >>> profile = Profile(cores=1, points=tuple(ProfilePoint(*m) for m in measured))
+        >>> round(profile.at(4).latency_p99_s, 3)
         0.271
         """
         if batch in self.measured:
@@ -100,7 +101,13 @@ class Profile:
             raise InvalidValueError(
                 f"batch size {batch} lies outside the measured {self.points[0].batch}..{self.max_batch}"
             )
-        return self._estimate(batch)
+        if batch not in self._estimates:
+            self._estimates[batch] = self._estimate(batch)
+        return self._estimates[batch]
+
+    @cached_property
+    def _estimates(self) -> dict[int, ProfilePoint]:
+        return {}
 
     def _estimate(self, batch: int) -> ProfilePoint:
         below = max((p for p in self.points if p.batch < batch), key=lambda p: p.batch)

@@ -266,7 +266,8 @@ def _check_restriction(pipeline: Pipeline, restriction: Restriction) -> None:
     for what, given in (("variants", restriction.variants), ("replicas", restriction.replicas)):
         if given is not None and len(given) != len(pipeline.stages):
             raise InvalidValueError(
-                f"pipeline {pipeline.name} has {len(pipeline.stages)} stages, the method fixes {what} for {len(given)}"
+                f"pipeline {pipeline.name} has {len(pipeline.stages)} stages,"
+                f" the method fixes {what} for {len(given)}"
             )
     for stage, name in zip(pipeline.stages, restriction.variants or (), strict=False):
         if not stage.variant(name).enabled:
