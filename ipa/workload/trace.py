@@ -23,7 +23,6 @@ MAX_RATE_RPS = 10**9
 
 _MAGIC = {b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress, b"\x1f\x8b": gzip.decompress}
 _UNREADABLE = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError)
-_TAR_MAGIC_AT = 257
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +157,9 @@ def _read_text(path: Path) -> bytes:
             if content.startswith(magic):
                 content = decompress(content)
                 break
-        is_tar = content[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar"
-        text = _only_text(content, path) if is_tar else content
+        return _only_text(content, path) if tarfile.is_tarfile(io.BytesIO(content)) else content
     except _UNREADABLE as error:
         raise TraceError(f"trace {path} cannot be read, perhaps it is cut off: {error}") from error
-    return text
 
 
 def _only_text(archive: bytes, path: Path) -> bytes:
