@@ -1,0 +1,225 @@
+"""Reads pipelines and profiles from files and says exactly what is wrong with them."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ipa.errors import ConfigError, UnknownNameError
+from ipa.paths import data_dir
+from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VariantConfig(_Strict):
+    """One entry of ``stages[].variants``."""
+
+    name: str = Field(min_length=1)
+    accuracy: float = Field(gt=0, le=1)
+    base_cores: int = Field(ge=1)
+    model: str = ""
+    start_up_s: float = Field(default=8.0, ge=0)
+    enabled: bool = True
+
+
+class ProfileConfig(_Strict):
+    """Where the measurements of a stage lie and which of them to take."""
+
+    file: Path
+    stage: str | None = None
+    series: tuple[str, ...] = ()
+    offered_load_rps: tuple[Positive, ...] = ()
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return [str(item) for item in value] if isinstance(value, list) else value
+
+
+class StageConfig(_Strict):
+    """One entry of ``stages``."""
+
+    name: str = Field(min_length=1)
+    profile: ProfileConfig
+    variants: tuple[VariantConfig, ...] = Field(min_length=1)
+    sla_s: Positive | None = None
+
+
+class PipelineConfig(_Strict):
+    """A pipeline file."""
+
+    name: str = Field(min_length=1)
+    sla_s: Positive
+    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    title: str = ""
+    description: str = ""
+
+
+def pipelines_dir() -> Path:
+    """Return the folder of the pipelines that come with IPA."""
+    return data_dir() / "pipelines"
+
+
+def pipeline_names() -> list[str]:
+    """Return the names of the pipelines that come with IPA, in the paper's order."""
+    order = ["video", "audio-qa", "audio-sent", "sum-qa", "nlp"]
+    found = sorted(path.stem for path in pipelines_dir().glob("*.yaml"))
+    return [name for name in order if name in found] + [name for name in found if name not in order]
+
+
+def load_pipeline(name_or_path: str | Path) -> Pipeline:
+    """Load a pipeline by name or from a YAML file.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of ``pipeline_names()``, or the path of a file of the same form.
+
+    Returns
+    -------
+    Pipeline
+        Validated; every enabled variant has a profile for its base allocation.
+
+    Raises
+    ------
+    ConfigError
+        Names the file, the key and the allowed values.
+    UnknownNameError
+        If it is neither a known name nor a file.
+
+    Examples
+    --------
+    >>> load_pipeline("video").stage("object-detection").variant("yolov5n").accuracy
+    0.457
+    """
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        return _load(path.resolve())
+    known = pipelines_dir() / f"{name_or_path}.yaml"
+    if not known.is_file():
+        raise UnknownNameError(
+            "pipeline", str(name_or_path), [*pipeline_names(), "a path that ends in .yaml"]
+        )
+    return _load(known)
+
+
+@cache
+def _load(path: Path) -> Pipeline:
+    config = parse_pipeline(path, read_yaml(path))
+    return Pipeline(
+        name=config.name,
+        stages=tuple(_stage(path, index, stage) for index, stage in enumerate(config.stages)),
+        sla_s=config.sla_s,
+        title=config.title or config.name,
+        description=config.description,
+    )
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a missing or broken one is a ConfigError."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def parse_pipeline(path: Path, content: object) -> PipelineConfig:
+    """Validate the content of a pipeline file."""
+    if not isinstance(content, dict):
+        raise ConfigError(path, "", f"must hold a mapping with the keys {_keys(PipelineConfig)}")
+    try:
+        config = PipelineConfig.model_validate(content)
+    except ValidationError as error:
+        raise _config_error(path, error) from None
+    for key, names in (
+        ("stages", [stage.name for stage in config.stages]),
+        *((f"stages[{i}].variants", [v.name for v in s.variants]) for i, s in enumerate(config.stages)),
+    ):
+        if len(set(names)) < len(names):
+            raise ConfigError(path, key, f"names must be distinct, got {', '.join(names)}")
+    return config
+
+
+def _config_error(path: Path, error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return ConfigError(path, key, f"unknown key; allowed: {_keys(_model_at(first['loc'][:-1]))}")
+    if first["type"] == "missing":
+        return ConfigError(path, key, "is missing")
+    return ConfigError(path, key, f"{first['msg']}, got {first['input']!r}")
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    nested: dict[str, type[_Strict]] = {
+        "stages": StageConfig,
+        "variants": VariantConfig,
+        "profile": ProfileConfig,
+    }
+    model: type[_Strict] = PipelineConfig
+    for part in location:
+        model = nested.get(str(part), model)
+    return model
+
+
+def _keys(model: type[BaseModel]) -> str:
+    return ", ".join(model.model_fields)
+
+
+def _stage(path: Path, index: int, config: StageConfig) -> Stage:
+    file = (path.parent / config.profile.file).resolve()
+    table = read_profile_table(file)
+    source = ProfileSource(
+        stage=config.profile.stage or config.name,
+        series=config.profile.series,
+        offered_load_rps=config.profile.offered_load_rps,
+    )
+    if source.stage not in table.stages:
+        raise ConfigError(
+            path,
+            f"stages[{index}].name",
+            f"{file} has no stage {source.stage!r}; it has: {', '.join(table.stages)}",
+        )
+    return Stage(
+        name=config.name,
+        variants=tuple(
+            _variant(path, f"stages[{index}].variants[{i}]", variant, table, source)
+            for i, variant in enumerate(config.variants)
+        ),
+        sla_s=config.sla_s,
+    )
+
+
+def _variant(
+    path: Path, key: str, config: VariantConfig, table: ProfileTable, source: ProfileSource
+) -> Variant:
+    profiles = table.profiles(source, config.name)
+    profiled = [profile.cores for profile in profiles]
+    if config.base_cores not in profiled:
+        have = (
+            f"it is profiled on {', '.join(map(str, profiled))} cores"
+            if profiled
+            else "it has no profile at all"
+        )
+        raise ConfigError(
+            path,
+            f"{key}.base_cores",
+            f"no profile point for {source.stage}/{config.name} on {config.base_cores} cores in {table.file}"
+            f" (with the series and offered load chosen): {have}",
+        )
+    base = next(profile for profile in profiles if profile.cores == config.base_cores)
+    if 1 not in base.measured:
+        raise ConfigError(
+            path, f"{key}.base_cores", f"profile of {config.name} on {base.cores} cores lacks batch size 1"
+        )
+    return Variant(**config.model_dump(), profiles=profiles)
