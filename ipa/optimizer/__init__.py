@@ -1,0 +1,1 @@
+"""Choose variant, batch size and replicas of every stage."""

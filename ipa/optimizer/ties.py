@@ -1,0 +1,55 @@
+"""The one total order by which every solver picks among plans of equal objective."""
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.problem import Problem
+
+GRID = 1e12
+"""Logarithms of accuracies and latencies are compared as integers in units of 1 / GRID."""
+
+_LEAST_ACCURACY = 1e-30
+
+OrderKey = tuple[int, int, int, Choice]
+
+
+def order_key(problem: Problem, choice: Choice) -> OrderKey:
+    """Return the place of a choice in the total order; the smallest key wins.
+
+    Among the choices whose objective lies within ``ROUNDING`` of the best, the first is the one with the
+    highest PAS, then the lowest cost, then the lowest latency, then the smallest tuple of option indices.
+    PAS is compared through the sum of the logarithms of the accuracies, and logarithms and latencies as
+    integers, so that the order neither depends on the order of the stages nor on rounding in the sums.
+
+    Parameters
+    ----------
+    problem
+        What there was to choose from.
+    choice
+        Option index of each stage.
+    """
+    options = picked(problem, choice)
+    return (
+        sum(inaccuracy(option.accuracy) for option in options),
+        sum(option.cost_cores for option in options),
+        sum(latency_units(option.total_s) for option in options),
+        choice,
+    )
+
+
+@lru_cache(maxsize=4096)
+def inaccuracy(accuracy: float) -> int:
+    """Return minus the logarithm of an accuracy in units of 1 / GRID."""
+    return -round(math.log(max(accuracy, _LEAST_ACCURACY)) * GRID)
+
+
+def latency_units(latency_s: float) -> int:
+    """Return a latency in units of 1 / GRID seconds."""
+    return round(latency_s * GRID)
+
+
+def first_in_order(problem: Problem, choices: Iterable[Choice]) -> Choice:
+    """Return the first of some choices in the total order."""
+    return min(choices, key=lambda choice: order_key(problem, choice))
