@@ -1,10 +1,10 @@
 """Workloads: how many requests arrive in each second of a run, and when exactly.
 
-:func:`load_workload` returns a :class:`Workload`, requests per second with a note where they come from: one of
-the four excerpts of the paper (cut from the real 21-day trace where :func:`find_trace` finds it, else its
-synthetic twin), a constant rate, or a user's own file; ``WORKLOADS`` takes new ones. :func:`arrival_times` turns
-its rates into the arrival time of every request under one of ``ARRIVAL_PROCESSES``. :func:`fetch_trace`
-downloads the trace, :func:`load_trace` and :func:`describe_trace` read it.
+:func:`load_workload` returns a :class:`Workload`, requests per second with a note where they come from: one
+of the four excerpts of the paper (cut from the real 21-day trace where :func:`find_trace` finds it, else its
+synthetic twin), a constant rate, or a user's own file; ``WORKLOADS`` takes new ones. :func:`arrival_times`
+turns its rates into the arrival time of every request under one of ``ARRIVAL_PROCESSES``.
+:func:`fetch_trace` downloads the trace, :func:`load_trace` and :func:`describe_trace` read it.
 """
 
 from ipa.workload.arrivals import ARRIVAL_PROCESSES, arrival_times

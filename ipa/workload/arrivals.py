@@ -73,8 +73,8 @@ def uniform(rates_rps: Rates, _rng: np.random.Generator) -> Times:
 def paper_burst(rates_rps: Rates, rng: np.random.Generator) -> Times:
     """Send every request an independent exponential wait, of mean 1/rate, after its second began.
 
-    This is what the paper's load tester does: a burst at the start of each second, not a Poisson process. A wait
-    may reach into later seconds, past the end of the workload too; the times are sorted over all requests.
+    This is what the paper's load tester does: a burst at the start of each second, not a Poisson process.
+    A wait may reach into later seconds, past the end of the workload too; all times are sorted together.
     """
     second = _second_of_request(rates_rps)
     return np.sort(second + rng.exponential(1 / np.repeat(rates_rps, rates_rps)))

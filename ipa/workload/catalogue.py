@@ -117,6 +117,8 @@ def file_workload(path: Path | str) -> Workload:
         If the file is missing or holds anything else.
     """
     file = Path(path).expanduser()
+    if not file.is_file():
+        raise TraceError(f"workload file {path} not found; give a file or one of {', '.join(WORKLOADS)}")
     return Workload(file.name.split(".")[0] or file.name, load_trace(file), "file", description=str(path))
 
 
@@ -130,8 +132,8 @@ def load_workload(
     name
         A name of ``WORKLOADS``, ``constant-<rate>`` (whole requests per second), or the path of a file.
     trace
-        Where the paper's excerpts come from: ``real``, ``synthetic`` or, by default, the real trace if it is on
-        this machine. No other workload depends on it.
+        Where the paper's excerpts come from: ``real``, ``synthetic`` or, by default, the real trace if it is
+        on this machine. No other workload depends on it.
     seed
         Seed of a synthetic workload.
     duration_s

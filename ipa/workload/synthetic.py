@@ -64,7 +64,8 @@ class SyntheticShape(BaseModel):
         """Return the mean undamped rate in the middle of each second, shape (n_s / repeats,)."""
         seconds, raw_rps = np.array(self.levels).T
         middle = np.arange(int(seconds[-1])) + 0.5
-        return np.interp(middle, seconds, raw_rps).astype(np.float64)
+        mean_raw_rps: NDArray[np.float64] = np.interp(middle, seconds, raw_rps)
+        return mean_raw_rps
 
     def draw(self, rng: np.random.Generator) -> Rates:
         """Draw the damped requests of each second.

@@ -1,0 +1,93 @@
+"""``ewma-poisson``: a fast moving average plus the expected maximum of the Poisson noise around it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipa.forecast.base import FORECASTERS, HORIZON_S, WINDOW_S, ForecastContext
+from ipa.forecast.window import Window, WindowForecaster
+
+# The best of 3, 5, 8, 10, 12, 15, 20, 30 and 60 s on the 14 training days.
+HALF_LIFE_S = 8.0
+
+
+def expected_poisson_maximum(mean: float, draws: int) -> float:
+    """Return the expected maximum of independent Poisson numbers, from their distribution function.
+
+    Parameters
+    ----------
+    mean
+        Mean of each, at least 0.
+    draws
+        How many, at least 1.
+
+    Returns
+    -------
+    float
+        Sum over x of P(max > x) = 1 - F(x)^draws; the tail left out is below 1e-15 of the result.
+
+    Examples
+    --------
+    >>> expected_poisson_maximum(44.0, 1)
+    44.0
+    >>> round(expected_poisson_maximum(44.0, 20), 2)
+    56.97
+    """
+    if mean <= 0:
+        return 0.0
+    reach = 12 * math.sqrt(mean) + 30
+    low, high = max(0, math.floor(mean - reach)), math.ceil(mean + reach)
+    # Ratios of neighbouring probabilities need no factorials and cannot overflow.
+    log_ratio = math.log(mean) - np.log(np.arange(low + 1, high + 1))
+    log_weight = np.concatenate(([0.0], np.cumsum(log_ratio)))
+    weight = np.exp(log_weight - log_weight.max())
+    below = np.cumsum(weight) / weight.sum()
+    return low + float((1 - below**draws).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class EwmaPoisson:
+    """The rule of ``ewma-poisson``.
+
+    Requests per second are taken as ``dispersion`` times a Poisson number, with the moving average as mean. A
+    plain Poisson process has dispersion 1; load that was scaled down, as the paper's trace is, has less.
+
+    Parameters
+    ----------
+    half_life_s
+        Age at which a second has half the weight of the newest.
+    dispersion
+        Variance over mean; None estimates it from the differences of neighbouring seconds in the window.
+    draws
+        Seconds over which the maximum is expected.
+    """
+
+    half_life_s: float = HALF_LIFE_S
+    dispersion: float | None = None
+    draws: int = HORIZON_S
+
+    def __call__(self, window: Window) -> float:
+        """Return the predicted maximum rate."""
+        weight = 0.5 ** (_AGE_S / self.half_life_s)
+        average_rps = float(window @ weight / weight.sum())
+        dispersion = _dispersion(window) if self.dispersion is None else self.dispersion
+        if average_rps == 0 or dispersion == 0:
+            return average_rps
+        return dispersion * expected_poisson_maximum(average_rps / dispersion, self.draws)
+
+
+_AGE_S = np.arange(WINDOW_S - 1, -1, -1, dtype=np.float64)
+
+
+def _dispersion(window: Window) -> float:
+    mean_rps = float(window.mean())
+    difference = window[1:] - window[:-1]
+    # Differences see the noise and hardly the trend: their mean square is twice the variance.
+    return float(difference @ difference) / (2 * len(difference) * mean_rps) if mean_rps else 0.0
+
+
+@FORECASTERS.named("ewma-poisson")
+def ewma_poisson(_context: ForecastContext) -> WindowForecaster:
+    """Predict the expected maximum of the noise around a moving average."""
+    return WindowForecaster("ewma-poisson", EwmaPoisson())

@@ -1,0 +1,101 @@
+"""A forecaster that applies a rule to a clean window; warm-up and damaged histories are dealt with here."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ipa.errors import InvalidValueError
+from ipa.forecast.base import WINDOW_S, Forecast
+
+Window = NDArray[np.float64]
+
+WARM_UP = "warm-up: maximum so far"
+NO_HISTORY = "no usable history"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowForecaster:
+    """Applies a rule to the last ``WINDOW_S`` seconds.
+
+    Until that many have been seen it answers the maximum so far. Seconds that are not finite numbers of at least
+    0 count as unmeasured and repeat the measured second before them (those at the start: the first after them).
+
+    Parameters
+    ----------
+    name
+        Name it is registered under.
+    rule
+        From a clean window, shape (WINDOW_S,), to the predicted rate.
+
+    Examples
+    --------
+    >>> average = WindowForecaster("average", lambda window: float(window.mean()))
+    >>> average.forecast([2, 4] * 60)
+    Forecast(rate_rps=3.0, forecaster='average', fallback=None)
+    >>> average.forecast([2, 4])
+    Forecast(rate_rps=4.0, forecaster='average', fallback='warm-up: maximum so far')
+    """
+
+    name: str
+    rule: Callable[[Window], float]
+
+    def forecast(self, history_rps: ArrayLike, now_s: float | None = None) -> Forecast:  # noqa: ARG002
+        """Predict the maximum of the next ``HORIZON_S`` seconds, see :class:`ipa.forecast.Forecaster`."""
+        window, repair = clean_window(history_rps)
+        if len(window) == 0:
+            return Forecast(0.0, self.name, NO_HISTORY if repair else WARM_UP)
+        if len(window) < WINDOW_S:
+            return Forecast(float(window.max()), self.name, _join(WARM_UP, repair))
+        rate_rps = self.rule(window)
+        if not math.isfinite(rate_rps):
+            return Forecast(float(window.max()), self.name, _join("rule gave no number: maximum", repair))
+        if rate_rps < 0:
+            return Forecast(0.0, self.name, _join("negative prediction raised to 0", repair))
+        return Forecast(rate_rps, self.name, repair)
+
+
+def clean_window(history_rps: ArrayLike) -> tuple[Window, str | None]:
+    """Take the last ``WINDOW_S`` seconds of a history and repair what is not a rate.
+
+    Parameters
+    ----------
+    history_rps
+        Requests in each past second, most recent last, shape (n,).
+
+    Returns
+    -------
+    tuple[NDArray[np.float64], str or None]
+        The window, empty if no second is usable, and what was repaired.
+
+    Raises
+    ------
+    InvalidValueError
+        If the history is not a flat list of numbers.
+    """
+    try:
+        window = np.asarray(history_rps, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"the history must be a list of numbers: {error}") from error
+    if window.ndim != 1:
+        raise InvalidValueError(f"the history must be a list of seconds, got shape {window.shape}")
+    window = window[-WINDOW_S:]
+    # NaN fails both comparisons, so one look at the extremes finds every kind of damage.
+    if len(window) == 0 or (window.min() >= 0 and window.max() < math.inf):
+        return window, None
+    return _repair(window)
+
+
+def _repair(window: Window) -> tuple[Window, str]:
+    usable = np.isfinite(window) & (window >= 0)
+    if not usable.any():
+        return window[:0], NO_HISTORY
+    source = np.maximum.accumulate(np.where(usable, np.arange(len(window)), -1))
+    repaired = window[np.where(source < 0, usable.argmax(), source)]
+    return repaired, f"{int((~usable).sum())} unusable seconds repaired"
+
+
+def _join(first: str, second: str | None) -> str:
+    return f"{first}; {second}" if second else first
