@@ -1,0 +1,225 @@
+"""Parameter sets of a run: as published, or corrected to what the paper says. An edition is data, not code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ipa.accuracy import METRICS
+from ipa.config import load_pipeline, read_yaml
+from ipa.errors import ConfigError, InvalidValueError
+from ipa.optimizer.methods import METHODS, MethodSettings
+from ipa.optimizer.problem import Constraints, Objective
+from ipa.paths import data_dir
+from ipa.pipeline import Pipeline
+from ipa.registry import Registry
+
+PUBLISHED_BATCHES = (1, 2, 8)
+"""Batch sizes of the published runs, up to their cap (paper/README.md)."""
+
+PUBLISHED_METRICS = {"rank-sum": "rank-sum", "rank-product": "rank-product", "raw-product": "pas"}
+"""Accuracy objectives of runs.csv and the metric each one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunParameters:
+    """Everything that a run decides with.
+
+    Parameters
+    ----------
+    pipeline
+        What there is to choose from, with the base allocations of the run.
+    objective, constraints
+        The optimisation problem.
+    method
+        Name of the method.
+    method_settings
+        What the method keeps fixed.
+    forecaster
+        Name of the load forecaster.
+    forecast_margin
+        The forecast is multiplied by 1 + this.
+    whole_rates
+        Round the arrival rate of a decision to a whole number, as the published runs did.
+    drop_after_s
+        Age in seconds at which a request is dropped.
+    interval_s
+        Seconds between decisions.
+    initial_variants, initial_replicas
+        Configuration at time 0; by default the method's own decision for the load of the first seconds.
+    """
+
+    pipeline: Pipeline
+    objective: Objective
+    constraints: Constraints
+    method: str
+    method_settings: MethodSettings = field(default_factory=MethodSettings)
+    forecaster: str = "linear"
+    forecast_margin: float = 0.0
+    whole_rates: bool = False
+    drop_after_s: float = 20.0
+    interval_s: float = 10.0
+    initial_variants: tuple[str, ...] | None = None
+    initial_replicas: tuple[int, ...] | None = None
+
+
+Edition = Callable[[str, str, str], RunParameters]
+"""(pipeline name or path, workload name, method name) -> parameters of the run."""
+
+EDITIONS: Registry[Edition] = Registry("edition")
+
+
+@EDITIONS.named("as-published")
+def as_published(pipeline: str, workload: str, method: str) -> RunParameters:
+    """Return the parameters behind the curves of the revised paper (v3)."""
+    return _published("v3", pipeline, workload, method)
+
+
+@EDITIONS.named("as-published-v1")
+def as_published_v1(pipeline: str, workload: str, method: str) -> RunParameters:
+    """Return the parameters behind the curves of the first submission (v1)."""
+    return _published("v1", pipeline, workload, method)
+
+
+@EDITIONS.named("corrected")
+def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # noqa: ARG001 (same for all workloads)
+    """Return the parameters that the paper's text states, the same for all methods and workloads."""
+    chosen = load_pipeline(pipeline)
+    config = _corrected_config()
+    settings = config.settings(chosen.name)
+    return RunParameters(
+        pipeline=chosen,
+        objective=Objective(METRICS["pas"], settings.alpha, settings.beta, settings.delta),
+        constraints=Constraints(batch_sizes=settings.batch_sizes, max_replicas=settings.max_replicas),
+        method=method,
+        method_settings=MethodSettings(replicas=settings.rim_replicas if method == "rim" else None),
+        forecaster=settings.forecaster,
+        drop_after_s=settings.drop_limit_sla * chosen.sla_s,
+        interval_s=settings.interval_s,
+    )
+
+
+def _published(edition: str, pipeline: str, workload: str, method: str) -> RunParameters:
+    METHODS[method]
+    row = _published_row(edition, pipeline, workload, method)
+    metric = METRICS[PUBLISHED_METRICS[str(row["accuracy_objective"])]]
+    if row["accuracy_floor"]:
+        metric = metric.with_floor(float(row["accuracy_floor"]))
+    return RunParameters(
+        pipeline=_published_pipeline(
+            edition, pipeline, float(row["threshold_rps"]), row["throughput_margin_pct"]
+        ),
+        objective=Objective(metric, float(row["alpha"]), float(row["beta"]), float(row["delta"])),
+        constraints=Constraints(
+            batch_sizes=tuple(b for b in PUBLISHED_BATCHES if b <= int(row["batching_cap"])),
+            max_replicas=int(row["scaling_cap"]),
+            latency_margin=float(row["latency_margin_pct"]) / 100,
+            throughput_margin=float(row["throughput_margin_pct"]) / 100,
+            queue="loosening",
+            measured_only=True,
+            sla_s=float(row["sla_used_s"]),
+        ),
+        method=method,
+        method_settings=MethodSettings(_names(row["fixed_variants"]), _numbers(row["fixed_replicas"])),
+        # The weights of the published LSTM were not kept; least squares on its inputs stands in for it.
+        forecaster="linear",
+        forecast_margin=float(row["predictor_margin_pct"]) / 100,
+        whole_rates=True,
+        drop_after_s=float(row["drop_limit_s"]),
+        interval_s=float(row["adaptation_interval_s"]),
+        initial_variants=_names(row["initial_variants"]),
+        initial_replicas=_numbers(row["fixed_replicas"]),
+    )
+
+
+def _published_row(edition: str, pipeline: str, workload: str, method: str) -> "pd.Series[str]":
+    runs = published_table("runs")
+    runs = runs[runs["edition"] == edition]
+    found = runs[(runs["pipeline"] == pipeline) & (runs["workload"] == workload) & (runs["method"] == method)]
+    if len(found) != 1:
+        raise InvalidValueError(
+            f"the paper has no run of pipeline {pipeline!r}, workload {workload!r}, method {method!r};"
+            f" it has the pipelines {', '.join(runs['pipeline'].unique())}, the workloads"
+            f" {', '.join(runs['workload'].unique())} and the methods {', '.join(runs['method'].unique())}."
+            " Use the edition corrected for anything else"
+        )
+    return found.iloc[0]
+
+
+@cache
+def _published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin_pct: str) -> Pipeline:
+    table = published_table("allocations")
+    rows = table[
+        (table["edition"] == edition)
+        & (table["pipeline"] == pipeline)
+        & (table["threshold_rps"].astype(float) == threshold_rps)
+        & (table["throughput_margin_pct"] == margin_pct)
+    ]
+    chosen = load_pipeline(pipeline)
+    enabled = {(stage.name, variant.name) for stage in chosen.stages for variant in stage.choices}
+    return chosen.with_base_cores(
+        {
+            (str(row.stage), str(row.variant)): int(str(row.cores))
+            for row in rows.itertuples()
+            if (row.stage, row.variant) in enabled
+        }
+    )
+
+
+@cache
+def published_table(name: str) -> pd.DataFrame:
+    """Return a table of ``data/paper`` with every cell as text (empty where nothing was published)."""
+    return pd.read_csv(data_dir() / "paper" / f"{name}.csv", dtype=str, keep_default_na=False)
+
+
+def _names(cell: str) -> tuple[str, ...] | None:
+    return tuple(cell.split("|")) if cell else None
+
+
+def _numbers(cell: str) -> tuple[int, ...] | None:
+    return tuple(int(part) for part in cell.split("|")) if cell else None
+
+
+class CorrectedSettings(BaseModel):
+    """Parameters of the corrected edition for one pipeline."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alpha: float = Field(ge=0)
+    beta: float = Field(ge=0)
+    delta: float = Field(ge=0)
+    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...]
+    max_replicas: int = Field(ge=1)
+    drop_limit_sla: float = Field(gt=0)
+    forecaster: str
+    interval_s: float = Field(gt=0)
+    rim_replicas: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _CorrectedConfig:
+    file: Path
+    defaults: dict[str, object]
+    pipelines: dict[str, dict[str, object]]
+
+    def settings(self, pipeline: str) -> CorrectedSettings:
+        try:
+            return CorrectedSettings.model_validate(self.defaults | self.pipelines.get(pipeline, {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(["pipelines", pipeline, *map(str, first["loc"])])
+            allowed = ", ".join(CorrectedSettings.model_fields)
+            raise ConfigError(self.file, key, f"{first['msg']}; allowed keys: {allowed}") from None
+
+
+@cache
+def _corrected_config() -> _CorrectedConfig:
+    file = data_dir() / "editions" / "corrected.yaml"
+    content = read_yaml(file)
+    if not isinstance(content, dict) or set(content) != {"defaults", "pipelines"}:
+        raise ConfigError(file, "", "must hold the keys defaults and pipelines")
+    return _CorrectedConfig(file, content["defaults"], content["pipelines"])

@@ -1,0 +1,1 @@
+"""Where a pipeline runs, behind one small protocol that the adapter drives."""
