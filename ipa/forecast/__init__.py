@@ -2,22 +2,20 @@
 
 :func:`make_forecaster` makes one of ``FORECASTERS`` (last, max, mean, ewma-poisson, linear, oracle); all
 answer ``forecast(history_rps, now_s)`` with a :class:`Forecast`, the predicted maximum of the next
-``HORIZON_S`` seconds. :class:`ForecastContext` carries what only some may know, such as the true future for the
-oracle. A new one is usually a rule on a clean window wrapped in :class:`WindowForecaster` and registered under a
-name. :func:`evaluate` measures any of them on a series.
+``HORIZON_S`` seconds. :class:`ForecastContext` carries what only some may know, such as the true future for
+the oracle. A new one is usually a rule on a clean window wrapped in :class:`WindowForecaster` and registered
+under a name. :func:`evaluate` measures any of them on a series.
 """
 
-from ipa.forecast import baselines, ewma_poisson, linear, oracle
 from ipa.forecast.base import (
-    FORECASTERS,
     HORIZON_S,
     STEP_S,
     WINDOW_S,
     Forecast,
     ForecastContext,
     Forecaster,
-    make_forecaster,
 )
+from ipa.forecast.catalogue import FORECASTERS, make_forecaster
 from ipa.forecast.metrics import ForecastScore, evaluate
 from ipa.forecast.window import WindowForecaster
 
@@ -31,10 +29,6 @@ __all__ = [
     "ForecastScore",
     "Forecaster",
     "WindowForecaster",
-    "baselines",
     "evaluate",
-    "ewma_poisson",
-    "linear",
     "make_forecaster",
-    "oracle",
 ]

@@ -1,13 +1,10 @@
 """What a load forecaster is: from the requests per second of the past to the rate to plan for."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from ipa.registry import Registry
 
 # Paper, section 3: two minutes of history, decisions every ten seconds, a forecast that covers two of them.
 WINDOW_S = 120
@@ -73,34 +70,3 @@ class Forecaster(Protocol):
             Always finite and at least 0, whatever the history holds.
         """
         ...
-
-
-FORECASTERS = Registry[Callable[[ForecastContext], Forecaster]]("forecaster")
-
-
-def make_forecaster(name: str, context: ForecastContext | None = None) -> Forecaster:
-    """Make a registered forecaster.
-
-    Parameters
-    ----------
-    name
-        One of ``FORECASTERS``.
-    context
-        What it may know about the run.
-
-    Returns
-    -------
-    Forecaster
-        Ready to use; keeps no state between forecasts.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such forecaster.
-
-    Examples
-    --------
-    >>> make_forecaster("max").forecast([4] * 119 + [7]).rate_rps
-    7.0
-    """
-    return FORECASTERS[name](context or ForecastContext())

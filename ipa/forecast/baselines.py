@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ipa.forecast.base import FORECASTERS, HORIZON_S, WINDOW_S, ForecastContext
+from ipa.forecast.base import HORIZON_S, WINDOW_S, ForecastContext
 from ipa.forecast.window import Window, WindowForecaster
 
 
@@ -21,19 +21,16 @@ def recent_mean(window: Window, span_s: int = WINDOW_S) -> float:
     return float(window[-span_s:].mean())
 
 
-@FORECASTERS.named("last")
 def last(_context: ForecastContext) -> WindowForecaster:
     """Predict that the next seconds are like the last one."""
     return WindowForecaster("last", last_second)
 
 
-@FORECASTERS.named("max")
 def maximum(_context: ForecastContext, span_s: int = HORIZON_S) -> WindowForecaster:
     """Predict the maximum of the last ``span_s`` seconds."""
     return WindowForecaster("max", partial(recent_maximum, span_s=span_s))
 
 
-@FORECASTERS.named("mean")
 def mean(_context: ForecastContext, span_s: int = WINDOW_S) -> WindowForecaster:
     """Predict the mean of the last ``span_s`` seconds; under-forecasts the maximum by design."""
     return WindowForecaster("mean", partial(recent_mean, span_s=span_s))

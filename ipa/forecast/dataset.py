@@ -25,7 +25,7 @@ def training_rates(trace_rps: Rates) -> Rates:
     return days(trace_rps, *TRAINING_DAYS)
 
 
-def test_week(trace_rps: Rates) -> Rates:
+def held_out_rates(trace_rps: Rates) -> Rates:
     """Return the damped, gapless requests per second of the test week."""
     return days(trace_rps, *TEST_DAYS)
 

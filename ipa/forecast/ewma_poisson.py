@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipa.forecast.base import FORECASTERS, HORIZON_S, WINDOW_S, ForecastContext
+from ipa.forecast.base import HORIZON_S, WINDOW_S, ForecastContext
 from ipa.forecast.window import Window, WindowForecaster
 
 # The best of 3, 5, 8, 10, 12, 15, 20, 30 and 60 s on the 14 training days.
@@ -87,7 +87,6 @@ def _dispersion(window: Window) -> float:
     return float(difference @ difference) / (2 * len(difference) * mean_rps) if mean_rps else 0.0
 
 
-@FORECASTERS.named("ewma-poisson")
 def ewma_poisson(_context: ForecastContext) -> WindowForecaster:
     """Predict the expected maximum of the noise around a moving average."""
     return WindowForecaster("ewma-poisson", EwmaPoisson())

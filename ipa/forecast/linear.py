@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ipa.errors import ConfigError
-from ipa.forecast.base import FORECASTERS, ForecastContext
+from ipa.forecast.base import ForecastContext
 from ipa.forecast.dataset import (
     DAMPING_DIVISOR,
     N_INPUTS,
@@ -164,7 +164,6 @@ def load_linear(path: Path) -> LinearModel:
         raise ConfigError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
 
 
-@FORECASTERS.named("linear")
 def linear(_context: ForecastContext) -> WindowForecaster:
     """Predict with the committed coefficients."""
     return WindowForecaster("linear", load_linear(linear_path()).predict)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipa.errors import InvalidValueError
-from ipa.forecast.base import FORECASTERS, HORIZON_S, Forecast, ForecastContext
+from ipa.forecast.base import HORIZON_S, Forecast, ForecastContext
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,6 @@ class Oracle:
         return Forecast(float(future_rps.max()), self.name)
 
 
-@FORECASTERS.named("oracle")
 def oracle(context: ForecastContext) -> Oracle:
     """Make an oracle; it needs the true rates of the workload."""
     if context.true_rates_rps is None:

@@ -20,8 +20,8 @@ NO_HISTORY = "no usable history"
 class WindowForecaster:
     """Applies a rule to the last ``WINDOW_S`` seconds.
 
-    Until that many have been seen it answers the maximum so far. Seconds that are not finite numbers of at least
-    0 count as unmeasured and repeat the measured second before them (those at the start: the first after them).
+    Until that many have been seen it answers the maximum so far. Seconds that are not finite numbers of at
+    least 0 count as unmeasured and repeat the measured second before them (at the start: the one after them).
 
     Parameters
     ----------
