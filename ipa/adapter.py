@@ -60,8 +60,8 @@ class DecisionRecord:
     solve_s
         Wall time of the solve in seconds.
     action
-        ``deployed`` (step 0), ``applied``, ``unchanged`` (the decided plan runs already) or ``held`` (the last
-        good plan stays, for the given reason).
+        ``deployed`` (step 0), ``applied``, ``unchanged`` (the decided plan runs already) or ``held`` (the
+        last good plan stays, for the given reason).
     reason
         Why the plan was held, or what was not as it should be; empty otherwise.
     cost_cores
@@ -112,8 +112,8 @@ class _Progress:
 class Adapter:
     """Keeps one pipeline on one platform adapted to its load.
 
-    A failing step never ends the loop: a missing metric, a failing forecaster, an infeasible problem, a solver
-    deadline or an error of the platform hold the last good plan, and the record says why.
+    A failing step never ends the loop: a missing metric, a failing forecaster, an infeasible problem, a
+    solver deadline or an error of the platform hold the last good plan, and the record says why.
 
     Parameters
     ----------

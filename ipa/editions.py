@@ -1,4 +1,4 @@
-"""Parameter sets of a run: as published, or corrected to what the paper says. An edition is data, not code."""
+"""Parameter sets of a run, as published or corrected to what the paper says: an edition is data, not code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

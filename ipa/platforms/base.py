@@ -19,7 +19,7 @@ class Observation:
     now_s
         Time of the observation on the platform's clock.
     rates_rps
-        Requests that arrived in each past second, the latest last; shape (n,), n at most the window asked for.
+        Requests that arrived in each past second, the latest last; shape (n,), n at most the window shown.
     plan
         The plan that the platform was last told to run.
     ready_replicas

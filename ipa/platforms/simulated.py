@@ -79,7 +79,9 @@ class SimulatedPlatform:
         return ApplyReport(report.started, report.stopped)
 
     def teardown(self) -> None:
-        """Let the requests in flight finish."""
+        """Take the requests that are still to arrive and let all in flight finish."""
+        self.simulator.offer(self._arrivals_s[self._offered :])
+        self._offered = len(self._arrivals_s)
         self.simulator.drain()
 
     def records(self) -> RequestRecords:

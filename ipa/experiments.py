@@ -1,0 +1,345 @@
+"""One run and a grid of runs: simulated, measured, written to ``results/``; resumable."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
+from ipa.editions import EDITIONS, RunParameters
+from ipa.errors import InvalidValueError
+from ipa.forecast import ForecastContext, make_forecaster
+from ipa.measures import Measures, measure
+from ipa.optimizer import Planner
+from ipa.plan import Plan, StagePlan
+from ipa.platforms.simulated import SimulatedPlatform
+from ipa.provenance import environment, file_sha256
+from ipa.results import (
+    DECISIONS,
+    PROVENANCE,
+    REQUESTS,
+    SUMMARY,
+    fingerprint_of,
+    replacing,
+    write_json,
+    write_lines,
+)
+from ipa.simulator import RequestRecords, SimulationSettings
+from ipa.workload import Workload, arrival_times, load_workload
+
+PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
+WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
+METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
+RESULT_FORMAT = 1
+"""Raised when the files of a run change their form, so that older ones are run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What to run. Optional values override what the edition says.
+
+    Parameters
+    ----------
+    pipeline
+        Name of a pipeline, or the path of a YAML file.
+    workload
+        Name of a workload, or the path of a file with requests per second.
+    method
+        ipa, fa2-low, fa2-high, rim, or a registered one.
+    edition
+        as-published, as-published-v1 or corrected.
+    trace
+        ``real``, ``synthetic``, or ``auto``: the real trace where it is found.
+    arrivals
+        How the requests of a second are spread over it: poisson, uniform or paper-burst.
+    seed
+        Seed of arrivals, service times and synthetic workloads.
+    solver
+        Name of the solver.
+    service
+        Service times drawn from a log-normal distribution, or deterministic.
+    duration_s
+        Use only the first seconds of the workload.
+    forecaster
+        Name of the load forecaster.
+    alpha, beta
+        Weights of accuracy and cost.
+    sla_s
+        End-to-end SLA, both for the decision and for violations.
+    replicas
+        Fixed replicas of each stage for rim.
+    variants
+        Fixed variants of each stage for fa2-low and fa2-high.
+    """
+
+    pipeline: str = "video"
+    workload: str = "bursty"
+    method: str = "ipa"
+    edition: str = "corrected"
+    trace: Literal["auto", "real", "synthetic"] = "auto"
+    arrivals: str = "poisson"
+    seed: int = 0
+    solver: str = "exact"
+    service: Literal["lognormal", "deterministic"] = "lognormal"
+    duration_s: int | None = None
+    forecaster: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    sla_s: float | None = None
+    replicas: tuple[int, ...] | None = None
+    variants: tuple[str, ...] | None = None
+
+    def parameters(self) -> RunParameters:
+        """Return the edition's parameters with the overrides of this run."""
+        base = EDITIONS[self.edition](self.pipeline, self.workload, self.method)
+        given = {name: value for name in ("alpha", "beta") if (value := getattr(self, name)) is not None}
+        settings = base.method_settings
+        if self.sla_s is not None:
+            if self.sla_s <= 0:
+                raise InvalidValueError(f"the SLA must be above 0 seconds, not {self.sla_s}")
+            base = replace(
+                base,
+                pipeline=replace(base.pipeline, sla_s=self.sla_s),
+                constraints=replace(base.constraints, sla_s=self.sla_s),
+            )
+        return replace(
+            base,
+            objective=replace(base.objective, **given),
+            method_settings=replace(
+                settings,
+                variants=self.variants or settings.variants,
+                replicas=self.replicas or settings.replicas,
+            ),
+            forecaster=self.forecaster or base.forecaster,
+        )
+
+    @property
+    def experiment(self) -> str:
+        """Name of the folder that holds this run and its siblings."""
+        return f"{self.edition}-{self.trace}"
+
+    @property
+    def run(self) -> str:
+        """Name of the run's own folder: what was run, then whatever differs from the defaults."""
+        shown = {"pipeline", "workload", "method", "edition", "trace"}
+        default = RunSpec()
+        overrides = [
+            f"{field.name}={_brief(value)}"
+            for field in fields(self)
+            if field.name not in shown
+            and (value := getattr(self, field.name)) != getattr(default, field.name)
+        ]
+        return "-".join([Path(self.pipeline).stem, Path(self.workload).stem, self.method, *overrides])
+
+
+def _brief(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run gave.
+
+    Parameters
+    ----------
+    spec
+        What was run; ``trace`` says which workload was really used.
+    workload
+        The load.
+    decisions
+        Record of every step.
+    requests
+        Account of every request.
+    measures
+        The figures of the run.
+    sla_s
+        SLA that violations are counted against.
+    """
+
+    spec: RunSpec
+    workload: Workload
+    decisions: list[DecisionRecord]
+    requests: RequestRecords
+    measures: Measures
+    sla_s: float
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``summary.json`` holds."""
+        return {
+            **asdict(self.spec),
+            "workload_source": self.workload.source,
+            "duration_s": self.workload.duration_s,
+            "sla_s": self.sla_s,
+            **asdict(self.measures),
+        }
+
+
+def simulate(spec: RunSpec) -> RunOutcome:
+    """Run an experiment in the simulator without touching the disk.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+
+    Returns
+    -------
+    RunOutcome
+        Decisions, requests and measures.
+
+    Examples
+    --------
+    >>> outcome = simulate(RunSpec(workload="steady-low", trace="synthetic", duration_s=60))
+    >>> len(outcome.decisions), outcome.measures.dropped
+    (7, 0)
+    """
+    parameters = spec.parameters()
+    workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+    rng = np.random.default_rng([spec.seed, 1])
+    arrivals_s = arrival_times(workload.rates_rps, spec.arrivals, rng)
+    platform = SimulatedPlatform(
+        arrivals_s,
+        SimulationSettings(seed=spec.seed, service=spec.service, drop_after_s=parameters.drop_after_s),
+    )
+    planner = Planner(
+        parameters.pipeline,
+        parameters.objective,
+        parameters.constraints,
+        parameters.method,
+        parameters.method_settings,
+        spec.solver,
+    )
+    decisions: list[DecisionRecord] = []
+    adapter = Adapter(
+        platform,
+        planner,
+        make_forecaster(parameters.forecaster, ForecastContext(true_rates_rps=workload.rates_rps)),
+        AdapterSettings(parameters.interval_s, parameters.forecast_margin, parameters.whole_rates),
+        decisions.append,
+    )
+    adapter.deploy(initial_plan(parameters, planner, workload))
+    adapter.run(until_s=workload.duration_s)
+    platform.sleep_until(workload.duration_s)
+    running_core_seconds = platform.simulator.running_core_seconds()
+    platform.teardown()
+    requests = platform.records()
+    measures = measure(
+        decisions,
+        requests,
+        sla_s=parameters.pipeline.sla_s,
+        duration_s=workload.duration_s,
+        running_core_seconds=running_core_seconds,
+    )
+    used = replace(spec, trace="real" if workload.source == "real" else "synthetic")
+    return RunOutcome(used, workload, decisions, requests, measures, parameters.pipeline.sla_s)
+
+
+def initial_plan(parameters: RunParameters, planner: Planner, workload: Workload) -> Plan:
+    """Return the plan of step 0.
+
+    A published run starts with its published variants, one replica each (RIM: its fixed replicas). Any other
+    run starts provisioned for the mean load of the first interval.
+    """
+    if parameters.initial_variants is None:
+        first = workload.rates_rps[: max(1, int(parameters.interval_s))]
+        return planner.decide(float(first.mean())).plan
+    stages = parameters.pipeline.stages
+    replicas = parameters.initial_replicas or (1,) * len(stages)
+    return Plan(
+        tuple(
+            StagePlan(stage.name, name, 1, count, stage.variant(name).base_cores)
+            for stage, name, count in zip(stages, parameters.initial_variants, replicas, strict=True)
+        )
+    )
+
+
+def resolve(spec: RunSpec) -> RunSpec:
+    """Return the spec with ``trace`` saying which workload will be used; checks all names on the way."""
+    spec.parameters()
+    source = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s).source
+    return replace(spec, trace="real" if source == "real" else "synthetic")
+
+
+def fingerprint(spec: RunSpec) -> str:
+    """Return a hash of everything that determines the result of a resolved spec."""
+    workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+    known = environment()
+    content = {
+        "format": RESULT_FORMAT,
+        "spec": asdict(spec),
+        "code": known["code_sha256"],
+        "data": known["data_sha256"],
+        "rates": hashlib.sha256(workload.rates_rps.tobytes()).hexdigest(),
+        "pipeline": file_sha256(Path(spec.pipeline)) if Path(spec.pipeline).is_file() else "",
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def run_folder(results_dir: Path, spec: RunSpec) -> Path:
+    """Return the folder of a resolved spec."""
+    return results_dir / spec.experiment / spec.run
+
+
+def is_complete(results_dir: Path, spec: RunSpec) -> bool:
+    """Whether a resolved spec was run already and nothing that determines its result has changed since."""
+    return fingerprint_of(run_folder(results_dir, spec)) == fingerprint(spec)
+
+
+def run(spec: RunSpec, results_dir: Path) -> Path:
+    """Run an experiment and write its folder, replacing an earlier one whole.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    results_dir
+        The run's folder is ``<results_dir>/<experiment>/<run>``.
+
+    Returns
+    -------
+    Path
+        The folder, with ``decisions.jsonl``, ``requests.parquet``, ``summary.json`` and ``provenance.json``.
+    """
+    spec = resolve(spec)
+    started, started_s = datetime.now(UTC), time.perf_counter()
+    outcome = simulate(spec)
+    folder = run_folder(results_dir, spec)
+    with replacing(folder) as draft:
+        write_lines(draft / DECISIONS, (record.as_dict() for record in outcome.decisions))
+        outcome.requests.to_frame().to_parquet(draft / REQUESTS, compression="zstd", index=False)
+        write_json(draft / SUMMARY, outcome.summary())
+        write_json(
+            draft / PROVENANCE,
+            {
+                "fingerprint": fingerprint(spec),
+                **environment(),
+                "seed": spec.seed,
+                "solver": spec.solver,
+                "started": started.isoformat(timespec="seconds"),
+                "wall_s": round(time.perf_counter() - started_s, 3),
+                "files_sha256": {name: file_sha256(draft / name) for name in (DECISIONS, REQUESTS, SUMMARY)},
+            },
+        )
+    return folder
+
+
+def grid_specs(
+    editions: Sequence[str],
+    pipelines: Sequence[str] = PIPELINES,
+    workloads: Sequence[str] = WORKLOADS,
+    methods: Sequence[str] = METHODS,
+    **common: Any,
+) -> list[RunSpec]:
+    """Return the resolved specs of a grid, every combination of the four lists."""
+    combinations: Iterator[tuple[str, str, str, str]] = product(editions, pipelines, workloads, methods)
+    return [
+        resolve(RunSpec(pipeline=pipeline, workload=workload, method=method, edition=edition, **common))
+        for edition, pipeline, workload, method in combinations
+    ]

@@ -1,0 +1,168 @@
+"""What a run is judged by: cost, accuracy, SLA violations, latency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipa.adapter import DecisionRecord
+from ipa.simulator import RequestRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The figures of one run.
+
+    Parameters
+    ----------
+    steps
+        Decision steps, the deployment included.
+    cost_mean_cores, cost_min_cores, cost_max_cores
+        Cost of the plan in force, over all steps (the paper's cost).
+    running_mean_cores
+        Mean over time of the cores of all existing replicas, the overlap during a switch included.
+    pas_mean, pas_min, pas_max
+        Pipeline accuracy (product of accuracies, 0..1) over all steps.
+    rank_sum_mean
+        Rank-normalised accuracy of the first submission over all steps.
+    requests, answered, dropped
+        Requests sent, answered and dropped.
+    violation_share
+        Share of requests not answered within the SLA, drops included.
+    violating_seconds_share
+        The paper's violation: share of the seconds of the workload, by sending time, in which the p99 latency
+        of the answered requests exceeds the SLA; drops are ignored.
+    latency_mean_s, latency_p50_s, latency_p99_s
+        End-to-end latency of the answered requests.
+    second_p99_mean_s, second_p99_median_s
+        Mean and median over seconds of the p99 latency of the answered requests.
+    plan_changes
+        Steps that changed variants, batch sizes or replicas.
+    held_steps
+        Steps that kept the last good plan because a step failed or no plan was feasible.
+    """
+
+    steps: int
+    cost_mean_cores: float
+    cost_min_cores: int
+    cost_max_cores: int
+    running_mean_cores: float
+    pas_mean: float
+    pas_min: float
+    pas_max: float
+    rank_sum_mean: float
+    requests: int
+    answered: int
+    dropped: int
+    violation_share: float
+    violating_seconds_share: float
+    latency_mean_s: float
+    latency_p50_s: float
+    latency_p99_s: float
+    second_p99_mean_s: float
+    second_p99_median_s: float
+    plan_changes: int
+    held_steps: int
+
+
+def measure(
+    decisions: Sequence[DecisionRecord],
+    requests: RequestRecords,
+    *,
+    sla_s: float,
+    duration_s: int,
+    running_core_seconds: float,
+) -> Measures:
+    """Compute the figures of one run.
+
+    Parameters
+    ----------
+    decisions
+        Records of all steps, at least one.
+    requests
+        Account of every request.
+    sla_s
+        End-to-end SLA that violations are counted against, in seconds.
+    duration_s
+        Length of the workload in seconds.
+    running_core_seconds
+        Integral over the workload of the cores of all existing replicas.
+
+    Returns
+    -------
+    Measures
+        Latencies are NaN where no request was answered.
+    """
+    costs = [record.cost_cores for record in decisions]
+    accuracies = [record.pas for record in decisions]
+    answered = requests.answered
+    latency_s = (requests.end_s - requests.arrival_s)[answered]
+    second_p99_s = p99_by_second(requests.arrival_s[answered], latency_s, duration_s)
+    in_time = int((latency_s <= sla_s).sum())
+    return Measures(
+        steps=len(decisions),
+        cost_mean_cores=float(np.mean(costs)),
+        cost_min_cores=min(costs),
+        cost_max_cores=max(costs),
+        running_mean_cores=running_core_seconds / duration_s,
+        pas_mean=float(np.mean(accuracies)),
+        pas_min=min(accuracies),
+        pas_max=max(accuracies),
+        rank_sum_mean=float(np.mean([record.rank_sum for record in decisions])),
+        requests=len(requests.arrival_s),
+        answered=int(answered.sum()),
+        dropped=len(requests.arrival_s) - int(answered.sum()),
+        violation_share=1 - in_time / max(1, len(requests.arrival_s)),
+        violating_seconds_share=float((second_p99_s > sla_s).sum() / duration_s),
+        latency_mean_s=_statistic(latency_s, None),
+        latency_p50_s=_statistic(latency_s, 50),
+        latency_p99_s=_statistic(latency_s, 99),
+        second_p99_mean_s=_statistic(second_p99_s[~np.isnan(second_p99_s)], None),
+        second_p99_median_s=_statistic(second_p99_s[~np.isnan(second_p99_s)], 50),
+        plan_changes=_plan_changes(decisions),
+        held_steps=sum(record.action == "held" for record in decisions),
+    )
+
+
+def p99_by_second(
+    arrival_s: NDArray[np.float64], latency_s: NDArray[np.float64], duration_s: int
+) -> NDArray[np.float64]:
+    """Return the 99th percentile of the latency of the requests sent in each second.
+
+    Parameters
+    ----------
+    arrival_s, latency_s
+        Sending time and latency of the answered requests in seconds, shape (n,).
+    duration_s
+        Number of one-second bins; requests sent later count in the last one.
+
+    Returns
+    -------
+    numpy.ndarray
+        Seconds, shape (duration_s,); NaN where no request was answered.
+    """
+    second = np.minimum(arrival_s.astype(np.int64), duration_s - 1)
+    ordered_s = latency_s[np.lexsort((latency_s, second))]
+    count = np.bincount(second, minlength=duration_s)
+    first = np.cumsum(count) - count
+    # Linear interpolation between the two order statistics around rank 0.99 (n - 1), as NumPy's percentile does.
+    rank = 0.99 * (count - 1)
+    low = np.floor(rank).astype(np.int64)
+    result = np.full(duration_s, np.nan)
+    some = count > 0
+    below = ordered_s[(first + low)[some]]
+    above = ordered_s[(first + np.minimum(low + 1, count - 1))[some]]
+    result[some] = below + (rank - low)[some] * (above - below)
+    return result
+
+
+def _statistic(values: NDArray[np.float64], percentile: float | None) -> float:
+    if not len(values):
+        return float("nan")
+    return float(np.mean(values) if percentile is None else np.percentile(values, percentile))
+
+
+def _plan_changes(decisions: Sequence[DecisionRecord]) -> int:
+    shapes = [tuple((s.variant, s.batch, s.replicas) for s in record.plan.stages) for record in decisions]
+    return sum(before != after for before, after in zip(shapes, shapes[1:], strict=False))

@@ -1,0 +1,99 @@
+"""Where a result comes from: code, data, versions, machine."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ipa.paths import data_dir
+
+PACKAGES = ("gurobipy", "highspy", "numpy", "pandas", "pulp", "pyarrow")
+"""Distributions whose versions are recorded."""
+
+RESULT_CODE = ("*.py", "forecast/*.py", "optimizer/*.py", "platforms/*.py", "simulator/*.py", "workload/*.py")
+"""Source files that can change a result; figures, claims and benchmarks only read results."""
+
+NOT_RESULT_CODE = frozenset({"cli.py", "claims.py", "doctor.py", "published.py", "reproduce.py"})
+
+
+def environment() -> dict[str, Any]:
+    """Return what identifies the code and the machine of a run."""
+    return {
+        "commit": git_commit(),
+        "code_sha256": code_sha256(),
+        "data_sha256": data_sha256(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "cpu": _cpu(),
+    }
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the clone this package runs from, ``-dirty`` if files differ; empty outside one."""
+    root = Path(__file__).resolve().parent.parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["git", "-C", str(root), *arguments],  # noqa: S607 (git is looked up on PATH)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return (
+            f"{commit}-dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+        )
+    except OSError:
+        return ""
+
+
+@cache
+def code_sha256() -> str:
+    """Return a hash of the source files that can change a result."""
+    package = Path(__file__).parent
+    files = {
+        file for pattern in RESULT_CODE for file in package.glob(pattern) if file.name not in NOT_RESULT_CODE
+    }
+    return _hash_files(files, package)
+
+
+@cache
+def data_sha256() -> str:
+    """Return a hash of the data that comes with the repository."""
+    return _hash_files({file for file in data_dir().rglob("*") if file.is_file()}, data_dir())
+
+
+def file_sha256(file: Path) -> str:
+    """Return the hash of one file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _hash_files(files: set[Path], root: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(root).as_posix()} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -1,0 +1,96 @@
+"""The files of a run: written whole or not at all, read back as tables."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ipa.errors import ResultsError
+
+DECISIONS = "decisions.jsonl"
+REQUESTS = "requests.parquet"
+SUMMARY = "summary.json"
+PROVENANCE = "provenance.json"
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``folder`` once everything in it is written.
+
+    A process killed half-way leaves only a hidden folder behind, which nothing reads.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield draft
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write a JSON file whole or not at all; keys keep their order, NaN becomes null."""
+    text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file; a missing or broken one is a ResultsError."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{file}: cannot be read: {error.strerror}; run the experiment again") from error
+    except ValueError as error:
+        raise ResultsError(f"{file}: is not valid JSON: {error}; delete the folder and run again") from error
+
+
+def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON object a line."""
+    with file.open("w", encoding="utf-8") as stream:
+        for record in records:
+            stream.write(json.dumps(_without_nan(record), ensure_ascii=False) + "\n")
+
+
+def read_decisions(folder: Path) -> pd.DataFrame:
+    """Read the decision records of a run, one row a step; the plan stays a list of stages."""
+    lines = (folder / DECISIONS).read_text(encoding="utf-8").splitlines()
+    return pd.DataFrame([json.loads(line) for line in lines])
+
+
+def read_requests(folder: Path) -> pd.DataFrame:
+    """Read the account of every request of a run."""
+    return pd.read_parquet(folder / REQUESTS)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Read what a run was and its measures."""
+    summary: dict[str, Any] = read_json(folder / SUMMARY)
+    return summary
+
+
+def fingerprint_of(folder: Path) -> str | None:
+    """Return the fingerprint of a complete run; None if there is none or it cannot be read."""
+    try:
+        return str(read_json(folder / PROVENANCE)["fingerprint"])
+    except (ResultsError, KeyError, TypeError):
+        return None
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
