@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +147,7 @@ def p99_by_second(
     ordered_s = latency_s[np.lexsort((latency_s, second))]
     count = np.bincount(second, minlength=duration_s)
     first = np.cumsum(count) - count
-    # Linear interpolation between the two order statistics around rank 0.99 (n - 1), as NumPy's percentile does.
+    # Linear interpolation between the order statistics around rank 0.99 (n - 1), as NumPy's percentile does.
     rank = 0.99 * (count - 1)
     low = np.floor(rank).astype(np.int64)
     result = np.full(duration_s, np.nan)
@@ -165,4 +166,4 @@ def _statistic(values: NDArray[np.float64], percentile: float | None) -> float:
 
 def _plan_changes(decisions: Sequence[DecisionRecord]) -> int:
     shapes = [tuple((s.variant, s.batch, s.replicas) for s in record.plan.stages) for record in decisions]
-    return sum(before != after for before, after in zip(shapes, shapes[1:], strict=False))
+    return sum(before != after for before, after in pairwise(shapes))

@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 @cache
 def git_commit() -> str:
-    """Return the commit of the clone this package runs from, ``-dirty`` if files differ; empty outside one."""
+    """Return the commit of the clone that is run, ``-dirty`` if files differ; empty outside a clone."""
     root = Path(__file__).resolve().parent.parent
 
     def git(*arguments: str) -> str:
