@@ -26,6 +26,18 @@ def solve_brute_force(problem: Problem, deadline_s: float) -> Answer:  # noqa: A
     InvalidValueError
         If there are more combinations.
     """
+    tied = tied_choices(problem)
+    return Answer(first_in_order(problem, tied) if tied else None, proven=True)
+
+
+def tied_choices(problem: Problem) -> list[Choice]:
+    """Return every choice that keeps the SLA and whose objective lies within ``ROUNDING`` of the best.
+
+    Raises
+    ------
+    InvalidValueError
+        If there are more than ``MAX_COMBINATIONS`` combinations.
+    """
     combinations = math.prod(len(options) for options in problem.options)
     if combinations > MAX_COMBINATIONS:
         raise InvalidValueError(
@@ -37,9 +49,5 @@ def solve_brute_force(problem: Problem, deadline_s: float) -> Answer:  # noqa: A
         options = picked(problem, choice)
         if problem.feasible(options):
             valued.append((problem.value(options), choice))
-    if not valued:
-        return Answer(None, proven=True)
-    best = max(value for value, _ in valued)
-    return Answer(
-        first_in_order(problem, (choice for value, choice in valued if value >= best - ROUNDING)), proven=True
-    )
+    best = max((value for value, _ in valued), default=-math.inf)
+    return [choice for value, choice in valued if value >= best - ROUNDING]
