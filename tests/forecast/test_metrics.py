@@ -1,0 +1,61 @@
+"""Judging forecasters."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipa.errors import InvalidValueError
+from ipa.forecast import Forecast, ForecastContext, ForecastScore, evaluate, make_forecaster
+from ipa.forecast.metrics import score
+
+
+class Recorder:
+    """Predicts a constant and notes what it was shown."""
+
+    name = "recorder"
+
+    def __init__(self, rate_rps=10.0):
+        self.rate_rps, self.seen = rate_rps, []
+
+    def forecast(self, history_rps, now_s=None):
+        self.seen.append((now_s, list(history_rps)))
+        return Forecast(self.rate_rps, self.name)
+
+
+def test_every_number_of_a_score_by_hand():
+    found = score(np.array([10.0, 6.0, 0.0, 8.0]), np.array([10.0, 10.0, 0.0, 4.0]))
+    smape_pct = 100 * (0 + 4 / 8 + 0 + 4 / 6) / 4
+    assert found == ForecastScore(pytest.approx(smape_pct), 2.0, 0.0, 0.25, 4)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1))
+def test_smape_lies_between_0_and_200_and_is_symmetric(pairs):
+    forecast_rps, true_rps = np.array(pairs).T
+    found = score(forecast_rps, true_rps)
+    assert 0 <= found.smape_pct <= 200 + 1e-9
+    assert found.smape_pct == pytest.approx(score(true_rps, forecast_rps).smape_pct)
+    assert found.bias_rps == pytest.approx(-score(true_rps, forecast_rps).bias_rps)
+
+
+def test_a_forecaster_is_asked_every_ten_seconds_and_never_shown_the_future():
+    forecaster = Recorder()
+    rates_rps = np.arange(165)
+    found = evaluate(forecaster, rates_rps)
+    assert [now_s for now_s, _ in forecaster.seen] == [120, 130, 140]
+    assert all(history == list(range(now_s - 120, now_s)) for now_s, history in forecaster.seen)
+    assert found.n == 3
+    assert found.bias_rps == np.mean([10 - 139, 10 - 149, 10 - 159])
+    assert found.under_forecast_share == 1
+
+
+@given(st.lists(st.integers(0, 300), min_size=140, max_size=300))
+def test_the_oracle_is_never_wrong(rates_rps):
+    rates = np.array(rates_rps)
+    found = evaluate(make_forecaster("oracle", ForecastContext(true_rates_rps=rates)), rates)
+    assert (found.smape_pct, found.mae_rps, found.bias_rps, found.under_forecast_share) == (0, 0, 0, 0)
+
+
+def test_a_series_too_short_to_judge_is_refused():
+    with pytest.raises(InvalidValueError, match="139 seconds are too few"):
+        evaluate(Recorder(), np.ones(139, dtype=int))

@@ -1,0 +1,109 @@
+"""Warm-up and damaged histories."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.forecast import FORECASTERS, WINDOW_S, Forecast, ForecastContext, WindowForecaster, make_forecaster
+from ipa.forecast.window import clean_window
+
+LOOKING_BACK = [name for name in FORECASTERS if name != "oracle"]
+
+anything = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=150)
+rates = st.lists(st.integers(0, 400), min_size=WINDOW_S, max_size=WINDOW_S + 20)
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+@given(history_rps=anything)
+def test_whatever_the_history_holds_the_forecast_is_a_finite_rate(name, history_rps):
+    forecast = make_forecaster(name).forecast(history_rps)
+    assert math.isfinite(forecast.rate_rps)
+    assert forecast.rate_rps >= 0
+    assert forecast.forecaster == name
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+@given(history_rps=rates)
+def test_only_the_last_two_minutes_count(name, history_rps):
+    forecaster = make_forecaster(name)
+    assert forecaster.forecast(history_rps) == forecaster.forecast(np.array(history_rps[-WINDOW_S:]))
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+def test_a_young_run_is_forecast_by_its_maximum_so_far(name):
+    assert make_forecaster(name).forecast([3, 9, *[1] * 117]) == Forecast(
+        9.0, name, "warm-up: maximum so far"
+    )
+    assert make_forecaster(name).forecast([3, 9, *[1] * 118]).fallback is None
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+def test_an_empty_history_is_forecast_as_no_load(name):
+    assert make_forecaster(name).forecast([]) == Forecast(0.0, name, "warm-up: maximum so far")
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+def test_a_history_without_a_usable_second_is_forecast_as_no_load(name):
+    assert make_forecaster(name).forecast([math.nan] * 120) == Forecast(0.0, name, "no usable history")
+
+
+@pytest.mark.parametrize("name", LOOKING_BACK)
+def test_a_damaged_history_is_forecast_like_the_repaired_one_and_says_so(name):
+    damaged = [math.nan, math.nan, *[5] * 50, -3, *[8] * 60, math.inf, *[6] * 6]
+    repaired = [5, 5, *[5] * 50, 5, *[8] * 60, 8, *[6] * 6]
+    forecast = make_forecaster(name).forecast(damaged)
+    assert forecast.rate_rps == make_forecaster(name).forecast(repaired).rate_rps
+    assert forecast.fallback == "4 unusable seconds repaired"
+
+
+def test_warm_up_and_repair_are_both_reported():
+    forecast = make_forecaster("max").forecast([4, math.nan, 2])
+    assert forecast.fallback == "warm-up: maximum so far; 1 unusable seconds repaired"
+    assert forecast.rate_rps == 4
+
+
+@given(anything)
+def test_a_repaired_window_holds_only_values_of_the_history(history_rps):
+    window, repair = clean_window(history_rps)
+    usable = [x for x in history_rps[-WINDOW_S:] if math.isfinite(x) and x >= 0]
+    assert set(window) <= set(usable)
+    assert len(window) == (len(history_rps[-WINDOW_S:]) if usable else 0)
+    assert (repair is None) == (len(usable) == len(history_rps[-WINDOW_S:]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (math.nan, Forecast(7.0, "rule", "rule gave no number: maximum")),
+        (math.inf, Forecast(7.0, "rule", "rule gave no number: maximum")),
+        (-0.5, Forecast(0.0, "rule", "negative prediction raised to 0")),
+        (12.5, Forecast(12.5, "rule", None)),
+    ],
+)
+def test_a_rule_that_answers_nonsense_is_replaced(answer, expected):
+    assert WindowForecaster("rule", lambda _window: answer).forecast([*[2] * 119, 7]) == expected
+
+
+@pytest.mark.parametrize("history_rps", [[[1, 2], [3, 4]], 5, ["a", "b"], [[1], [2, 3]]])
+def test_what_is_no_list_of_numbers_is_refused(history_rps):
+    with pytest.raises(InvalidValueError, match="the history must be a list of"):
+        make_forecaster("max").forecast(history_rps)
+
+
+def test_an_unmeasured_second_may_be_none():
+    assert make_forecaster("max").forecast([None, 3]).rate_rps == 3
+
+
+def test_an_unknown_forecaster_names_the_known_ones():
+    with pytest.raises(UnknownNameError, match="last, max, mean, ewma-poisson, linear, oracle"):
+        make_forecaster("liner")
+
+
+def test_a_new_forecaster_is_a_rule_under_a_name(monkeypatch):
+    monkeypatch.setattr(FORECASTERS, "_entries", dict(FORECASTERS._entries))
+    FORECASTERS.register("median", lambda _context: WindowForecaster("median", np.median))
+    assert make_forecaster("median", ForecastContext()).forecast([1] * 61 + [9] * 59).rate_rps == 1
