@@ -1,0 +1,101 @@
+"""Where a simulation writes what happens to each request: one growing array per quantity."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+OUTCOMES = ("in-flight", "ok", "dropped")
+"""Names of the outcome codes 0, 1, 2."""
+IN_FLIGHT, OK, DROPPED = range(3)
+
+REASONS = ("expired",)
+"""Names of the codes of why a request was dropped."""
+EXPIRED = 0
+
+NONE = -1
+"""Code of a stage, variant or reason that does not apply."""
+
+
+class StageLog:
+    """What happened to each request in one stage; NaN, 0 and ``NONE`` where it has not happened."""
+
+    def __init__(self) -> None:
+        self.enter_s: Floats = np.empty(0)
+        self.start_s: Floats = np.empty(0)
+        self.end_s: Floats = np.empty(0)
+        self.batch: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self.variant: NDArray[np.int16] = np.empty(0, dtype=np.int16)
+
+    def grow(self, size: int) -> None:
+        """Make room for requests."""
+        self.enter_s = _grown(self.enter_s, size, np.nan)
+        self.start_s = _grown(self.start_s, size, np.nan)
+        self.end_s = _grown(self.end_s, size, np.nan)
+        self.batch = _grown(self.batch, size, 0)
+        self.variant = _grown(self.variant, size, NONE)
+
+    def serve(self, request: Ints, start_s: Floats, end_s: Floats, batch: Ints, variant: int) -> None:
+        """Write the service of requests, one value per request in each array."""
+        self.start_s[request] = start_s
+        self.end_s[request] = end_s
+        self.batch[request] = batch
+        self.variant[request] = variant
+
+
+class RequestLog:
+    """What happened to each request.
+
+    Parameters
+    ----------
+    stages
+        Number of stages of the pipeline.
+    """
+
+    def __init__(self, stages: int) -> None:
+        self.requests = 0
+        self.arrival_s: Floats = np.empty(0)
+        self.end_s: Floats = np.empty(0)
+        self.outcome: NDArray[np.int8] = np.empty(0, dtype=np.int8)
+        self.reason: NDArray[np.int8] = np.empty(0, dtype=np.int8)
+        self.dropped_stage: NDArray[np.int16] = np.empty(0, dtype=np.int16)
+        self.stages = tuple(StageLog() for _ in range(stages))
+
+    def add(self, arrival_s: Floats) -> Ints:
+        """Write new requests and return their numbers."""
+        first, self.requests = self.requests, self.requests + len(arrival_s)
+        if self.requests > len(self.arrival_s):
+            self._grow(max(self.requests, 2 * len(self.arrival_s)))
+        self.arrival_s[first : self.requests] = arrival_s
+        return np.arange(first, self.requests)
+
+    def finish(self, request: Ints, end_s: Floats) -> None:
+        """Write answered requests."""
+        self.end_s[request] = end_s
+        self.outcome[request] = OK
+
+    def drop(self, request: Ints, end_s: Floats, stage: int) -> None:
+        """Write requests that expired in a stage."""
+        self.end_s[request] = end_s
+        self.outcome[request] = DROPPED
+        self.reason[request] = EXPIRED
+        self.dropped_stage[request] = stage
+
+    def _grow(self, size: int) -> None:
+        self.arrival_s = _grown(self.arrival_s, size, np.nan)
+        self.end_s = _grown(self.end_s, size, np.nan)
+        self.outcome = _grown(self.outcome, size, IN_FLIGHT)
+        self.reason = _grown(self.reason, size, NONE)
+        self.dropped_stage = _grown(self.dropped_stage, size, NONE)
+        for stage in self.stages:
+            stage.grow(size)
+
+
+def _grown(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
+    grown = np.full(size, fill, dtype=values.dtype)
+    grown[: len(values)] = values
+    return grown

@@ -1,0 +1,220 @@
+"""The discrete-event simulator of a pipeline."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ipa.errors import InvalidValueError
+from ipa.pipeline import Pipeline
+from ipa.plan import Plan
+from ipa.simulator.log import RequestLog
+from ipa.simulator.records import RequestRecords, records_at
+from ipa.simulator.running import Reconfiguration, RunningPlan
+from ipa.simulator.settings import DEFAULTS, SimulationSettings
+from ipa.simulator.stage import SimulatedStage
+from ipa.simulator.transit import Transit
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where the requests are that have arrived before now.
+
+    Parameters
+    ----------
+    arrived, done, dropped
+        Requests so far.
+    entering
+        Requests on the way into the first stage.
+    waiting
+        Requests in the queue of each stage.
+    serving
+        Requests in service at each stage, or on the way from it.
+    """
+
+    arrived: int
+    done: int
+    dropped: int
+    entering: int
+    waiting: tuple[int, ...]
+    serving: tuple[int, ...]
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are somewhere in the pipeline."""
+        return self.entering + sum(self.waiting) + sum(self.serving)
+
+
+class PipelineSimulator:
+    """A pipeline under load, in simulated time.
+
+    What is due before ``now_s`` has happened; what is due at ``now_s`` itself has not, except that replicas
+    are ready.
+
+    Parameters
+    ----------
+    pipeline
+        What can run.
+    plan
+        What runs from time 0, with all its replicas ready.
+    settings
+        Assumptions of the simulation.
+
+    Examples
+    --------
+    >>> from ipa.pipeline import Stage, Variant
+    >>> from ipa.plan import StagePlan
+    >>> from ipa.profiles import Profile, ProfilePoint
+    >>> variant = Variant("small", 0.7, 1, (Profile(1, (ProfilePoint(1, 0.5, 0.25, 4.0),)),))
+    >>> pipeline = Pipeline("toy", (Stage("only", (variant,)),), sla_s=1.0)
+    >>> plan = Plan((StagePlan("only", "small", batch=1, replicas=1, cores=1),))
+    >>> simulator = PipelineSimulator(pipeline, plan, SimulationSettings(service="deterministic"))
+    >>> simulator.offer([0.0, 0.1, 3.0])
+    >>> simulator.drain()
+    >>> simulator.records().latency_s.round(3).tolist(), simulator.running_core_seconds()
+    ([0.25, 0.4, 0.25], 3.25)
+    """
+
+    def __init__(self, pipeline: Pipeline, plan: Plan, settings: SimulationSettings = DEFAULTS) -> None:
+        self.pipeline, self.settings = pipeline, settings
+        self.now_s = 0.0
+        self._check(plan)
+        self._log = RequestLog(len(pipeline.stages))
+        self._stages = [
+            SimulatedStage(stage, chosen, i, settings, log)
+            for i, (stage, chosen, log) in enumerate(
+                zip(pipeline.stages, plan.stages, self._log.stages, strict=True)
+            )
+        ]
+        # The last transit leads back to the client.
+        self._transits = [Transit() for _ in range(len(self._stages) + 1)]
+        self._done = self._dropped = 0
+        self._last_end_s = 0.0
+
+    def offer(self, arrivals_s: ArrayLike) -> None:
+        """Announce requests.
+
+        Parameters
+        ----------
+        arrivals_s
+            Arrival times at the pipeline in seconds, ascending, none before ``now_s``, shape (n,).
+
+        Raises
+        ------
+        InvalidValueError
+            If they are not.
+        """
+        arrival_s = np.asarray(arrivals_s, dtype=np.float64)
+        if arrival_s.ndim != 1 or not np.all(np.isfinite(arrival_s)) or np.any(np.diff(arrival_s) < 0):
+            raise InvalidValueError("arrival times must be one ascending sequence of finite numbers")
+        if len(arrival_s) and arrival_s[0] < self.now_s:
+            raise InvalidValueError(
+                f"the first request arrives at {arrival_s[0]} s; it is {self.now_s} s already"
+            )
+        self._transits[0].put(self._log.add(arrival_s), arrival_s + self.settings.network_delay_s)
+
+    def advance(self, until_s: float) -> None:
+        """Simulate everything that is due before a time.
+
+        Parameters
+        ----------
+        until_s
+            The new ``now_s``, in seconds.
+
+        Raises
+        ------
+        InvalidValueError
+            If it lies in the past or is not finite.
+        """
+        if not self.now_s <= until_s < math.inf:
+            raise InvalidValueError(f"cannot advance from {self.now_s} s to {until_s} s")
+        self._run(until_s)
+        self._set_now(until_s)
+
+    def drain(self) -> None:
+        """Simulate until every offered request has been answered or dropped, and stop at that instant."""
+        self._run(math.inf)
+        self._set_now(max(self.now_s, float(self._last_end_s)))
+
+    def reconfigure(self, plan: Plan) -> Reconfiguration:
+        """Move towards another plan, from now on; see the package for what that takes.
+
+        Parameters
+        ----------
+        plan
+            What shall run.
+
+        Raises
+        ------
+        InvalidValueError
+            If the pipeline cannot run it; nothing has changed then.
+        """
+        self._check(plan)
+        wanted = [stage.configuration(new) for stage, new in zip(self._stages, plan.stages, strict=True)]
+        changes = [
+            stage.reconfigure(new, self.now_s) for stage, new in zip(self._stages, wanted, strict=True)
+        ]
+        switching = tuple(
+            chosen.stage for stage, chosen in zip(self._stages, plan.stages, strict=True) if stage.switching
+        )
+        return Reconfiguration(
+            sum(started for started, _ in changes), sum(stopped for _, stopped in changes), switching
+        )
+
+    def running_plan(self) -> RunningPlan:
+        """Return which replicas serve now and which start."""
+        return RunningPlan(tuple(stage.running(self.now_s) for stage in self._stages))
+
+    def running_core_seconds(self) -> float:
+        """Return the cores of all replicas, integrated from 0 to now: starting and stopping ones included."""
+        return sum(stage.core_seconds(self.now_s) for stage in self._stages)
+
+    def counts(self) -> Counts:
+        """Return where the requests are that have arrived before now."""
+        arrival_s = self._log.arrival_s[: self._log.requests]
+        return Counts(
+            int(np.count_nonzero(arrival_s < self.now_s)) if self._transits[0] else self._log.requests,
+            self._done,
+            self._dropped,
+            int(np.count_nonzero(arrival_s[self._transits[0].request] < self.now_s)),
+            tuple(stage.waiting for stage in self._stages),
+            tuple(len(transit) for transit in self._transits[1:]),
+        )
+
+    def records(self) -> RequestRecords:
+        """Return the account of every offered request, as it is known now."""
+        names = tuple((stage.name, tuple(v.name for v in stage.variants)) for stage in self.pipeline.stages)
+        return records_at(self._log, self.now_s, names)
+
+    def _run(self, until_s: float) -> None:
+        # A chain has no feedback, so each stage can be finished up to until_s before the next one begins.
+        for i, (stage, (before, after)) in enumerate(
+            zip(self._stages, pairwise(self._transits), strict=True)
+        ):
+            request, entered_s = before.take(until_s)
+            if len(request):
+                self._log.stages[i].enter_s[request] = entered_s
+                stage.accept(request, entered_s, self._log.arrival_s[request] + self.settings.drop_after_s)
+            for left in stage.advance(until_s):
+                after.put(left.request, left.end_s + self.settings.network_delay_s)
+                self._log.drop(left.dropped, left.dropped_s, i)
+                self._dropped += len(left.dropped)
+                self._last_end_s = max(self._last_end_s, left.dropped_s.max(initial=0.0))
+        request, end_s = self._transits[-1].take(until_s)
+        self._log.finish(request, end_s)
+        self._done += len(request)
+        self._last_end_s = max(self._last_end_s, end_s.max(initial=0.0))
+
+    def _set_now(self, now_s: float) -> None:
+        self.now_s = now_s
+        for stage in self._stages:
+            stage.settle(now_s)
+
+    def _check(self, plan: Plan) -> None:
+        names, given = [s.name for s in self.pipeline.stages], [s.stage for s in plan.stages]
+        if given != names:
+            raise InvalidValueError(
+                f"the plan is for stages {given}; pipeline {self.pipeline.name} has {names}"
+            )

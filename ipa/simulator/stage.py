@@ -1,0 +1,209 @@
+"""One stage: its queue, its replicas and the switch from one configuration to the next."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipa.batching import BatchPolicy
+from ipa.errors import InvalidValueError
+from ipa.pipeline import Stage
+from ipa.plan import StagePlan
+from ipa.simulator.cost import CoreMeter
+from ipa.simulator.engine import WaitingLine, serve
+from ipa.simulator.log import StageLog
+from ipa.simulator.replicas import ReplicaPool
+from ipa.simulator.running import RunningStage
+from ipa.simulator.service import NormalStream, ServiceTimes, service_times
+from ipa.simulator.settings import SimulationSettings
+
+
+@dataclass(slots=True)
+class Configuration:
+    """A variant (``index`` in its stage) on its cores, its batching and the replicas that run it."""
+
+    plan: StagePlan
+    index: int
+    policy: BatchPolicy
+    times: ServiceTimes
+    pool: ReplicaPool
+
+    def runs(self, plan: StagePlan) -> bool:
+        """Whether replicas of this configuration can serve a plan."""
+        return (self.plan.variant, self.plan.cores) == (plan.variant, plan.cores)
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """Requests that leave a stage, in the order in which they were dispatched.
+
+    Parameters
+    ----------
+    request
+        Numbers of the requests, shape (n,).
+    end_s
+        When their batch ends, shape (n,).
+    dropped
+        Numbers of the requests that expired, shape (m,).
+    dropped_s
+        When they did, shape (m,).
+    """
+
+    request: NDArray[np.int64]
+    end_s: NDArray[np.float64]
+    dropped: NDArray[np.int64]
+    dropped_s: NDArray[np.float64]
+
+
+class SimulatedStage:
+    """A central queue and its replicas, advanced in steps.
+
+    Parameters
+    ----------
+    stage
+        What can serve.
+    plan
+        What serves from time 0.
+    index
+        Position in the pipeline; selects the stream of random numbers.
+    settings
+        Assumptions of the simulation.
+    log
+        Where starts and ends are written.
+    """
+
+    def __init__(
+        self, stage: Stage, plan: StagePlan, index: int, settings: SimulationSettings, log: StageLog
+    ) -> None:
+        self._stage, self._settings, self._log = stage, settings, log
+        self._meter = CoreMeter()
+        self._normals = NormalStream(settings.seed, index)
+        self._line = WaitingLine()
+        self._target, self._reconfigured_s = plan, 0.0
+        self._pending: Configuration | None = None
+        self._running = self.configuration(plan)
+        self._running.pool.place(plan.replicas, 0.0)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._line)
+
+    @property
+    def switching(self) -> bool:
+        """Whether another configuration is starting."""
+        return self._pending is not None
+
+    def running(self, now_s: float) -> RunningStage:
+        """Return which replicas serve and which start."""
+        pool = self._running.pool
+        starting = pool.starting(now_s)
+        serving = replace(self._running.plan, replicas=len(pool) - starting)
+        if self._pending:
+            starting += self._pending.pool.starting(now_s)
+        return RunningStage(serving, self._target, starting)
+
+    def core_seconds(self, until_s: float) -> float:
+        """Return the integral over time of the cores of all replicas."""
+        return self._meter.core_seconds(until_s)
+
+    def configuration(self, plan: StagePlan) -> Configuration:
+        """Return a configuration without replicas; a plan that the stage cannot run is an error."""
+        if plan.replicas < 1:
+            raise InvalidValueError(f"{self._stage.name}: {plan.replicas} replicas; a stage needs at least 1")
+        variant = self._stage.variant(plan.variant)
+        points = variant.profile_on(plan.cores).points
+        return Configuration(
+            plan,
+            self._stage.variants.index(variant),
+            BatchPolicy.of(plan, self._settings.drop_after_s),
+            service_times(points, plan.batch, self._settings.service),
+            ReplicaPool(plan.cores, variant.start_up_s, self._meter),
+        )
+
+    def reconfigure(self, wanted: Configuration, at_s: float) -> tuple[int, int]:
+        """Move towards a configuration and return how many replicas start and stop at once.
+
+        Parameters
+        ----------
+        wanted
+            A configuration without replicas of its own.
+        at_s
+            The time now, in seconds.
+        """
+        plan, cancelled = wanted.plan, 0
+        self._target, self._reconfigured_s = plan, at_s
+        if self._pending and not self._pending.runs(plan):
+            cancelled = len(self._pending.pool)
+            self._pending.pool.stop(cancelled, at_s)
+            self._pending = None
+        if self._running.runs(plan):
+            wanted.pool = self._running.pool
+            self._running = wanted
+            wanted.pool.not_before(at_s)
+        else:
+            wanted.pool = self._pending.pool if self._pending else wanted.pool
+            self._pending = wanted
+        change = wanted.pool.resize(plan.replicas, at_s)
+        self.settle(at_s)
+        return max(change, 0), cancelled + max(-change, 0)
+
+    def accept(
+        self, request: NDArray[np.int64], entered_s: NDArray[np.float64], deadline_s: NDArray[np.float64]
+    ) -> None:
+        """Append requests to the queue, in the order in which they enter."""
+        self._line.request += request.tolist()
+        self._line.entered_s += entered_s.tolist()
+        self._line.deadline_s += deadline_s.tolist()
+
+    def advance(self, until_s: float) -> list[Departures]:
+        """Serve the queue up to a time; everything that enters before it has been accepted."""
+        if not (self._pending and self._pending.pool.all_ready_s < until_s):
+            return [self._serve(until_s)]
+        switch_s = self._pending.pool.all_ready_s
+        before = self._serve(switch_s)
+        if not self.waiting:
+            return [before]
+        self.settle(switch_s)
+        return [before, self._serve(until_s)]
+
+    def settle(self, now_s: float) -> None:
+        """Switch to the configuration whose replicas are all ready by now."""
+        if self._pending and self._pending.pool.all_ready_s <= now_s:
+            at_s = max(self._pending.pool.all_ready_s, self._reconfigured_s)
+            self._running.pool.stop(len(self._running.pool), at_s)
+            self._running, self._pending = self._pending, None
+            self._running.pool.not_before(at_s)
+
+    def _serve(self, until_s: float) -> Departures:
+        line, running = self._line, self._running
+        normals = self._normals.peek(len(line))
+        served = serve(line, running.policy, running.times, running.pool.free_s, normals, until_s)
+        self._normals.consume(len(served.size))
+        gone = np.array(line.request[: served.head], dtype=np.int64)
+        sizes = np.array(served.size, dtype=np.int64)
+        request = np.delete(gone, served.expired) if served.expired else gone
+        end_s = np.repeat(served.end_s, sizes)
+        self._log.serve(
+            request, np.repeat(served.start_s, sizes), end_s, np.repeat(sizes, sizes), running.index
+        )
+        dropped, dropped_s = self._expired(served.expired)
+        line.pop_front(served.head)
+        if self._settings.drop_after_s < math.inf:
+            late = range(line.expire(until_s))
+            late_too, late_too_s = self._expired(late)
+            dropped, dropped_s = dropped + late_too, dropped_s + late_too_s
+            line.pop_front(len(late))
+        return Departures(
+            request, end_s, np.array(dropped, dtype=np.int64), np.array(dropped_s, dtype=np.float64)
+        )
+
+    def _expired(self, positions: Iterable[int]) -> tuple[list[int], list[float]]:
+        line = self._line
+        # A request that is too old when it enters is dropped at that instant, not at its deadline before.
+        return (
+            [line.request[i] for i in positions],
+            [max(line.entered_s[i], line.deadline_s[i]) for i in positions],
+        )
