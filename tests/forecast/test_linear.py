@@ -80,16 +80,20 @@ def test_days_are_damped_and_without_gaps():
         days(trace_rps, 0, 4)
 
 
-def test_the_fit_recovers_a_load_that_is_linear_in_its_past():
-    """In a load that doubles every ten seconds for ever, only the newest maximum matters."""
-    levels = np.arange(14 * DAY_S // 10) % 50 * 8 + 8
-    model = fit_linear(np.repeat(levels, 10), trace_sha256="a" * 64)
-    inputs, targets = samples(np.repeat(levels, 10) // 8)
-    predictions = inputs @ np.array(model.weights) + model.intercept_rps
-    assert np.mean((predictions - targets) ** 2) == pytest.approx(model.training.loss_mse_rps2)
-    assert model.training.n_samples == len(targets)
+def ramp_and_noise():
+    steps = 14 * DAY_S // 10
+    levels = 8 * (20 + np.arange(steps) % 50 + np.random.default_rng(0).integers(0, 9, steps))
+    return np.repeat(levels, 10)
+
+
+def test_the_fit_solves_the_normal_equations_and_records_its_loss():
+    model = fit_linear(ramp_and_noise(), trace_sha256="a" * 64)
+    inputs, targets = samples(ramp_and_noise() // 8)
+    residuals = inputs @ np.array(model.weights) + model.intercept_rps - targets
     design = np.column_stack([inputs, np.ones(len(inputs))])
-    assert np.abs(design.T @ (predictions - targets)).max() < 1e-4 * len(targets)
+    assert np.abs(design.T @ residuals).max() / len(targets) < 1e-9
+    loss_mse_rps2 = pytest.approx(np.mean(residuals**2))
+    assert model.training == TrainingRecord("a" * 64, 0, 14, 8, len(targets), loss_mse_rps2)
 
 
 @pytest.mark.trace
