@@ -1,0 +1,210 @@
+"""Label setting: grow partial choices stage by stage, keep only those that can still be the first of the best."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipa.optimizer.answer import Choice
+from ipa.optimizer.columns import Bools, Columns, Floats, Ints
+from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.relaxation import Bound, Relaxation
+from ipa.optimizer.ties import inaccuracy
+
+CROWDED = 400
+"""Number of labels from which on comparing them with each other pays."""
+
+MAX_LABELS = 2_000_000
+"""Labels of one stage before comparing; beyond, the instance is given up."""
+
+_BINS = 24
+
+
+class LabelsExceededError(Exception):
+    """The label budget or the deadline is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What limits a label search.
+
+    Parameters
+    ----------
+    columns
+        Options that are left.
+    bound
+        Upper bound on what a label can still become.
+    limit_s
+        Latency limit in seconds.
+    floor
+        Labels that cannot reach this objective are dropped.
+    until
+        ``time.perf_counter()`` at which to give up.
+    slop
+        What the objective of a label may be off by, from rounding.
+    """
+
+    columns: Columns
+    bound: Bound
+    limit_s: float
+    floor: float
+    until: float
+    slop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Partial choices in lexicographic order of their option indices.
+
+    Parameters
+    ----------
+    latency, gain
+        Sums so far, shape (labels,).
+    product
+        Product of factors so far, shape (labels,); shape (1,) for additive metrics.
+    parents
+        Per stage: place of the label it grew from times the options of the stage, plus the option.
+    """
+
+    latency: Floats
+    gain: Floats
+    product: Floats
+    parents: tuple[Ints, ...]
+
+
+def candidates(problem: Problem, search: Search) -> list[Choice]:
+    """Return the choices among which the first of the best is.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    search
+        Options, bound and limits.
+
+    Returns
+    -------
+    list of tuple of int
+        Option indices of every choice that is left within ``ROUNDING`` of the best one.
+
+    Raises
+    ------
+    LabelsExceededError
+        If the label budget or the deadline is exceeded.
+    """
+    columns = search.columns
+    least = np.where(columns.present, columns.latency, np.inf).min(axis=1)
+    to_come = np.concatenate((least[::-1].cumsum()[::-1], [0.0]))
+    labels = Labels(np.zeros(1), np.zeros(1), np.ones(1), ())
+    for stage in range(len(columns.sizes)):
+        labels = _grown(labels, search, stage, search.limit_s - float(to_come[stage + 1]))
+        if len(labels.latency) > CROWDED:
+            labels = _uncrowded(labels, problem, search, stage)
+    value = labels.gain if columns.additive else labels.gain + columns.alpha * labels.product
+    if not len(value):
+        return []
+    tied = np.flatnonzero(value >= value.max() - ROUNDING - search.slop)
+    indices = np.stack([columns.index[s, p] for s, p in enumerate(_traced(labels, columns, tied))], axis=1)
+    return [tuple(row) for row in indices.tolist()]
+
+
+def _grown(labels: Labels, search: Search, stage: int, limit_s: float) -> Labels:
+    columns, size = search.columns, int(search.columns.sizes[stage])
+    if len(labels.latency) * size > MAX_LABELS or time.perf_counter() > search.until:
+        raise LabelsExceededError
+    latency = (labels.latency[:, None] + columns.latency[stage, :size]).ravel()
+    gain = (labels.gain[:, None] + columns.gain[stage, :size]).ravel()
+    product = labels.product
+    if not columns.additive:
+        product = (product[:, None] * columns.factor[stage, :size]).ravel()
+    price = search.bound.price
+    rest = search.bound.relaxation.rest(stage + 1, product)
+    reach = gain - price * latency + rest
+    kept = np.flatnonzero((reach >= search.floor - price * search.limit_s) & (latency <= limit_s))
+    return Labels(
+        latency[kept],
+        gain[kept],
+        product if columns.additive else product[kept],
+        (*labels.parents, kept),
+    )
+
+
+def _uncrowded(labels: Labels, problem: Problem, search: Search, stage: int) -> Labels:
+    """Drop labels that another one beats whatever the stages to come add."""
+    low, high = _ends(labels, search.columns, stage)
+    order = np.argsort(labels.latency, kind="stable")
+    kept = order[_unbeaten(low[order], high[order], search.slop)]
+    if len(kept) > CROWDED:
+        kept = _first_of_equals(labels, problem, search.columns, kept)
+    kept.sort()
+    return Labels(
+        labels.latency[kept],
+        labels.gain[kept],
+        labels.product if search.columns.additive else labels.product[kept],
+        (*labels.parents[:-1], labels.parents[-1][kept]),
+    )
+
+
+def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]:
+    """Return the objective with the smallest and the largest product that the rest can have."""
+    if columns.additive:
+        return labels.gain, labels.gain
+    rest = columns.factor[stage + 1 :]
+    present = columns.present[stage + 1 :]
+    least = np.where(present, rest, np.inf).min(axis=1).prod()
+    most = np.where(present, rest, -np.inf).max(axis=1).prod()
+    return (
+        labels.gain + columns.alpha * least * labels.product,
+        labels.gain + columns.alpha * most * labels.product,
+    )
+
+
+def _unbeaten(low: Floats, high: Floats, slop: float) -> Bools:
+    """Find the labels, in order of latency, that no faster one beats at both ends by more than a tie.
+
+    A label is compared with the best ``low`` among the faster ones whose ``high`` is surely better: those in
+    higher bins. Labels of the same bin are not compared unless all are alike, so a few beaten ones stay.
+    """
+    margin = ROUNDING + 2 * slop
+    if low is high:
+        return np.asarray(low >= np.maximum.accumulate(low) - margin)
+    edges = np.quantile(high, np.linspace(0, 1, _BINS + 1))
+    beaten = np.zeros(len(low), dtype=bool)
+    for edge in edges:
+        champion = np.maximum.accumulate(np.where(high >= edge, low, -np.inf))
+        beaten |= (champion > low + margin) & (edge > high + margin)
+    return ~beaten
+
+
+def _first_of_equals(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> Ints:
+    """Of labels with the same latency and objective keep the first in the order of ties."""
+    inaccuracies, costs = _tie_sums(labels, problem, columns, kept)
+    latency, gain, product = labels.latency[kept], labels.gain[kept], labels.product
+    product = np.zeros(len(kept)) if columns.additive else np.round(np.log2(product[kept] + 1e-300), 9)
+    order = np.lexsort((kept, costs, inaccuracies, product, -gain, latency))
+    same = np.zeros(len(kept), dtype=bool)
+    same[1:] = True
+    for column in (latency, gain, product):
+        same[1:] &= column[order][1:] == column[order][:-1]
+    return kept[order[~same]]
+
+
+def _tie_sums(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> tuple[Ints, Ints]:
+    inaccuracies, costs = np.zeros(len(kept), dtype=np.int64), np.zeros(len(kept), dtype=np.int64)
+    for stage, positions in enumerate(_traced(labels, columns, kept)):
+        options = [problem.options[stage][index] for index in columns.index[stage, : columns.sizes[stage]]]
+        inaccuracies += np.array([inaccuracy(option.accuracy) for option in options])[positions]
+        costs += np.array([option.cost_cores for option in options])[positions]
+    return inaccuracies, costs
+
+
+def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
+    """Return the positions that labels chose, one array per stage, shape (labels,) each."""
+    positions: list[Ints] = []
+    for stage in range(len(labels.parents) - 1, -1, -1):
+        places, position = np.divmod(labels.parents[stage][places], columns.sizes[stage])
+        positions.append(position)
+    return positions[::-1]
+
+
+__all__ = ["CROWDED", "MAX_LABELS", "Labels", "LabelsExceededError", "Relaxation", "Search", "candidates"]
