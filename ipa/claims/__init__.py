@@ -1,0 +1,23 @@
+"""The paper's claims beside what this artifact finds.
+
+:func:`claims_table` has one row per claim: what the paper says, what its stored data show, what the runs
+under ``results/`` show, and a verdict. Each check is one function registered in ``CHECKS`` under the claim's id.
+:func:`stored_comparison` reads the comparison of all 160 published runs kept under ``results/published/``.
+"""
+
+from ipa.claims import from_data, from_runs, from_solver
+from ipa.claims.check import CHECKS, Finding, Support
+from ipa.claims.evidence import Evidence
+from ipa.claims.table import claims_table, stored_comparison
+
+__all__ = [
+    "CHECKS",
+    "Evidence",
+    "Finding",
+    "Support",
+    "claims_table",
+    "from_data",
+    "from_runs",
+    "from_solver",
+    "stored_comparison",
+]

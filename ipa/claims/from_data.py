@@ -1,0 +1,121 @@
+"""Claims that the published measurements and parameters alone bear out or contradict."""
+
+from ipa.claims.check import CHECKS, Finding, Support, graded
+from ipa.claims.evidence import Evidence
+from ipa.config import load_pipeline, pipeline_names
+from ipa.plan import Plan, StagePlan, plan_defects
+
+
+@CHECKS.named("C21")
+def equal_configurations(evidence: Evidence) -> Finding:
+    """Look up ResNet18 on 1 core and ResNet50 on 4 cores."""
+    table = evidence.table("table2").set_index(["variant", "cores"])
+    found = {
+        key: (
+            float(table.loc[key, "measured_latency_p99_ms"]),
+            float(table.loc[key, "measured_throughput_rps"]),
+        )
+        for key in (("resnet18", "1"), ("resnet50", "4"))
+    }
+    holds = all(latency_ms <= 75 * 1.05 and rate >= 20 * 0.95 for latency_ms, rate in found.values())
+    return Finding(
+        graded(holds, partly=False),
+        "; ".join(
+            f"{name} on {cores}: {ms:.1f} ms at {rps:.1f} rps" for (name, cores), (ms, rps) in found.items()
+        ),
+        agrees=holds,
+    )
+
+
+def _motivation_plans() -> dict[str, Plan]:
+    """Return the plans of the paper's Table 3 at batch size 1: (A1, B1) and (A2, B2)."""
+
+    def plan(detector: tuple[str, int, int], classifier: tuple[str, int, int]) -> Plan:
+        return Plan(
+            tuple(
+                StagePlan(stage, variant, 1, replicas, cores)
+                for stage, (variant, replicas, cores) in (
+                    ("object-detection", detector),
+                    ("image-classification", classifier),
+                )
+            )
+        )
+
+    return {
+        "A1, B1": plan(("yolov5n", 2, 1), ("resnet18", 2, 1)),
+        "A2, B2": plan(("yolov5m", 5, 2), ("resnet50", 3, 1)),
+    }
+
+
+@CHECKS.named("C22")
+def both_plans_feasible(evidence: Evidence) -> Finding:  # noqa: ARG001 (the signature of a check)
+    """Check both motivation plans against the profiles at 20 rps and 600 ms."""
+    video = load_pipeline("video")
+    plans = _motivation_plans()
+    defects = {name: plan_defects(video, plan, 20, 0.6) for name, plan in plans.items()}
+    costs = {name: plan.cost_cores for name, plan in plans.items()}
+    holds = not any(defects.values()) and costs == {"A1, B1": 4, "A2, B2": 13}
+    return Finding(
+        graded(holds, partly=not any(defects.values())),
+        "; ".join(
+            f"({name}): {costs[name]} cores, {'; '.join(defects[name]) or 'feasible'}" for name in plans
+        ),
+        agrees=holds,
+    )
+
+
+@CHECKS.named("C23")
+def heavy_rules_out_heavy(evidence: Evidence) -> Finding:  # noqa: ARG001 (the signature of a check)
+    """Check whether (A2, B2) breaks an SLA of 500 ms."""
+    plan = _motivation_plans()["A2, B2"]
+    latency_s = plan.latency_s(load_pipeline("video"))
+    return Finding(
+        graded(latency_s > 0.5, partly=False),
+        f"(A2, B2) takes {1000 * latency_s:.0f} ms on its base allocation",
+        agrees=latency_s <= 0.5,
+    )
+
+
+@CHECKS.named("C24")
+def allocation_threshold(evidence: Evidence) -> Finding:
+    """Compare the base allocations of Table 4 at 5 rps with those of the runs."""
+    printed = evidence.table("table4")
+    table = dict(printed[printed["threshold_rps"] == "5"][["variant", "cores"]].itertuples(index=False))
+    used = {variant.name: str(variant.base_cores) for variant in load_pipeline("video").stages[0].variants}
+    same = sum(table[name] == cores for name, cores in used.items())
+    return Finding(
+        graded(same == len(used), partly=False),
+        f"Table 4: {'/'.join(table.values())} cores; the runs: {'/'.join(used.values())}",
+        agrees=same < len(used),
+    )
+
+
+@CHECKS.named("C26")
+def sla_rule(evidence: Evidence) -> Finding:
+    """Compute five times the mean batch-1 latency and compare with Table 6."""
+    table = evidence.table("slas").set_index("pipeline")["sla_table6_s"].astype(float)
+    computed = {
+        name: sum(stage.computed_sla_s() for stage in load_pipeline(name).stages)
+        for name in pipeline_names()
+        if name in table.index
+    }
+    close = [name for name, sla_s in computed.items() if abs(sla_s / table[name] - 1) <= 0.05]
+    return Finding(
+        graded(len(close) == len(computed), partly=False),
+        ", ".join(f"{name} {sla_s:.2f} s (Table 6: {table[name]:.2f})" for name, sla_s in computed.items()),
+        agrees=not close,
+    )
+
+
+@CHECKS.named("C32")
+def same_setting(evidence: Evidence) -> Finding:
+    """Count the figures in which methods differ in a parameter that is not their definition."""
+    runs = evidence.table("runs")
+    shared = ["alpha", "beta", "threshold_rps", "throughput_margin_pct", "predictor_margin_pct"]
+    figures = runs.groupby(["edition", "pipeline"])[shared].nunique()
+    mixed = int((figures > 1).any(axis=1).sum())
+    return Finding(
+        Support.CONTRADICTED if mixed else Support.SUPPORTED,
+        f"{mixed} of {len(figures)} figures mix parameters between methods or loads",
+        agrees=mixed > 0,
+    )

@@ -1,0 +1,128 @@
+"""Claims that are checked by solving the decision problem again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ipa.accuracy import METRICS
+from ipa.claims.check import CHECKS, Finding, Support, graded
+from ipa.claims.evidence import Evidence
+from ipa.editions import RunParameters
+from ipa.experiments import PIPELINES, RunSpec
+from ipa.optimizer import Planner, solve
+from ipa.optimizer.generate import random_problem
+from ipa.plan import Plan
+
+LOADS_RPS = range(1, 60)
+"""Loads that all published decisions lie within (paper/README.md, trap 2)."""
+
+
+def _planner(parameters: RunParameters) -> Planner:
+    return Planner(
+        parameters.pipeline,
+        parameters.objective,
+        parameters.constraints,
+        parameters.method,
+        parameters.method_settings,
+    )
+
+
+def _shape(plan: Plan) -> tuple[tuple[str, int, int], ...]:
+    return tuple((stage.variant, stage.batch, stage.replicas) for stage in plan.stages)
+
+
+def _distinct_runs(evidence: Evidence) -> Iterator[RunParameters]:
+    """Yield the parameters of every published v3 run, once per distinct set."""
+    runs = evidence.table("runs")
+    seen = set()
+    for row in runs[runs["edition"] == "v3"].itertuples():
+        parameters = RunSpec(
+            str(row.pipeline), str(row.workload), str(row.method), edition="as-published"
+        ).parameters()
+        key = (parameters.pipeline, parameters.objective, parameters.constraints, parameters.method_settings)
+        if key not in seen:
+            seen.add(key)
+            yield parameters
+
+
+@CHECKS.named("C11")
+def decides_ten_by_ten(evidence: Evidence) -> Finding:  # noqa: ARG001 (the signature of a check)
+    """Solve 10 stages with 10 variants each."""
+    times_s = [
+        solve(random_problem(stages=10, variants=10, batches=1, seed=seed), "exact").solve_s
+        for seed in range(20)
+    ]
+    return Finding(
+        graded(max(times_s) < 2, partly=False),
+        "the exact solver needs less than 2 s for each of 20 problems of 10 stages with 10 variants"
+        if max(times_s) < 2
+        else f"slowest of 20 problems: {max(times_s):.1f} s",
+    )
+
+
+@CHECKS.named("C12")
+def decides_within_a_second(evidence: Evidence) -> Finding:  # noqa: ARG001 (the signature of a check)
+    """Solve the five pipelines with all batch sizes."""
+    slowest_s = max(
+        _planner(RunSpec(pipeline).parameters()).decide(rate).solve_s
+        for pipeline in PIPELINES
+        for rate in (1, 10, 30)
+    )
+    return Finding(
+        graded(slowest_s < 1, partly=False),
+        "all five pipelines are decided in less than a second"
+        if slowest_s < 1
+        else f"slowest: {slowest_s:.1f} s",
+        agrees=slowest_s < 1,
+    )
+
+
+@CHECKS.named("C27")
+def sla_binds(evidence: Evidence) -> Finding:
+    """Solve every published run at every load with and without the SLA."""
+    changed = total = 0
+    for parameters in _distinct_runs(evidence):
+        planner = _planner(parameters)
+        free = _planner(replace(parameters, constraints=replace(parameters.constraints, sla_s=1e9)))
+        for rate in LOADS_RPS:
+            total += 1
+            changed += _shape(planner.decide(rate).plan) != _shape(free.decide(rate).plan)
+    return Finding(
+        Support.CONTRADICTED if changed == 0 else Support.SUPPORTED,
+        f"without the SLA, {changed} of {total} decisions (loads 1 to 59 rps) change",
+        agrees=changed == 0,
+    )
+
+
+@CHECKS.named("C30")
+def batching_matters(evidence: Evidence) -> Finding:  # noqa: ARG001 (the signature of a check)
+    """Solve the video pipeline with and without batches above 1."""
+    parameters = RunSpec("video", "bursty", "ipa", edition="as-published").parameters()
+    single = _planner(replace(parameters, constraints=replace(parameters.constraints, batch_sizes=(1,))))
+    batched = _planner(parameters)
+    loads = range(1, 41)
+    changed = sum(_shape(single.decide(rate).plan) != _shape(batched.decide(rate).plan) for rate in loads)
+    return Finding(
+        graded(False, partly=changed > 0),
+        f"video: batch sizes 2 and 8 change the plan at {changed} of {len(loads)} loads;"
+        " the other four pipelines were run with batch size 1 only",
+        agrees=abs(changed / len(loads) - 0.5) <= 0.15,
+    )
+
+
+@CHECKS.named("C31")
+def pas_is_the_objective(evidence: Evidence) -> Finding:
+    """Solve the runs that maximised a product of ranks with PAS instead."""
+    changed = total = 0
+    for parameters in _distinct_runs(evidence):
+        if parameters.objective.metric.name == "pas":
+            continue
+        ranked = _planner(parameters)
+        raw = _planner(replace(parameters, objective=replace(parameters.objective, metric=METRICS["pas"])))
+        for rate in LOADS_RPS:
+            total += 1
+            changed += _shape(ranked.decide(rate).plan) != _shape(raw.decide(rate).plan)
+    return Finding(
+        graded(changed == 0, partly=False),
+        f"maximising PAS instead of the product of ranks changes {changed} of {total} decisions",
+        agrees=changed > 0,
+    )
