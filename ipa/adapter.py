@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from ipa.accuracy import METRICS
 from ipa.forecast import Forecast, Forecaster
-from ipa.optimizer import Decision, Planner, Status
+from ipa.optimizer.decision import Decision, Status
+from ipa.optimizer.planner import Planner
 from ipa.plan import Plan
 from ipa.platforms.base import Observation, Platform
 

@@ -17,7 +17,7 @@ from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import InvalidValueError
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.measures import Measures, measure
-from ipa.optimizer import Planner
+from ipa.optimizer.planner import Planner
 from ipa.plan import Plan, StagePlan
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.provenance import environment, file_sha256

@@ -97,8 +97,8 @@ def measure(
     """
     costs = [record.cost_cores for record in decisions]
     accuracies = [record.pas for record in decisions]
-    answered = requests.answered
-    latency_s = (requests.end_s - requests.arrival_s)[answered]
+    answered = ~np.isnan(requests.latency_s)
+    latency_s = requests.latency_s[answered]
     second_p99_s = p99_by_second(requests.arrival_s[answered], latency_s, duration_s)
     in_time = int((latency_s <= sla_s).sum())
     return Measures(

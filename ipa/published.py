@@ -10,9 +10,9 @@ import pandas as pd
 
 from ipa.editions import published_table
 from ipa.experiments import RunSpec, run_folder
-from ipa.optimizer import Planner
 from ipa.optimizer.answer import picked
 from ipa.optimizer.brute_force import tied_choices
+from ipa.optimizer.planner import Planner
 from ipa.results import read_decisions, read_summary
 
 COST_TOLERANCE_PCT = 5.0
@@ -197,10 +197,10 @@ def _cause(row: "pd.Series[str]", published: Averages, ours: Reproduction) -> st
     gap_pct = deviation_pct(theirs, ours.mean_rate_rps)
     if abs(gap_pct) > LOAD_NOISE_PCT:
         return (
-            f"decided for another load: {theirs:.2f} requests/s on average, recovered from its published plans,"
+            f"decided for another load: {theirs:.2f} requests/s on average, recovered from its plans,"
             f" against {ours.mean_rate_rps:.2f} here ({gap_pct:+.1f} %)"
         )
     return (
-        f"same mean load ({theirs:.2f} against {ours.mean_rate_rps:.2f} requests/s), other steps: plans flip at"
-        " certain rates, and the published forecasts scatter from step to step"
+        f"same mean load ({theirs:.2f} against {ours.mean_rate_rps:.2f} requests/s), other steps: plans flip"
+        " at certain rates, and the published forecasts scatter from step to step"
     )

@@ -1,8 +1,9 @@
 """The paper's claims beside what this artifact finds.
 
 :func:`claims_table` has one row per claim: what the paper says, what its stored data show, what the runs
-under ``results/`` show, and a verdict. Each check is one function registered in ``CHECKS`` under the claim's id.
-:func:`stored_comparison` reads the comparison of all 160 published runs kept under ``results/published/``.
+under ``results/`` show, and a verdict. Each check is one function registered in ``CHECKS`` under the id of
+its claim. :func:`stored_comparison` reads the comparison of all 160 published runs that is kept under
+``results/published/``.
 """
 
 from ipa.claims import from_data, from_runs, from_solver

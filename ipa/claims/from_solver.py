@@ -8,8 +8,9 @@ from ipa.claims.check import CHECKS, Finding, Support, graded
 from ipa.claims.evidence import Evidence
 from ipa.editions import RunParameters
 from ipa.experiments import PIPELINES, RunSpec
-from ipa.optimizer import Planner, solve
 from ipa.optimizer.generate import random_problem
+from ipa.optimizer.planner import Planner
+from ipa.optimizer.solve import solve
 from ipa.plan import Plan
 
 LOADS_RPS = range(1, 60)

@@ -67,7 +67,7 @@ class SimulatedPlatform:
         seen = np.zeros(min(end, self._window_s), dtype=np.int64)
         counted = self._per_second[max(0, end - self._window_s) : end]
         seen[: len(counted)] = counted
-        ready = tuple(stage.ready_replicas for stage in self.simulator.running_plan())
+        ready = tuple(stage.ready for stage in self.simulator.running_plan().stages)
         return Observation(self._now_s, seen, self._plan, ready)
 
     def apply(self, plan: Plan) -> ApplyReport:
