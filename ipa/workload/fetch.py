@@ -59,7 +59,7 @@ def fetch_trace(
         _verify(part, path, url)
         part.replace(path)
     except (OSError, http.client.HTTPException) as error:
-        _give_up(url, path, str(error) or type(error).__name__)
+        _give_up(url, path, str(error).removeprefix("<urlopen error ").rstrip(">") or type(error).__name__)
     return path
 
 
@@ -79,6 +79,7 @@ def _download(url: str, part: Path, progress: Progress) -> None:
     try:
         response = _open(url, have_bytes)
     except HTTPError as error:
+        error.close()
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         # Nothing lies beyond what is there: either it is complete or it belongs to another file.

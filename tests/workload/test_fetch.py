@@ -20,6 +20,7 @@ class ArchiveServer(BaseHTTPRequestHandler):
     content = ARCHIVE
     status = 200
     ranges = True
+    sends_from: int | None = None
     says_length = True
     sends_bytes = len(ARCHIVE)
     requests: list[str | None]
@@ -37,8 +38,10 @@ class ArchiveServer(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes */{size}")
             self.end_headers()
             return
-        self.send_response(206 if start else 200)
-        if start:
+        partial = start > 0
+        start = start if self.sends_from is None else self.sends_from
+        self.send_response(206 if partial else 200)
+        if partial:
             self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         if self.says_length:
             self.send_header("Content-Length", str(size - start))
@@ -151,6 +154,13 @@ def test_an_aborted_download_resumes_where_it_broke_off(target, part):
 def test_a_server_without_ranges_starts_over(target, part):
     with_part(part, ARCHIVE[:HALF])
     with serving(ranges=False) as (url, _):
+        fetch_trace(target, source=url)
+    assert target.read_bytes() == ARCHIVE
+
+
+def test_a_server_that_sends_another_range_than_asked_for_is_taken_at_its_word(target, part):
+    with_part(part, ARCHIVE[:HALF])
+    with serving(sends_from=0) as (url, _):
         fetch_trace(target, source=url)
     assert target.read_bytes() == ARCHIVE
 
