@@ -25,7 +25,7 @@ class Shape:
         Name of the accuracy metric.
     tightness
         Where the SLA lies between the smallest (0) and the largest (1) summed latency; below 0 no plan
-        keeps it; drawn from 0.02..0.6 if None.
+        keeps it; drawn from 0.002..0.6, most often small, if None.
     """
 
     stages: int = 3
@@ -186,5 +186,5 @@ def _objective(random: Random, options: tuple[tuple[Option, ...], ...], metric: 
 def _sla_s(random: Random, options: tuple[tuple[Option, ...], ...], tightness: float | None) -> float:
     least = math.fsum(min(option.total_s for option in stage) for stage in options)
     most = math.fsum(max(option.total_s for option in stage) for stage in options)
-    drawn = random.uniform(0.02, 0.6)
+    drawn = 10 ** random.uniform(-2.7, -0.2)
     return least + (drawn if tightness is None else tightness) * (most - least)

@@ -7,7 +7,9 @@ from ipa.optimizer.answer import Answer, Solver, picked
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.exact import solve_exact
+from ipa.optimizer.gurobi import solve_gurobi
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.registry import Registry
 
 DEADLINE_S = 10.0
@@ -16,6 +18,10 @@ DEADLINE_S = 10.0
 SOLVERS: Registry[Solver] = Registry("solver")
 SOLVERS.register("exact", solve_exact)
 SOLVERS.register("brute-force", solve_brute_force)
+SOLVERS.register("gurobi", solve_gurobi)
+SOLVERS.register("pulp", solve_pulp)
+SOLVERS.register("pulp-highs", solve_highs)
+SOLVERS.register("pulp-cbc", solve_cbc)
 
 
 def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_S) -> Decision:

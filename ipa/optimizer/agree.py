@@ -1,0 +1,67 @@
+"""Gives a solver's own choice its place in the total order of ties, and notices when it was not the best."""
+
+import time
+
+from ipa.optimizer.answer import Answer, Choice, picked
+from ipa.optimizer.exact import best_of, core_of, fastest_feasible
+from ipa.optimizer.labels import LabelsExceededError
+from ipa.optimizer.problem import Problem
+
+TOLERANCE = 1e-6
+"""Objectives that a solver's own arithmetic cannot tell apart."""
+
+_TIE_BREAK_S = 2.0
+
+
+def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, until: float) -> Answer:
+    """Replace a choice by the first in the total order among those tied with it.
+
+    The value of the solver's own choice stays in the answer. If a plan turns up that is better by more than
+    ``TOLERANCE``, or the choice breaks the SLA, the answer is no longer proven and says why.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    choice
+        What the solver chose; None if it found nothing.
+    proven
+        Whether the solver claims to have proven it optimal, or the problem infeasible.
+    solver
+        Name of the solver, for notes.
+    until
+        ``time.perf_counter()`` of the deadline; breaking ties may take a little longer.
+    """
+    if choice is None:
+        return _nothing_found(problem, proven, solver)
+    options = picked(problem, choice)
+    if not problem.feasible(options):
+        first = _first(problem, None, until)
+        note = f"{solver} chose a plan that takes {problem.latency_s(options):.9g} s, above the SLA"
+        return Answer(first, proven=False, note=f"{note}; replaced by the exact optimum")
+    own = problem.value(options)
+    first = _first(problem, own, until)
+    if first is None:
+        return Answer(choice, proven, note="too many ties to look for the first one", objective=own)
+    better = problem.value(picked(problem, first)) - own
+    if better > TOLERANCE:
+        found = f"{solver} claimed {own:.9g} to be optimal" if proven else f"{solver} reached {own:.9g}"
+        return Answer(first, proven=False, note=f"{found}; a plan better by {better:.3g} exists")
+    return Answer(first, proven, objective=own, note="" if proven else f"{solver} ran into its deadline")
+
+
+def _nothing_found(problem: Problem, proven: bool, solver: str) -> Answer:
+    if not fastest_feasible(problem):
+        return Answer(None, proven=True)
+    choice = core_of(problem).choice()
+    claim = "claimed that no plan keeps the SLA" if proven else "found no plan before its deadline"
+    return Answer(choice, proven=False, note=f"{solver} {claim}; this is a good one")
+
+
+def _first(problem: Problem, known: float | None, until: float) -> Choice | None:
+    core = core_of(problem)
+    until = max(until, time.perf_counter() + _TIE_BREAK_S)
+    try:
+        return best_of(problem, core, core.known if known is None else known, until)
+    except LabelsExceededError:
+        return None

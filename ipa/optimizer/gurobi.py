@@ -1,0 +1,103 @@
+"""The decision solved by Gurobi (optional)."""
+
+import time
+from functools import lru_cache
+from typing import Any
+
+from ipa.errors import MissingExtraError, SolverUnavailableError
+from ipa.optimizer.agree import agreed
+from ipa.optimizer.answer import Answer
+from ipa.optimizer.milp import Milp, milp_of
+from ipa.optimizer.problem import Problem
+
+_TOLERANCE = 1e-9
+_FIXES = {
+    10009: "check GRB_LICENSE_FILE (unset it to use the licence bundled with gurobipy) or run grbgetkey",
+    10010: "use a full licence (free for academics: gurobi.com/academia) or solver exact or pulp",
+}
+
+
+def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
+    """Solve with Gurobi to a gap of 0.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Time limit in seconds.
+
+    Raises
+    ------
+    MissingExtraError
+        If gurobipy is not installed.
+    SolverUnavailableError
+        If there is no valid licence, or the model exceeds the size that the licence allows.
+    """
+    gurobipy = gurobi_module()
+    if not all(problem.options):
+        return Answer(None, proven=True)
+    until = time.perf_counter() + deadline_s
+    milp = milp_of(problem)
+    try:
+        with gurobipy.Model(env=_environment()) as model:
+            variables = _fill(gurobipy, model, milp)
+            model.Params.TimeLimit = max(0.0, until - time.perf_counter())
+            model.optimize()
+            status, found = model.Status, model.SolCount > 0
+            values = [variable.X for variable in variables] if found else []
+    except gurobipy.GurobiError as error:
+        raise SolverUnavailableError(
+            f"Gurobi cannot solve this ({len(milp.objective)} variables, {len(milp.rows)} constraints): {error};"
+            f" {_FIXES.get(error.errno, 'use solver exact or pulp')}"
+        ) from error
+    proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
+    return agreed(problem, milp.choice(problem, values) if found else None, proven, "Gurobi", until)
+
+
+def gurobi_module() -> Any:
+    """Import gurobipy."""
+    try:
+        import gurobipy
+    except ImportError as error:
+        raise MissingExtraError("Gurobi (gurobipy)", "gurobi") from error
+    return gurobipy
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    """Start the licence once a process; a failure is not remembered."""
+    environment = gurobi_module().Env(empty=True)
+    for name, value in {
+        "OutputFlag": 0,
+        "MIPGap": 0.0,
+        "MIPGapAbs": 0.0,
+        "FeasibilityTol": _TOLERANCE,
+        "IntFeasTol": _TOLERANCE,
+        "OptimalityTol": _TOLERANCE,
+    }.items():
+        environment.setParam(name, value)
+    environment.start()
+    return environment
+
+
+def _fill(gurobipy: Any, model: Any, milp: Milp) -> list[Any]:
+    grb = gurobipy.GRB
+    continuous = len(milp.objective) - milp.binaries
+    variables = model.addVars(
+        len(milp.objective),
+        ub=milp.uppers,
+        obj=milp.objective,
+        vtype=[grb.BINARY] * milp.binaries + [grb.CONTINUOUS] * continuous,
+    ).values()
+    variables = list(variables)
+    for row in milp.rows:
+        total = gurobipy.LinExpr(list(row.coefficients), [variables[number] for number in row.variables])
+        if row.lower == row.upper:
+            model.addLConstr(total, grb.EQUAL, row.upper)
+        elif row.upper < grb.INFINITY:
+            model.addLConstr(total, grb.LESS_EQUAL, row.upper)
+        else:
+            model.addLConstr(total, grb.GREATER_EQUAL, row.lower)
+    model.ModelSense = grb.MAXIMIZE
+    return variables

@@ -1,0 +1,169 @@
+"""The decision solved by HiGHS or CBC through PuLP."""
+
+import logging
+import math
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ipa.errors import SolverUnavailableError
+from ipa.optimizer.agree import agreed
+from ipa.optimizer.answer import Answer
+from ipa.optimizer.milp import Milp, milp_of
+from ipa.optimizer.problem import Problem
+
+_TOLERANCE = 1e-9
+_GRACE_S = 1.0
+log = logging.getLogger("ipa.optimizer")
+
+
+def solve_pulp(problem: Problem, deadline_s: float) -> Answer:
+    """Solve with HiGHS; with CBC if HiGHS cannot be used.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Time limit in seconds.
+    """
+    started = time.perf_counter()
+    try:
+        return _named(solve_highs(problem, deadline_s), "pulp-highs")
+    except SolverUnavailableError as error:
+        note = f"pulp-cbc instead of pulp-highs: {error}"
+        log.warning("solver pulp: %s", note)
+    left_s = max(0.1, deadline_s - (time.perf_counter() - started))
+    return _named(solve_cbc(problem, left_s), "pulp-cbc", note)
+
+
+def solve_highs(problem: Problem, deadline_s: float) -> Answer:
+    """Solve with HiGHS through PuLP to a gap of 0.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Time limit in seconds.
+
+    Raises
+    ------
+    SolverUnavailableError
+        If highspy is missing or fails.
+    """
+    return _solve(problem, deadline_s, "HiGHS", _run_highs)
+
+
+def solve_cbc(problem: Problem, deadline_s: float) -> Answer:
+    """Solve with CBC through PuLP to a gap of 0; the process is killed a second after the deadline.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Time limit in seconds.
+
+    Raises
+    ------
+    SolverUnavailableError
+        If there is no CBC executable, or it fails.
+    """
+    return _solve(problem, deadline_s, "CBC", _run_cbc)
+
+
+def cbc_path() -> str | None:
+    """Return the CBC executable: the one that comes with PuLP, else one on the PATH."""
+    import pulp
+
+    bundled = getattr(getattr(pulp, "PULP_CBC_CMD", None), "pulp_cbc_path", None)
+    return str(bundled) if bundled and Path(bundled).exists() else shutil.which("cbc")
+
+
+def _named(answer: Answer, solver: str, note: str = "") -> Answer:
+    return replace(answer, solver=solver, note="; ".join(text for text in (note, answer.note) if text))
+
+
+def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, float], None]) -> Answer:
+    import pulp
+
+    if not all(problem.options):
+        return Answer(None, proven=True)
+    until = time.perf_counter() + deadline_s
+    milp = milp_of(problem)
+    program, variables = _program(milp)
+    run(program, max(0.01, until - time.perf_counter()))
+    found = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
+    proven = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionInfeasible)
+    values = [variable.varValue or 0.0 for variable in variables]
+    return agreed(problem, milp.choice(problem, values) if found else None, proven, name, until)
+
+
+def _program(milp: Milp) -> tuple[Any, list[Any]]:
+    import pulp
+
+    variables = [
+        pulp.LpVariable(f"x{number}", 0, upper, pulp.LpBinary if number < milp.binaries else pulp.LpContinuous)
+        for number, upper in enumerate(milp.uppers)
+    ]
+    program = pulp.LpProblem("decision", pulp.LpMaximize)
+    program.setObjective(pulp.LpAffineExpression(zip(variables, milp.objective, strict=True)))
+    for row in milp.rows:
+        terms = zip((variables[number] for number in row.variables), row.coefficients, strict=True)
+        if row.lower == row.upper:
+            sense, bound = pulp.LpConstraintEQ, row.upper
+        elif math.isfinite(row.upper):
+            sense, bound = pulp.LpConstraintLE, row.upper
+        else:
+            sense, bound = pulp.LpConstraintGE, row.lower
+        program.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, rhs=bound))
+    return program, variables
+
+
+def _run_highs(program: Any, limit_s: float) -> None:
+    import pulp
+
+    solver = pulp.HiGHS(
+        msg=False,
+        timeLimit=limit_s,
+        gapRel=0.0,
+        gapAbs=_TOLERANCE,
+        mip_feasibility_tolerance=_TOLERANCE,
+        primal_feasibility_tolerance=_TOLERANCE,
+        dual_feasibility_tolerance=_TOLERANCE,
+    )
+    try:
+        program.solve(solver)
+    except pulp.PulpSolverError as error:
+        raise SolverUnavailableError(f"HiGHS failed: {error}; reinstall it with: pip install highspy") from error
+
+
+def _run_cbc(program: Any, limit_s: float) -> None:
+    """Run CBC as a process of its own: PuLP would wait for it without an end."""
+    import pulp
+
+    path = cbc_path()
+    if path is None:
+        raise SolverUnavailableError("there is no CBC executable; install it with: pip install pulp[cbc]")
+    with tempfile.TemporaryDirectory(prefix="ipa-cbc-") as folder:
+        model, solution = Path(folder, "decision.mps"), Path(folder, "decision.sol")
+        variables, variable_names, row_names, _ = program.writeMPS(str(model), rename=1)
+        options = f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {_TOLERANCE} -increment 0"
+        command = [path, str(model), *options.split(), "-solve", "-solution", str(solution)]
+        try:
+            subprocess.run(command, timeout=limit_s + _GRACE_S, capture_output=True, check=True)  # noqa: S603
+        except subprocess.TimeoutExpired:
+            return
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise SolverUnavailableError(f"CBC at {path} failed: {error}; use solver exact") from error
+        status, values, *_, solution_status = pulp.COIN_CMD(path=path).readsol_MPS(
+            str(solution), program, variables, variable_names, row_names
+        )
+        program.assignVarsVals(values)
+        program.assignStatus(status, solution_status)
