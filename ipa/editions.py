@@ -49,8 +49,8 @@ class RunParameters:
         Age in seconds at which a request is dropped.
     interval_s
         Seconds between decisions.
-    initial_variants, initial_replicas
-        Configuration at time 0; by default the method's own decision for the load of the first seconds.
+    initial_variants, initial_replicas, initial_cost_cores
+        What is known of the configuration at time 0; by default the method's own decision for the load of the first seconds.
     """
 
     pipeline: Pipeline
@@ -65,6 +65,7 @@ class RunParameters:
     interval_s: float = 10.0
     initial_variants: tuple[str, ...] | None = None
     initial_replicas: tuple[int, ...] | None = None
+    initial_cost_cores: int | None = None
 
 
 Edition = Callable[[str, str, str], RunParameters]
@@ -133,6 +134,7 @@ def _published(edition: str, pipeline: str, workload: str, method: str) -> RunPa
         interval_s=float(row["adaptation_interval_s"]),
         initial_variants=_names(row["initial_variants"]),
         initial_replicas=_numbers(row["fixed_replicas"]),
+        initial_cost_cores=int(row["initial_cost_cores"]),
     )
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
 from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import InvalidValueError
+from ipa.first_plan import first_plan
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.measures import Measures, measure
 from ipa.optimizer.planner import Planner
-from ipa.plan import Plan, StagePlan
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.provenance import environment, file_sha256
 from ipa.results import (
@@ -224,7 +224,7 @@ def simulate(spec: RunSpec) -> RunOutcome:
         AdapterSettings(parameters.interval_s, parameters.forecast_margin, parameters.whole_rates),
         decisions.append,
     )
-    adapter.deploy(initial_plan(parameters, planner, workload))
+    adapter.deploy(first_plan(parameters, planner, workload))
     adapter.run(until_s=workload.duration_s)
     platform.sleep_until(workload.duration_s)
     running_core_seconds = platform.simulator.running_core_seconds()
@@ -239,25 +239,6 @@ def simulate(spec: RunSpec) -> RunOutcome:
     )
     used = replace(spec, trace="real" if workload.source == "real" else "synthetic")
     return RunOutcome(used, workload, decisions, requests, measures, parameters.pipeline.sla_s)
-
-
-def initial_plan(parameters: RunParameters, planner: Planner, workload: Workload) -> Plan:
-    """Return the plan of step 0.
-
-    A published run starts with its published variants, one replica each (RIM: its fixed replicas). Any other
-    run starts provisioned for the mean load of the first interval.
-    """
-    if parameters.initial_variants is None:
-        first = workload.rates_rps[: max(1, int(parameters.interval_s))]
-        return planner.decide(float(first.mean())).plan
-    stages = parameters.pipeline.stages
-    replicas = parameters.initial_replicas or (1,) * len(stages)
-    return Plan(
-        tuple(
-            StagePlan(stage.name, name, 1, count, stage.variant(name).base_cores)
-            for stage, name, count in zip(stages, parameters.initial_variants, replicas, strict=True)
-        )
-    )
 
 
 def resolve(spec: RunSpec) -> RunSpec:

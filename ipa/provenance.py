@@ -16,7 +16,9 @@ PACKAGES = ("gurobipy", "highspy", "numpy", "pandas", "pulp", "pyarrow")
 RESULT_CODE = ("*.py", "forecast/*.py", "optimizer/*.py", "platforms/*.py", "simulator/*.py", "workload/*.py")
 """Source files that can change a result; figures, claims and benchmarks only read results."""
 
-NOT_RESULT_CODE = frozenset({"cli.py", "claims.py", "doctor.py", "published.py", "reproduce.py"})
+NOT_RESULT_CODE = frozenset(
+    {"cli.py", "doctor.py", "grid.py", "notebooks.py", "published.py", "reproduce.py"}
+)
 
 
 def environment() -> dict[str, Any]:
