@@ -131,7 +131,7 @@ class PipelineSimulator:
         if not self.now_s <= until_s < math.inf:
             raise InvalidValueError(f"cannot advance from {self.now_s} s to {until_s} s")
         self._run(until_s)
-        self._set_now(until_s)
+        self._set_now(float(until_s))
 
     def drain(self) -> None:
         """Simulate until every offered request has been answered or dropped, and stop at that instant."""
@@ -175,7 +175,7 @@ class PipelineSimulator:
         """Return where the requests are that have arrived before now."""
         arrival_s = self._log.arrival_s[: self._log.requests]
         return Counts(
-            int(np.count_nonzero(arrival_s < self.now_s)) if self._transits[0] else self._log.requests,
+            int(np.count_nonzero(arrival_s < self.now_s)),
             self._done,
             self._dropped,
             int(np.count_nonzero(arrival_s[self._transits[0].request] < self.now_s)),
