@@ -55,7 +55,7 @@ def test_the_replicas_of_an_m_d_c_queue_take_turns() -> None:
 
 
 def test_a_batch_fills_in_b_minus_1_inter_arrival_times() -> None:
-    """With idle replicas a batch leaves when full: its oldest waits (b - 1)/λ on average, all of them half."""
+    """With idle replicas a batch leaves when full: its oldest waits (b - 1)/λ on average, all half of it."""
     rate_rps, batch = 4.0, 8
     records = one_stage(rate_rps, replicas=50, batch=batch, wait_s=1e6)
     assert mean_wait_s(records) == pytest.approx((batch - 1) / rate_rps / 2, rel=0.01)

@@ -1,0 +1,1 @@
+"""Benchmarks: what the software takes, measured on this machine."""
