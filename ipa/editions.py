@@ -50,7 +50,8 @@ class RunParameters:
     interval_s
         Seconds between decisions.
     initial_variants, initial_replicas, initial_cost_cores
-        What is known of the configuration at time 0; by default the method's own decision for the load of the first seconds.
+        What is known of the configuration at time 0; by default the method's own decision for the load of the
+        first interval.
     """
 
     pipeline: Pipeline

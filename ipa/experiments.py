@@ -208,14 +208,7 @@ def simulate(spec: RunSpec) -> RunOutcome:
         arrivals_s,
         SimulationSettings(seed=spec.seed, service=spec.service, drop_after_s=parameters.drop_after_s),
     )
-    planner = Planner(
-        parameters.pipeline,
-        parameters.objective,
-        parameters.constraints,
-        parameters.method,
-        parameters.method_settings,
-        spec.solver,
-    )
+    planner = planner_for(spec)
     decisions: list[DecisionRecord] = []
     adapter = Adapter(
         platform,
@@ -239,6 +232,19 @@ def simulate(spec: RunSpec) -> RunOutcome:
     )
     used = replace(spec, trace="real" if workload.source == "real" else "synthetic")
     return RunOutcome(used, workload, decisions, requests, measures, parameters.pipeline.sla_s)
+
+
+def planner_for(spec: RunSpec) -> Planner:
+    """Return what decides in a run."""
+    parameters = spec.parameters()
+    return Planner(
+        parameters.pipeline,
+        parameters.objective,
+        parameters.constraints,
+        parameters.method,
+        parameters.method_settings,
+        spec.solver,
+    )
 
 
 def resolve(spec: RunSpec) -> RunSpec:

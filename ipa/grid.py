@@ -65,7 +65,7 @@ def run_grid(
         return report
     # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
     pool = ProcessPoolExecutor(
-        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=_ignore_interrupts
+        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=ignore_interrupts
     )
     try:
         futures = {pool.submit(run, spec, results_dir): spec for spec in missing}
@@ -87,7 +87,8 @@ def _check(spec: RunSpec, error: BaseException | None) -> None:
         raise IpaError(f"run {spec.experiment}/{spec.run} failed: {type(error).__name__}: {error}") from error
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
+    """Leave it to the parent process to end this one on Ctrl-C."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

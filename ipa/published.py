@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ipa.editions import published_table
-from ipa.experiments import RunSpec, run_folder
+from ipa.experiments import RunSpec, planner_for, run_folder
 from ipa.optimizer.answer import picked
 from ipa.optimizer.brute_force import tied_choices
-from ipa.optimizer.planner import Planner
 from ipa.results import read_decisions, read_summary
 
 COST_TOLERANCE_PCT = 5.0
@@ -68,6 +67,12 @@ def compare(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
         exactly tied optima. Deviations are in percent of the published value.
     """
     return pd.DataFrame([_compare_run(spec, run_folder(results_dir, spec)) for spec in specs])
+
+
+def write_comparison(frame: pd.DataFrame, file: Path) -> None:
+    """Store a comparison as CSV, one line per run, sorted as the published table."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(file, index=False, lineterminator="\n")
 
 
 def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
@@ -160,15 +165,7 @@ def _accuracy_column(spec: RunSpec) -> str:
 @cache
 def _tie_gap(spec: RunSpec, rate_rps: float) -> tuple[float, float]:
     """Return how much cost and accuracy change from the first to the least accurate of the tied optima."""
-    parameters = spec.parameters()
-    planner = Planner(
-        parameters.pipeline,
-        parameters.objective,
-        parameters.constraints,
-        parameters.method,
-        parameters.method_settings,
-    )
-    problem = planner.problem(rate_rps)
+    problem = planner_for(spec).problem(rate_rps)
     rank_sum = _accuracy_column(spec) == "rank_sum"
     outcomes = [
         (

@@ -37,7 +37,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 def write_json(file: Path, content: Any) -> None:
     """Write a JSON file whole or not at all; keys keep their order, NaN becomes null."""
-    text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(without_nan(content), indent=2, ensure_ascii=False) + "\n"
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
     draft.write_text(text, encoding="utf-8")
@@ -58,7 +58,7 @@ def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line."""
     with file.open("w", encoding="utf-8") as stream:
         for record in records:
-            stream.write(json.dumps(_without_nan(record), ensure_ascii=False) + "\n")
+            stream.write(json.dumps(without_nan(record), ensure_ascii=False) + "\n")
 
 
 def read_decisions(folder: Path) -> pd.DataFrame:
@@ -86,11 +86,12 @@ def fingerprint_of(folder: Path) -> str | None:
         return None
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return plain values with every NaN replaced by None, which JSON can hold."""
     if isinstance(value, float) and value != value:
         return None
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return value

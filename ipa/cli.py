@@ -1,0 +1,80 @@
+"""The command line: ``ipa COMMAND``; errors a user can act on are printed without a traceback, exit code 2."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import click
+import typer
+
+from ipa.commands import bench, trace
+from ipa.commands.claims import claims_command, published_command
+from ipa.commands.describe import describe_command
+from ipa.commands.doctor import doctor_command
+from ipa.commands.grid import grid_command
+from ipa.commands.output import messages
+from ipa.commands.reproduce import reproduce_command
+from ipa.commands.run import run_command
+from ipa.commands.solve import solve_command
+from ipa.errors import IpaError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+app = typer.Typer(
+    name="ipa",
+    help="Inference Pipeline Adaptation: choose model variants, batch sizes and replicas online.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command("reproduce")(reproduce_command)
+app.command("run")(run_command)
+app.command("grid")(grid_command)
+app.command("solve")(solve_command)
+app.command("describe")(describe_command)
+app.command("claims")(claims_command)
+app.command("published")(published_command)
+app.command("doctor")(doctor_command)
+app.add_typer(trace.app, name="trace")
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what is done to standard error.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Command and options; those of the process by default.
+    """
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except IpaError as error:
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(EXIT_ERROR)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        messages.print("interrupted; what was complete is kept, the same command goes on from there")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone (`ipa claims | head`); leave without a second error on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)

@@ -1,0 +1,85 @@
+"""``ipa grid``: many experiments in the simulator."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipa.commands.options import (
+    DEFAULT_RESULTS,
+    JobsOption,
+    JsonOption,
+    ResultsOption,
+    SeedOption,
+    SolverOption,
+    TraceOption,
+)
+from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs
+from ipa.grid import run_grid, summaries
+from ipa.published import EDITION_NAMES, compare
+
+EDITIONS_BY_DEFAULT = ["as-published", "corrected"]
+
+
+def grid_command(
+    edition: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edition", "-e", help="Editions; as-published and corrected by default. May be repeated."
+        ),
+    ] = None,
+    pipeline: Annotated[list[str] | None, typer.Option("--pipeline", "-p", help="All by default.")] = None,
+    workload: Annotated[
+        list[str] | None, typer.Option("--workload", "-w", help="All four by default.")
+    ] = None,
+    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="All four by default.")] = None,
+    trace: TraceOption = "auto",
+    seed: SeedOption = 0,
+    solver: SolverOption = "exact",
+    jobs: JobsOption = None,
+    results: ResultsOption = DEFAULT_RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Run every combination of editions, pipelines, workloads and methods; complete runs are kept.
+
+    An interrupted grid goes on where it stopped. As-published editions on the real trace are compared with
+    the published averages.
+
+    \b
+    Examples:
+      ipa grid
+      ipa grid --edition as-published --trace real
+      ipa grid -p video -p nlp -w bursty -m ipa -m rim --json
+    """
+    specs = grid_specs(
+        edition or EDITIONS_BY_DEFAULT,
+        pipeline or PIPELINES,
+        workload or WORKLOADS,
+        method or METHODS,
+        trace=trace,
+        seed=seed,
+        solver=solver,
+    )
+    with progress_bar("grid") as show:
+        report = run_grid(specs, results, jobs or default_jobs(), show)
+    messages.print(f"{report.ran} runs done, {report.reused} kept; results in {results}", highlight=False)
+    frame = summaries(specs, results)
+    if as_json:
+        print_json(frame.to_dict("records"))
+        return
+    columns = ["edition", "pipeline", "workload", "method", "cost_mean_cores", "pas_mean", "violation_share"]
+    print_table(frame[columns])
+    _print_agreement(specs, results)
+
+
+def _print_agreement(specs: list[RunSpec], results: Path) -> None:
+    """Print how many runs agree with the published averages, per edition that has any."""
+    for edition, name in EDITION_NAMES.items():
+        real = [spec for spec in specs if spec.edition == edition and spec.trace == "real"]
+        if real:
+            frame = compare(real, results)
+            typer.echo(
+                f"\n{edition}: {frame['within'].sum()} of {len(frame)} runs within 5 % of the published cost"
+                f" and 2 % of the accuracy ({name}); {frame['within_with_ties'].sum()} accepting exact ties"
+            )

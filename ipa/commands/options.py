@@ -1,0 +1,56 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Trace = Literal["auto", "real", "synthetic"]
+
+PipelineOption = Annotated[
+    str,
+    typer.Option(
+        "--pipeline", "-p", help="video, audio-qa, audio-sent, sum-qa, nlp, or a YAML file of your own."
+    ),
+]
+WorkloadOption = Annotated[
+    str,
+    typer.Option(
+        "--workload",
+        "-w",
+        help="bursty, steady-low, steady-high, fluctuating, constant-RATE, or a file of requests per second.",
+    ),
+]
+MethodOption = Annotated[str, typer.Option("--method", "-m", help="ipa, fa2-low, fa2-high, rim.")]
+EditionOption = Annotated[
+    str, typer.Option("--edition", "-e", help="as-published (v3), as-published-v1, or corrected.")
+]
+TraceOption = Annotated[
+    Trace,
+    typer.Option(
+        "--trace", help="Which workloads: the real trace, its synthetic twin, or real where it is found."
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+SolverOption = Annotated[
+    str, typer.Option("--solver", help="auto, exact, brute-force, gurobi, pulp, pulp-highs, pulp-cbc.")
+]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Processes; all cores by default.")
+]
+ResultsOption = Annotated[Path, typer.Option("--results", help="Folder for results.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+AlphaOption = Annotated[float | None, typer.Option(help="Weight of the accuracy, instead of the edition's.")]
+BetaOption = Annotated[float | None, typer.Option(help="Weight of one core, instead of the edition's.")]
+SlaOption = Annotated[
+    float | None, typer.Option("--sla", help="End-to-end SLA in seconds, instead of the edition's.")
+]
+ReplicasOption = Annotated[
+    str | None, typer.Option(help="Fixed replicas of each stage for rim, for example 3,3.", metavar="N,N,...")
+]
+VariantsOption = Annotated[
+    str | None,
+    typer.Option(help="Fixed variant of each stage for fa2-low and fa2-high.", metavar="NAME,NAME,..."),
+]
+
+DEFAULT_RESULTS = Path("results")

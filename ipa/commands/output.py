@@ -1,0 +1,75 @@
+"""What commands print: tables for people, JSON for programs, progress on standard error."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ipa.results import without_nan
+
+messages = Console(stderr=True)
+"""For progress, notes and errors, so that standard output holds results only."""
+
+
+def default_jobs() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def print_json(content: Any) -> None:
+    """Print a value as JSON; NaN becomes null."""
+    typer.echo(json.dumps(without_nan(content), indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], title: str | None = None) -> None:
+    """Print rows as a table; numbers are right-aligned."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[column])
+        table.add_column(
+            str(column).replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+        )
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    # A pipe has no width; a table that is cut there would lose data.
+    wide = Console() if Console().is_terminal else Console(width=200)
+    wide.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    return str(value)
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """Show a bar on standard error while the body runs.
+
+    Yields
+    ------
+    callable
+        (done, in all, what just ended) -> None. Without a terminal nothing is drawn.
+    """
+    columns = (
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
+    with Progress(*columns, console=messages, disable=not messages.is_terminal) as bar:
+        task = bar.add_task(doing, total=None, at="")
+
+        def show(done: int, total: int | None, at: str) -> None:
+            bar.update(task, completed=done, total=total, at=at)
+
+        yield show

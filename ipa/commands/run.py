@@ -1,0 +1,128 @@
+"""``ipa run``: one experiment in the simulator."""
+
+from typing import Annotated, Literal
+
+import pandas as pd
+import typer
+
+from ipa.commands.options import (
+    DEFAULT_RESULTS,
+    AlphaOption,
+    BetaOption,
+    EditionOption,
+    JsonOption,
+    MethodOption,
+    PipelineOption,
+    ReplicasOption,
+    ResultsOption,
+    SeedOption,
+    SlaOption,
+    SolverOption,
+    TraceOption,
+    VariantsOption,
+    WorkloadOption,
+)
+from ipa.commands.output import print_json, print_table
+from ipa.commands.parse import names, whole_numbers
+from ipa.experiments import (
+    RunSpec,
+    is_complete,
+    resolve,
+    run,
+    run_folder,
+)
+from ipa.results import read_summary
+
+SHOWN = {
+    "steps": "steps",
+    "cost_mean_cores": "cost, cores (mean over steps)",
+    "running_mean_cores": "cores really running (mean over time)",
+    "pas_mean": "PAS (0..1)",
+    "rank_sum_mean": "rank-normalised accuracy",
+    "requests": "requests",
+    "dropped": "dropped",
+    "violation_share": "share of requests not answered within the SLA",
+    "violating_seconds_share": "share of seconds whose p99 exceeds the SLA (the paper's violation)",
+    "latency_p50_s": "latency p50, s",
+    "latency_p99_s": "latency p99, s",
+    "plan_changes": "plan changes",
+    "held_steps": "steps that held the last plan",
+}
+"""Measures that the table of ``ipa run`` shows, and how it calls them."""
+
+ForecasterOption = Annotated[
+    str | None, typer.Option(help="last, max, mean, ewma-poisson, linear, oracle, instead of the edition's.")
+]
+ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poisson, uniform, paper-burst.")]
+DurationOption = Annotated[
+    int | None, typer.Option("--duration", min=1, help="Only the first seconds of the workload.")
+]
+ServiceOption = Annotated[
+    Literal["lognormal", "deterministic"], typer.Option("--service", help="How service times vary.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if the result is there.")]
+
+
+def run_command(
+    pipeline: PipelineOption = "video",
+    workload: WorkloadOption = "bursty",
+    method: MethodOption = "ipa",
+    edition: EditionOption = "corrected",
+    trace: TraceOption = "auto",
+    seed: SeedOption = 0,
+    solver: SolverOption = "exact",
+    forecaster: ForecasterOption = None,
+    arrivals: ArrivalsOption = "poisson",
+    service: ServiceOption = "lognormal",
+    duration_s: DurationOption = None,
+    alpha: AlphaOption = None,
+    beta: BetaOption = None,
+    sla_s: SlaOption = None,
+    replicas: ReplicasOption = None,
+    variants: VariantsOption = None,
+    results: ResultsOption = DEFAULT_RESULTS,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one pipeline, workload and method in the simulator and write its folder under results/.
+
+    \b
+    Examples:
+      ipa run --pipeline video --workload bursty --method ipa
+      ipa run -p sum-qa -w fluctuating --forecaster oracle --alpha 20
+      ipa run -p my-pipeline.yaml -w my-load.txt --method fa2-low
+    """
+    spec = resolve(
+        RunSpec(
+            pipeline=pipeline,
+            workload=workload,
+            method=method,
+            edition=edition,
+            trace=trace,
+            arrivals=arrivals,
+            seed=seed,
+            solver=solver,
+            service=service,
+            duration_s=duration_s,
+            forecaster=forecaster,
+            alpha=alpha,
+            beta=beta,
+            sla_s=sla_s,
+            replicas=whole_numbers(replicas),
+            variants=names(variants),
+        )
+    )
+    reused = not force and is_complete(results, spec)
+    folder = run_folder(results, spec) if reused else run(spec, results)
+    summary = read_summary(folder)
+    if as_json:
+        print_json({"folder": str(folder), "reused": reused, **summary})
+        return
+    print_table(
+        pd.DataFrame([{"measure": label, "value": summary[key]} for key, label in SHOWN.items()]).astype(
+            object
+        )
+    )
+    kept = " (complete already and unchanged; --force runs it again)" if reused else ""
+    typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
+    typer.echo(f"{folder}{kept}")

@@ -1,0 +1,138 @@
+"""``ipa solve``: one decision."""
+
+import math
+from typing import Annotated, Any
+
+import typer
+
+from ipa.commands.options import (
+    AlphaOption,
+    BetaOption,
+    EditionOption,
+    JsonOption,
+    MethodOption,
+    PipelineOption,
+    ReplicasOption,
+    SlaOption,
+    SolverOption,
+    VariantsOption,
+    WorkloadOption,
+)
+from ipa.commands.output import messages, print_json, print_table
+from ipa.commands.parse import names, whole_numbers
+from ipa.experiments import RunSpec, planner_for
+from ipa.optimizer.decision import Decision, Status
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.solve import solve
+from ipa.pipeline import Pipeline
+
+EXIT_INFEASIBLE = 1
+
+
+def solve_command(
+    rate_rps: Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")],
+    pipeline: PipelineOption = "video",
+    method: MethodOption = "ipa",
+    solver: SolverOption = "auto",
+    edition: EditionOption = "corrected",
+    workload: WorkloadOption = "bursty",
+    alpha: AlphaOption = None,
+    beta: BetaOption = None,
+    sla_s: SlaOption = None,
+    replicas: ReplicasOption = None,
+    variants: VariantsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide once: the variant, batch size and replicas of every stage at an arrival rate.
+
+    Exits with 1 if no plan carries the rate within the SLA; the best effort is shown then. The workload
+    matters only for the as-published editions, whose parameters differ between workloads.
+
+    \b
+    Examples:
+      ipa solve --pipeline video --rate 20
+      ipa solve --pipeline nlp --rate 12 --method fa2-high --solver pulp
+      ipa solve --pipeline my-pipeline.yaml --rate 5 --sla 2.5 --json
+    """
+    spec = RunSpec(
+        pipeline=pipeline,
+        workload=workload,
+        method=method,
+        edition=edition,
+        solver=solver,
+        alpha=alpha,
+        beta=beta,
+        sla_s=sla_s,
+        replicas=whole_numbers(replicas),
+        variants=names(variants),
+    )
+    planner = planner_for(spec)
+    problem = planner.problem(rate_rps)
+    decision = solve(problem, solver)
+    report = decision_report(planner.pipeline, problem, decision)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    if decision.status is Status.INFEASIBLE:
+        raise typer.Exit(EXIT_INFEASIBLE)
+
+
+def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) -> dict[str, Any]:
+    """Return a decision as plain values; the keys are those that ``ipa solve --json`` documents."""
+    plan = decision.plan
+    return {
+        "pipeline": pipeline.name,
+        "rate_rps": problem.rate_rps,
+        "status": decision.status.value,
+        "solver": decision.solver,
+        "solve_ms": round(decision.solve_s * 1000, 3),
+        "note": decision.note,
+        "objective": decision.objective,
+        "cost_cores": plan.cost_cores,
+        "pas": plan.accuracy(pipeline),
+        "accuracy_metric": problem.objective.metric.name,
+        "latency_s": round(plan.latency_s(pipeline), 6),
+        "sla_s": problem.sla_s,
+        "throughput_rps": round(plan.throughput_rps(pipeline), 3),
+        "stages": [
+            {
+                "stage": chosen.stage,
+                "variant": chosen.variant,
+                "batch": chosen.batch,
+                "replicas": chosen.replicas,
+                "cores_per_replica": chosen.cores,
+                "cost_cores": chosen.cost_cores,
+                "batch_wait_s": round(chosen.batch_wait_s, 6),
+            }
+            for chosen in plan.stages
+        ],
+    }
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    print_table(report["stages"])
+    feasible = report["status"] != Status.INFEASIBLE.value
+    objective = f", objective {report['objective']:.6g}" if math.isfinite(report["objective"]) else ""
+    typer.echo(
+        f"\n{report['cost_cores']} cores, PAS {100 * report['pas']:.2f}, latency {report['latency_s']:.3f} s"
+        f" of {report['sla_s']:g} s SLA,"
+        f" carries {report['throughput_rps']:g} of {report['rate_rps']:g} requests/s"
+        f"{objective}\n{report['status']} ({report['solver']}, {report['solve_ms']:.2f} ms)"
+    )
+    if report["note"]:
+        messages.print(f"note: {report['note']}", highlight=False)
+    if not feasible:
+        messages.print(_why_infeasible(report), highlight=False)
+
+
+def _why_infeasible(report: dict[str, Any]) -> str:
+    if report["throughput_rps"] < report["rate_rps"]:
+        return (
+            "No plan carries this rate with the replicas allowed; shown is the largest throughput."
+            " Lower --rate, or allow more replicas."
+        )
+    return (
+        f"No plan keeps the SLA of {report['sla_s']:g} s; shown is the cheapest that carries the rate, which"
+        f" needs {report['latency_s']:.3f} s. Raise --sla."
+    )

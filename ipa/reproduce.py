@@ -1,0 +1,120 @@
+"""Everything that ``ipa reproduce`` makes: the runs, the figures and the claims table."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from ipa.experiments import PIPELINES, RunSpec, grid_specs
+from ipa.grid import GridReport, Progress, ignore_interrupts, run_grid
+from ipa.notebooks import execute
+from ipa.registry import Registry
+
+FIRST_FIGURE = 8
+"""Figures 8 to 12 of the paper show the five pipelines in order."""
+
+BOTH_EDITIONS = ("as-published", "corrected")
+ALL_EDITIONS = ("as-published", "as-published-v1", "corrected")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to reproduce: a notebook with parameters, and the runs that it reads.
+
+    Parameters
+    ----------
+    name
+        What ``--only`` calls it, and the name of the executed notebook.
+    notebook
+        Name of the notebook.
+    parameters
+        What the notebook is run with, besides trace, seed and results folder.
+    editions, pipelines
+        Grid that has to be complete first.
+    """
+
+    name: str
+    notebook: str
+    parameters: dict[str, object] = field(default_factory=dict)
+    editions: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()
+
+
+TARGETS: Registry[Target] = Registry("target")
+TARGETS.register("adaptation", Target("adaptation", "1-adaptation"))
+for _number, _pipeline in enumerate(PIPELINES, start=FIRST_FIGURE):
+    TARGETS.register(
+        f"figure-{_number}",
+        Target(f"figure-{_number}", "2-end-to-end", {"pipeline": _pipeline}, BOTH_EDITIONS, (_pipeline,)),
+    )
+TARGETS.register("claims", Target("claims", "0-claims", {}, ALL_EDITIONS, PIPELINES))
+
+QUICK = ("adaptation", f"figure-{FIRST_FIGURE}")
+"""What ``--quick`` makes: enough to see every part work."""
+
+
+def required_runs(targets: Sequence[Target], trace: str, seed: int) -> list[RunSpec]:
+    """Return the resolved specs that some targets read, each once."""
+    specs = {
+        spec: None
+        for target in targets
+        if target.editions
+        for spec in grid_specs(target.editions, target.pipelines, trace=trace, seed=seed)
+    }
+    return list(specs)
+
+
+def run_required(
+    targets: Sequence[Target], results_dir: Path, *, trace: str, seed: int, jobs: int, progress: Progress
+) -> GridReport:
+    """Run what is missing of the grids that some targets read."""
+    return run_grid(required_runs(targets, trace, seed), results_dir, jobs, progress)
+
+
+def run_notebooks(
+    targets: Sequence[Target],
+    results_dir: Path,
+    *,
+    trace: str,
+    seed: int,
+    jobs: int,
+    progress: Callable[[int, int, str], None],
+) -> list[Path]:
+    """Execute the notebooks of some targets.
+
+    Parameters
+    ----------
+    targets
+        What to make; the runs they read exist (``run_required``).
+    results_dir
+        Executed notebooks go to its ``notebooks/``, figures to its ``figures/``.
+    trace, seed
+        Workloads and seed of the runs.
+    jobs
+        Notebooks executed at the same time.
+    progress
+        Called as notebooks end.
+
+    Returns
+    -------
+    list of Path
+        The executed notebooks, in the order of the targets.
+    """
+    common = {"trace": trace, "seed": seed, "results_dir": str(results_dir.resolve())}
+    outputs = [results_dir / "notebooks" / f"{target.name}.ipynb" for target in targets]
+    progress(0, len(targets), "")
+    pool = ProcessPoolExecutor(
+        min(jobs, len(targets)), mp_context=get_context("spawn"), initializer=ignore_interrupts
+    )
+    try:
+        futures = {
+            pool.submit(execute, target.notebook, target.parameters | common, output): target.name
+            for target, output in zip(targets, outputs, strict=True)
+        }
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            progress(done, len(targets), futures[future])
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return outputs
