@@ -1,4 +1,4 @@
-"""The command line: ``ipa COMMAND``; errors a user can act on are printed without a traceback, exit code 2."""
+"""The command line ``ipa COMMAND``: errors a user can act on come without a traceback, with exit code 2."""
 
 import logging
 import os

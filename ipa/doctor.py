@@ -1,4 +1,4 @@
-"""Looks at this machine: what is installed, which solvers work, which trace is used, and how to mend the rest."""
+"""Looks at this machine: what is installed, which solvers work, which trace is used, how to mend the rest."""
 
 import sys
 from collections.abc import Callable
