@@ -1,0 +1,23 @@
+"""Figures: one function per figure of the paper, from a tidy table to a matplotlib Figure.
+
+:mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
+:func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
+:func:`deviations` the published averages against ours; :func:`save` writes a figure as PDF and PNG. Colours,
+sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
+"""
+
+from ipa.errors import MissingExtraError
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401 (asked for early, to answer with the install line)
+    import seaborn as _seaborn  # noqa: F401 (the same)
+except ImportError as error:
+    raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
+
+from ipa.figures.adaptation import adaptation
+from ipa.figures.deviations import deviations
+from ipa.figures.editions import editions
+from ipa.figures.end_to_end import end_to_end
+from ipa.figures.saving import save
+
+__all__ = ["adaptation", "deviations", "editions", "end_to_end", "save"]

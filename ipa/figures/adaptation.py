@@ -1,0 +1,135 @@
+"""One run over time: the load, what was decided for it, and what that costs and gives."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
+
+from ipa.figures.style import (
+    ALERT,
+    DECIDED,
+    INK,
+    LOAD,
+    PAGE_IN,
+    STAGE_LOOKS,
+    house_style,
+    method_title,
+    name_panel,
+    new_figure,
+    provenance_line,
+    write_caption,
+)
+from ipa.figures.tidy import RUN_KEYS, require, stage_steps
+
+COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
+
+
+def adaptation(
+    steps: pd.DataFrame, load: pd.DataFrame, variants: Mapping[str, Sequence[str]] | None = None
+) -> Figure:
+    """Draw how one run adapted to its load.
+
+    Parameters
+    ----------
+    steps
+        Rows of ``ipa.figures.tidy.decision_steps`` of one run.
+    load
+        Columns ``time_s`` and ``load_rps``, one row a second.
+    variants
+        Variants of each stage from the least to the most accurate, to show also those that were never
+        chosen; by default the ones that were.
+
+    Returns
+    -------
+    Figure
+        From top to bottom: load and the arrival rate decided for, the variant of each stage, replicas and
+        batch size of each stage, cost in cores, PAS x 100.
+
+    Raises
+    ------
+    ResultsError
+        If a table is empty or lacks a column.
+    """
+    require(steps, COLUMNS, "adaptation")
+    require(load, ("time_s", "load_rps"), "adaptation")
+    stages = stage_steps(steps)
+    names = list(dict.fromkeys(stages["stage"]))
+    shown = {name: _shown(stages[stages["stage"] == name], (variants or {}).get(name)) for name in names}
+    heights = [1.5, *(0.45 + 0.17 * len(shown[name]) for name in names), 0.85, 0.7, 0.85, 0.85]
+    with house_style():
+        figure = new_figure(PAGE_IN, 0.9 * sum(heights) + 0.8)
+        panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        _draw_load(panels[0], steps, load)
+        for index, name in enumerate(names):
+            rows = stages[stages["stage"] == name]
+            _draw_variants(panels[1 + index], rows, shown[name], STAGE_LOOKS[index % len(STAGE_LOOKS)].colour)
+            name_panel(panels[1 + index], f"Variant: {name}")
+        _draw_per_stage(panels[-4], stages, "replicas", "Replicas per stage")
+        _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage (requests)")
+        _draw_outcome(panels[-2], steps["time_s"], steps["cost_cores"], "Cost (cores)")
+        _draw_outcome(panels[-1], steps["time_s"], 100 * steps["pas"], "Accuracy (PAS × 100)")
+        panels[-1].set_xlabel("time (s)")
+        panels[-1].set_xlim(0, max(load["time_s"].max() + 1, steps["time_s"].max()))
+        run = steps.iloc[0]
+        figure.suptitle(
+            f"{method_title(run['method'])} on {run['pipeline']}, {run['workload']} workload",
+            x=0.01, ha="left", fontsize=10, fontweight="bold",
+        )  # fmt: skip
+        write_caption(figure, provenance_line(steps))
+    return figure
+
+
+def _shown(rows: pd.DataFrame, known: Sequence[str] | None) -> list[str]:
+    chosen = list(dict.fromkeys(rows.sort_values("cores", kind="stable")["variant"]))
+    return [*(known or ()), *(name for name in chosen if name not in (known or ()))]
+
+
+def _draw_load(axes: Axes, steps: pd.DataFrame, load: pd.DataFrame) -> None:
+    axes.fill_between(
+        load["time_s"], load["load_rps"], step="post", color=LOAD, alpha=0.45, linewidth=0, label="load"
+    )
+    decided = steps.dropna(subset=["rate_rps"])
+    axes.step(
+        decided["time_s"], decided["rate_rps"], where="post", color=DECIDED, label="arrival rate decided for"
+    )
+    held = decided[decided["action"] == "held"]
+    if len(held):
+        axes.plot(
+            held["time_s"], held["rate_rps"], "x", color=ALERT, markersize=4, label="plan held"
+        )  # fmt: skip
+    top = max(load["load_rps"].max(), decided["rate_rps"].max() if len(decided) else 0)
+    axes.set_ylim(0, 1.08 * max(1, top))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    name_panel(axes, "Load (requests/s)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
+
+
+def _draw_variants(axes: Axes, rows: pd.DataFrame, names: Sequence[str], colour: str) -> None:
+    level = rows["variant"].map({name: index for index, name in enumerate(names)})
+    axes.step(rows["time_s"], level, where="post", color=colour, linewidth=2)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.yaxis.set_major_locator(FixedLocator(range(len(names))))
+    axes.yaxis.set_major_formatter(FixedFormatter(names))
+
+
+def _draw_per_stage(axes: Axes, stages: pd.DataFrame, column: str, title: str) -> None:
+    for index, (name, rows) in enumerate(stages.groupby("stage", sort=False)):
+        look = STAGE_LOOKS[index % len(STAGE_LOOKS)]
+        axes.step(
+            rows["time_s"], rows[column], where="post", color=look.colour, linestyle=look.line_style,
+            linewidth=2.2 - 0.7 * min(index, 2), label=str(name),
+        )  # fmt: skip
+    axes.set_ylim(0, 1.15 * stages[column].max())
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    name_panel(axes, title)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
+
+
+def _draw_outcome(axes: Axes, time_s: pd.Series, values: pd.Series, title: str) -> None:
+    axes.step(time_s, values, where="post", color=INK)
+    span = max(values.max() - values.min(), 0.05 * abs(values.max()), 1e-9)
+    axes.set_ylim(max(0, values.min() - 0.15 * span), values.max() + 0.15 * span)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    name_panel(axes, title)

@@ -1,0 +1,177 @@
+"""How far the reproduced averages lie from the published ones, run by run."""
+
+from typing import Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.scale import SymmetricalLogScale
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ipa.experiments import METHODS
+from ipa.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    PAGE_IN,
+    house_style,
+    method_looks,
+    method_title,
+    new_figure,
+    ordered,
+    write_caption,
+)
+from ipa.figures.tidy import require
+from ipa.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
+
+COLUMNS = (
+    "pipeline",
+    "workload",
+    "method",
+    "cost_deviation_pct",
+    "accuracy_deviation_pct",
+    "within",
+    "within_with_ties",
+)
+
+LIST_COLUMNS: "tuple[tuple[float, Literal['left', 'right']], ...]" = (
+    (0.03, "right"), (0.06, "left"), (0.8, "right"), (1.0, "right")
+)  # fmt: skip
+"""Position and alignment of number, run, cost and accuracy in the list."""
+
+ROWS_THAT_FIT = 24
+"""Runs outside the limits that fit the list beside the plot."""
+
+
+NUMBER_OFFSETS_PT = (9, -9, 17, -17)
+"""Heights of the numbers over the points they name."""
+
+
+def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
+    """Draw every run's deviation from its published averages.
+
+    Parameters
+    ----------
+    comparison
+        Rows of ``ipa.published.compare`` of one edition.
+    caption
+        Which edition, trace and seed the runs used.
+
+    Returns
+    -------
+    Figure
+        Deviation of accuracy against deviation of cost, both in percent of the published value, with the
+        box of the tolerances. Runs outside it carry a number; the list beside the plot names them.
+
+    Raises
+    ------
+    ResultsError
+        If the table is empty or lacks a column.
+    """
+    require(comparison, COLUMNS, "deviations")
+    misses = comparison[~comparison["within"]].sort_values(
+        "cost_deviation_pct", key=lambda column: column.abs(), ascending=False
+    )
+    with house_style():
+        figure = new_figure(PAGE_IN, max(3.6, 1.0 + 0.145 * min(len(misses), ROWS_THAT_FIT)))
+        axes, key = figure.subplots(1, 2, width_ratios=[1.25, 1])
+        _draw_points(axes, comparison)
+        _number(axes, misses)
+        _list_misses(key, misses)
+        within = int(comparison["within"].sum())
+        axes.set_title(
+            f"{within} of {len(comparison)} runs within {COST_TOLERANCE_PCT:g} % of cost and"
+            f" {ACCURACY_TOLERANCE_PCT:g} % of accuracy",
+            loc="left", fontweight="bold",
+        )  # fmt: skip
+        write_caption(figure, caption)
+    return figure
+
+
+def _draw_points(axes: Axes, comparison: pd.DataFrame) -> None:
+    axes.add_patch(
+        Rectangle(
+            (-COST_TOLERANCE_PCT, -ACCURACY_TOLERANCE_PCT),
+            2 * COST_TOLERANCE_PCT,
+            2 * ACCURACY_TOLERANCE_PCT,
+            facecolor="#F3F3F3", edgecolor=MUTED, linewidth=0.8, zorder=0,
+        )
+    )  # fmt: skip
+    for method, look in method_looks(ordered(comparison["method"], METHODS)).items():
+        rows = comparison[comparison["method"] == method]
+        for inside, filled in ((True, False), (False, True)):
+            part = rows[rows["within"] == inside]
+            axes.plot(
+                part["cost_deviation_pct"], part["accuracy_deviation_pct"], look.marker, markersize=4.5,
+                markerfacecolor=look.colour if filled else "none", markeredgecolor=look.colour,
+                markeredgewidth=0.9, linestyle="none", zorder=3,
+                label=None if filled else method_title(method),
+            )  # fmt: skip
+    axes.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+    axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
+    axes.grid(visible=False)
+    _use_wide_scales(axes, comparison)
+    axes.set_xlabel("deviation of average cost (% of published)")
+    axes.set_ylabel("deviation of average accuracy (% of published)")
+    axes.legend(ncols=4, loc="lower left", handletextpad=0.1, columnspacing=0.9, borderaxespad=0.2)
+
+
+def _use_wide_scales(axes: Axes, comparison: pd.DataFrame) -> None:
+    """Make both axes linear inside the limits and logarithmic beyond, where a few runs lie far out."""
+    for name, limit, column in (
+        ("x", COST_TOLERANCE_PCT, "cost_deviation_pct"),
+        ("y", ACCURACY_TOLERANCE_PCT, "accuracy_deviation_pct"),
+    ):
+        reach = 1.6 * max(2 * limit, comparison[column].abs().max())
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axes.set(**{f"{name}scale": SymmetricalLogScale(axis, linthresh=limit, linscale=0.8)})
+        axes.set(**{f"{name}lim": (-reach, reach)})
+        ticks = [tick for factor in (1, 2, 4, 10) if (tick := limit * factor) <= reach]
+        axis.set_major_locator(FixedLocator([*(-tick for tick in ticks), 0, *ticks]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value, 0) if value else "0"))
+        axis.set_minor_locator(NullLocator())
+
+
+def _signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a real minus and no negative zero."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _number(axes: Axes, misses: pd.DataFrame) -> None:
+    # Runs of fa2 keep their accuracy, so many misses share a height: four heights in turn keep numbers apart.
+    place = misses["cost_deviation_pct"].rank(method="first").astype(int) % len(NUMBER_OFFSETS_PT)
+    points = zip(misses["cost_deviation_pct"], misses["accuracy_deviation_pct"], place, strict=True)
+    for number, (cost_pct, accuracy_pct, turn) in enumerate(points, start=1):
+        axes.annotate(
+            str(number), (cost_pct, accuracy_pct), xytext=(0, NUMBER_OFFSETS_PT[turn]), ha="center",
+            textcoords="offset points", va="center", fontsize=6.5, color=INK,
+        )  # fmt: skip
+
+
+def _list_misses(axes: Axes, misses: pd.DataFrame) -> None:
+    axes.axis("off")
+    if misses.empty:
+        return
+    lines = [("", "outside the box", "cost", "accuracy")]
+    for number, (_, run) in enumerate(misses.head(ROWS_THAT_FIT).iterrows(), start=1):
+        tie = " *" if run["within_with_ties"] else ""
+        lines.append(
+            (
+                str(number),
+                f"{run['pipeline']}, {run['workload']}, {method_title(run['method'])}{tie}",
+                f"{_signed(run['cost_deviation_pct'])} %",
+                f"{_signed(run['accuracy_deviation_pct'])} %",
+            )
+        )
+    if len(misses) > ROWS_THAT_FIT:
+        lines.append(("", f"and {len(misses) - ROWS_THAT_FIT} more, see the table", "", ""))
+    if misses["within_with_ties"].any():
+        lines.append(("", "* within the box for another choice among exact ties", "", ""))
+    step = 1 / max(len(lines), 16)
+    for row, cells in enumerate(lines):
+        for text, (x, align) in zip(cells, LIST_COLUMNS, strict=True):
+            axes.text(
+                x, 1 - row * step, text, transform=axes.transAxes, ha=align, va="top", fontsize=6.5,
+                fontweight="bold" if row == 0 else "normal",
+            )  # fmt: skip

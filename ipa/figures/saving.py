@@ -1,0 +1,46 @@
+"""Writes figures to files that are the same bytes for the same figure."""
+
+import os
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ipa.figures.style import PRINT_DPI
+
+METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "png": {"Software": None},
+}
+"""Formats, and the metadata to leave out of each: times and versions would make equal figures differ."""
+
+
+def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
+    """Write a figure as PDF and PNG, each whole or not at all.
+
+    Parameters
+    ----------
+    figure
+        What to write.
+    results_dir
+        The files go to ``<results_dir>/figures/``.
+    name
+        File name without its ending.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    folder = results_dir / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for form, metadata in METADATA.items():
+        file = folder / f"{name}.{form}"
+        draft = folder / f".{file.name}.{os.getpid()}"
+        # Type 42 embeds TrueType outlines, which publishers accept and editors can change.
+        with mpl.rc_context({"pdf.fonttype": 42}):
+            figure.savefig(draft, format=form, dpi=PRINT_DPI, metadata=metadata)
+        draft.replace(file)
+        files.append(file)
+    return files

@@ -1,0 +1,170 @@
+"""Reads finished runs into tidy tables: one row a run, a step, a stage of a step, or a second of load."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ipa.errors import ResultsError
+from ipa.experiments import RunSpec, run_folder
+from ipa.grid import summaries
+from ipa.pipeline import Pipeline
+from ipa.published import EDITION_NAMES, published_result
+from ipa.results import read_decisions
+from ipa.workload import load_workload
+
+RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
+"""Columns that say which run a row belongs to."""
+
+
+def require(frame: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
+    """Refuse a table that a figure cannot be drawn from.
+
+    Raises
+    ------
+    ResultsError
+        If the table is empty or lacks a column; names both.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing and len(frame.columns):
+        raise ResultsError(
+            f"figure {figure}: the table lacks the column{'s' if len(missing) > 1 else ''}"
+            f" {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+        )
+    if frame.empty:
+        raise ResultsError(f"figure {figure}: the table has no rows; run the experiments first: ipa grid")
+
+
+def decision_steps(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
+    """Return the decision records of finished runs.
+
+    Parameters
+    ----------
+    specs
+        Resolved specs whose results exist.
+    results_dir
+        Where the results lie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per run and step: ``RUN_KEYS``, then the fields of ``DecisionRecord``.
+    """
+    frames = []
+    for spec in specs:
+        steps = read_decisions(run_folder(results_dir, spec))
+        keys = pd.DataFrame({key: [getattr(spec, key)] * len(steps) for key in RUN_KEYS})
+        frames.append(pd.concat([keys, steps], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def stage_steps(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per step and stage: the step's ``time_s``, then the fields of ``StagePlan``."""
+    return pd.DataFrame(
+        [
+            {"step": step, "time_s": time_s, **stage}
+            for step, time_s, plan in zip(steps["step"], steps["time_s"], steps["plan"], strict=True)
+            for stage in plan
+        ]
+    )
+
+
+def plan_text(plan: Sequence[Mapping[str, object]]) -> str:
+    """Return a plan in one line: variant, replicas x cores, batch size of each stage.
+
+    Examples
+    --------
+    >>> plan_text([{"variant": "yolov5n", "replicas": 3, "cores": 1, "batch": 8}])
+    'yolov5n 3x1 b8'
+    """
+    return " | ".join(f"{s['variant']} {s['replicas']}x{s['cores']} b{s['batch']}" for s in plan)
+
+
+def plan_table(steps: pd.DataFrame, most: int = 8) -> pd.DataFrame:
+    """Return the plans of one run that were in force most often.
+
+    Parameters
+    ----------
+    steps
+        Rows of ``decision_steps`` of one run.
+    most
+        Number of plans to return.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Plan, steps in force, first time in force, range of arrival rates decided for, cost and PAS x 100.
+    """
+    grouped = steps.assign(plan=[plan_text(plan) for plan in steps["plan"]]).groupby("plan", sort=False)
+    table = grouped.agg(
+        steps=("step", "size"),
+        first_s=("time_s", "min"),
+        lowest_rps=("rate_rps", "min"),
+        highest_rps=("rate_rps", "max"),
+        cost_cores=("cost_cores", "first"),
+        pas=("pas", "first"),
+    ).reset_index()
+    table["pas"] = table["pas"] * 100
+    return table.sort_values(["steps", "first_s"], ascending=[False, True], ignore_index=True).head(most)
+
+
+def run_averages(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
+    """Return the measures of finished runs beside the published averages.
+
+    Parameters
+    ----------
+    specs
+        Resolved specs whose results exist.
+    results_dir
+        Where the results lie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per run: ``RUN_KEYS``, the measures, and ``published_cost_cores``, ``published_pas_pct`` and
+        ``published_violating_seconds_pct``, which are NaN where the paper has no such number.
+    """
+    frame = summaries(specs, results_dir)
+    published = pd.DataFrame([_published(spec) for spec in specs], columns=list(_PUBLISHED), dtype=float)
+    return pd.concat([frame, published], axis=1)
+
+
+_PUBLISHED = {
+    "published_cost_cores": "avg_cost_cores",
+    "published_pas_pct": "avg_accuracy",
+    "published_violating_seconds_pct": "sla_violation_pct_of_seconds",
+}
+
+
+def _published(spec: RunSpec) -> dict[str, float]:
+    # The first submission publishes rank sums, which no axis of these figures shows.
+    if EDITION_NAMES.get(spec.edition) != "v3":
+        return dict.fromkeys(_PUBLISHED, float("nan"))
+    row = published_result("v3", spec.pipeline, spec.workload, spec.method)
+    return {name: float(row[column] or "nan") for name, column in _PUBLISHED.items()}
+
+
+def load_per_second(specs: Sequence[RunSpec]) -> pd.DataFrame:
+    """Return the load of the workloads of some runs: one row per workload and second."""
+    wanted = {spec.workload: spec for spec in specs}
+    frames = []
+    for name, spec in wanted.items():
+        workload = load_workload(name, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "workload": name,
+                    "time_s": range(workload.duration_s),
+                    "load_rps": workload.rates_rps,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def variants_by_accuracy(pipeline: Pipeline) -> dict[str, list[str]]:
+    """Return the variants each stage can choose, the least accurate first."""
+    return {
+        stage.name: [variant.name for variant in sorted(stage.choices, key=lambda v: v.accuracy)]
+        for stage in pipeline.stages
+    }
