@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class IpaError(Exception):
-    """Base class of all errors that a user can act on."""
+    """Base class of all errors that a user can act on; each can be sent from a worker process."""
 
 
 class ConfigError(IpaError):
@@ -29,6 +29,9 @@ class ConfigError(IpaError):
         self.file, self.key, self.problem = Path(file), key, problem
         super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
 
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.file, self.key, self.problem)
+
 
 class UnknownNameError(IpaError):
     """A name is not one of those registered.
@@ -45,9 +48,12 @@ class UnknownNameError(IpaError):
 
     def __init__(self, kind: str, given: str, allowed: Iterable[str]) -> None:
         self.kind, self.given, self.allowed = kind, given, tuple(allowed)
-        close = get_close_matches(given, self.allowed, n=1)
+        close = get_close_matches(str(given), self.allowed, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(f"unknown {kind} {given!r}; allowed: {', '.join(self.allowed)}.{hint}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.kind, self.given, self.allowed)
 
 
 class InvalidValueError(IpaError, ValueError):
@@ -68,6 +74,9 @@ class MissingExtraError(IpaError, ImportError):
     def __init__(self, feature: str, extra: str) -> None:
         self.feature, self.extra = feature, extra
         super().__init__(f'{feature} is not installed; install it with: pip install "ipa[{extra}]"')
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.feature, self.extra)
 
 
 class SolverUnavailableError(IpaError):
