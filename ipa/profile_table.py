@@ -1,15 +1,14 @@
 """A CSV file of measurements: one row per stage, variant, cores, batch size, offered load and series."""
 
+import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
-import pandas as pd
-
 from ipa.errors import ConfigError
+from ipa.paths import FileStamp, file_stamp
 from ipa.profiles import Profile, ProfilePoint
 
 REQUIRED = ("stage", "variant", "cores", "batch", "latency_p99_s", "throughput_rps")
@@ -70,8 +69,13 @@ class ProfileTable:
     def profiles(self, source: ProfileSource, variant: str) -> tuple[Profile, ...]:
         """Return the profiles of a variant, one per number of cores.
 
-        All points of one profile come from the same series and offered load: the most preferred that has
-        measurements on that many cores, so that batch sizes are comparable.
+        The points of one profile come from the most preferred series and offered load that have measurements
+        on that many cores, so that batch sizes are comparable.
+
+        Raises
+        ------
+        ConfigError
+            If two of the rows taken are for the same cores and batch size.
         """
         groups: dict[int, dict[tuple[int, int], dict[int, ProfilePoint]]] = defaultdict(
             lambda: defaultdict(dict)
@@ -79,7 +83,15 @@ class ProfileTable:
         for row in self.rows:
             rank = _preference(source, row)
             if row.stage == source.stage and row.variant == variant and rank is not None:
-                groups[row.cores][rank].setdefault(row.point.batch, row.point)
+                points = groups[row.cores][rank]
+                if row.point.batch in points:
+                    raise ConfigError(
+                        self.file,
+                        f"{source.stage}/{variant}",
+                        f"has several rows for {row.cores} cores and batch size {row.point.batch}; choose with"
+                        " the keys series and offered_load_rps of the stage's profile, or remove one",
+                    )
+                points[row.point.batch] = row.point
         return tuple(
             Profile(cores, tuple(point for _, point in sorted(ranked[min(ranked)].items())))
             for cores, ranked in sorted(groups.items())
@@ -97,9 +109,8 @@ def _preference(source: ProfileSource, row: Measurement) -> tuple[int, int] | No
         return None
 
 
-@cache
 def read_profile_table(file: Path) -> ProfileTable:
-    """Read and validate a profile file.
+    """Read and validate a profile file; it is read again only when it has changed.
 
     Parameters
     ----------
@@ -110,23 +121,37 @@ def read_profile_table(file: Path) -> ProfileTable:
     Raises
     ------
     ConfigError
-        If a column is missing or a value is outside its domain; names the row.
+        If a column is missing or a value is outside its domain; names the line.
     """
+    return _read(file, file_stamp(file))
+
+
+@lru_cache(maxsize=16)
+def _read(file: Path, _stamp: FileStamp) -> ProfileTable:
     try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            return ProfileTable(file, _measurements(file, csv.DictReader(stream)))
     except OSError as error:
         raise ConfigError(file, "", f"profile file cannot be read: {error.strerror or error}") from error
-    except pd.errors.ParserError as error:
-        raise ConfigError(file, "", f"is not a CSV file: {error}") from error
-    missing = [column for column in REQUIRED if column not in frame.columns]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError(file, "", f"is not a CSV file in UTF-8: {error}") from error
+
+
+def _measurements(file: Path, reader: "csv.DictReader[str]") -> tuple[Measurement, ...]:
+    missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
     if missing:
         raise ConfigError(
             file, "header", f"lacks the columns {', '.join(missing)}; required: {', '.join(REQUIRED)}"
         )
-    records: Iterable[dict[str, str]] = frame.to_dict("records")
-    # Line 1 is the header, so the first record stands on line 2.
-    rows = (_measurement(file, line, record) for line, record in enumerate(records, start=2))
-    return ProfileTable(file, tuple(row for row in rows if row is not None))
+    measurements = []
+    for record in reader:
+        # The reader files surplus fields under None and fills missing ones with None.
+        if None in record or None in record.values():
+            raise ConfigError(
+                file, f"line {reader.line_num}", f"must have {len(reader.fieldnames or ())} fields"
+            )
+        measurements.append(_measurement(file, reader.line_num, record))
+    return tuple(row for row in measurements if row is not None)
 
 
 def _measurement(file: Path, line: int, record: dict[str, str]) -> Measurement | None:

@@ -9,13 +9,13 @@ from ipa.plan import Plan, StagePlan, plan_defects
 @CHECKS.named("C21")
 def equal_configurations(evidence: Evidence) -> Finding:
     """Look up ResNet18 on 1 core and ResNet50 on 4 cores."""
-    table = evidence.table("table2").set_index(["variant", "cores"])
     found = {
-        key: (
-            float(table.loc[key, "measured_latency_p99_ms"]),
-            float(table.loc[key, "measured_throughput_rps"]),
+        (row["variant"], row["cores"]): (
+            float(row["measured_latency_p99_ms"]),
+            float(row["measured_throughput_rps"]),
         )
-        for key in (("resnet18", "1"), ("resnet50", "4"))
+        for _, row in evidence.table("table2").iterrows()
+        if (row["variant"], row["cores"]) in {("resnet18", "1"), ("resnet50", "4")}
     }
     holds = all(latency_ms <= 75 * 1.05 and rate >= 20 * 0.95 for latency_ms, rate in found.values())
     return Finding(
@@ -80,7 +80,8 @@ def heavy_rules_out_heavy(evidence: Evidence) -> Finding:  # noqa: ARG001 (the s
 def allocation_threshold(evidence: Evidence) -> Finding:
     """Compare the base allocations of Table 4 at 5 rps with those of the runs."""
     printed = evidence.table("table4")
-    table = dict(printed[printed["threshold_rps"] == "5"][["variant", "cores"]].itertuples(index=False))
+    at_5_rps = printed[printed["threshold_rps"] == "5"]
+    table = {str(row["variant"]): str(row["cores"]) for _, row in at_5_rps.iterrows()}
     used = {variant.name: str(variant.base_cores) for variant in load_pipeline("video").stages[0].variants}
     same = sum(table[name] == cores for name, cores in used.items())
     return Finding(
