@@ -3,7 +3,7 @@
 import time
 
 from ipa.optimizer.answer import Answer, Choice, picked
-from ipa.optimizer.exact import best_of, core_of, fastest_feasible
+from ipa.optimizer.core import best_of, core_of
 from ipa.optimizer.labels import LabelsExceededError
 from ipa.optimizer.problem import Problem
 
@@ -36,9 +36,8 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
         return _nothing_found(problem, proven, solver)
     options = picked(problem, choice)
     if not problem.feasible(options):
-        first = _first(problem, None, until)
-        note = f"{solver} chose a plan that takes {problem.latency_s(options):.9g} s, above the SLA"
-        return Answer(first, proven=False, note=f"{note}; replaced by the exact optimum")
+        note = f"{solver} chose a plan that takes {problem.latency_s(options):.9g} s, above the SLA; replaced"
+        return Answer(_first(problem, None, until), proven=False, note=note)
     own = problem.value(options)
     first = _first(problem, own, until)
     if first is None:
@@ -51,15 +50,17 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
 
 
 def _nothing_found(problem: Problem, proven: bool, solver: str) -> Answer:
-    if not fastest_feasible(problem):
+    core = core_of(problem)
+    if core is None:
         return Answer(None, proven=True)
-    choice = core_of(problem).choice()
     claim = "claimed that no plan keeps the SLA" if proven else "found no plan before its deadline"
-    return Answer(choice, proven=False, note=f"{solver} {claim}; this is a good one")
+    return Answer(core.choice(), proven=False, note=f"{solver} {claim}; this is a good one")
 
 
 def _first(problem: Problem, known: float | None, until: float) -> Choice | None:
     core = core_of(problem)
+    if core is None:
+        return None
     until = max(until, time.perf_counter() + _TIE_BREAK_S)
     try:
         return best_of(problem, core, core.known if known is None else known, until)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipa.accuracy import Combine
+from ipa.optimizer.answer import Choice
 from ipa.optimizer.problem import ROUNDING, Option, Problem
 
 Floats = NDArray[np.float64]
@@ -20,13 +21,13 @@ Bools = NDArray[np.bool_]
 class Columns:
     """What a choice is made of: its objective is Σ gain + alpha·Π factor.
 
-    Latencies and gains are rounded to a power of two far below ``ROUNDING``, so that their sums are exact and
-    do not depend on the order of the stages. Rows are padded at the end with gain -∞.
+    Latencies are whole ticks and gains are rounded to a power of two, both far below ``ROUNDING``, so that
+    their sums are exact and do not depend on the order of the stages. Rows are padded at the end, gain -∞.
 
     Parameters
     ----------
     latency
-        Seconds, shape (stages, options).
+        Ticks, shape (stages, options).
     gain
         Additive part of the objective, shape (stages, options).
     factor
@@ -37,6 +38,8 @@ class Columns:
         Number of options that are left per stage, shape (stages,).
     alpha
         Weight of the product; 0 for additive metrics.
+    tick_s
+        Length of a tick in seconds: 1e-12, more if latencies add up to hours.
     """
 
     latency: Floats
@@ -45,6 +48,7 @@ class Columns:
     index: Ints
     sizes: Ints
     alpha: float
+    tick_s: float
 
     @property
     def additive(self) -> bool:
@@ -54,21 +58,31 @@ class Columns:
     @property
     def rows(self) -> Ints:
         """Indices of the stages."""
-        return np.arange(len(self.sizes))
+        rows: Ints = np.arange(len(self.sizes))
+        return rows
 
     @property
     def present(self) -> Bools:
         """Which entries are options, not padding."""
-        return np.arange(self.latency.shape[1]) < self.sizes[:, None]
+        present: Bools = np.arange(self.latency.shape[1]) < self.sizes[:, None]
+        return present
 
-    def latency_s(self, choice: Ints) -> float:
-        """Sum the latencies of a choice of positions, shape (stages,)."""
+    def latency_of(self, choice: Ints) -> float:
+        """Sum the ticks of a choice of positions, shape (stages,)."""
         return float(self.latency[self.rows, choice].sum())
 
     def value(self, choice: Ints) -> float:
         """Return the objective of a choice of positions, shape (stages,)."""
         total = float(self.gain[self.rows, choice].sum())
         return total if self.additive else total + self.alpha * float(self.factor[self.rows, choice].prod())
+
+    def fastest(self) -> Ints:
+        """Return the position of the fastest option of every stage."""
+        return np.where(self.present, self.latency, np.inf).argmin(axis=1)
+
+    def choice(self, positions: Ints) -> Choice:
+        """Return positions as option indices of the problem."""
+        return tuple(self.index[self.rows, positions].tolist())
 
     def kept(self, mask: Bools) -> "Columns":
         """Return the columns with only the options in ``mask``, packed to the left in the same order."""
@@ -81,7 +95,7 @@ class Columns:
         gain[beyond] = -np.inf
         latency[beyond] = 0.0
         factor = self.factor if self.additive else self.factor[rows, order]
-        return Columns(latency, gain, factor, self.index[rows, order], sizes, self.alpha)
+        return Columns(latency, gain, factor, self.index[rows, order], sizes, self.alpha, self.tick_s)
 
 
 def columns_of(problem: Problem) -> Columns:
@@ -97,15 +111,17 @@ def columns_of(problem: Problem) -> Columns:
         gain += alpha / share * score
         alpha = 0.0
     latency = _attribute(flat, "latency_s") + _attribute(flat, "wait_s")
+    tick_s = max(1e-12, 10.0 ** math.ceil(math.log10(float(np.abs(latency).max()) * len(sizes) + 1e-9) - 15))
     shape = (len(sizes), int(sizes.max()))
     present = np.arange(shape[1]) < sizes[:, None]
     return Columns(
-        latency=_padded(_on_grid(latency, len(sizes)), present, 0.0),
+        latency=_padded(np.rint(latency / tick_s), present, 0.0),
         gain=_padded(_on_grid(gain, len(sizes)), present, -np.inf),
         factor=np.ones((1, 1)) if alpha == 0 else _padded(score, present, 1.0),
         index=np.broadcast_to(np.arange(shape[1]), shape),
         sizes=sizes,
         alpha=alpha,
+        tick_s=tick_s,
     )
 
 

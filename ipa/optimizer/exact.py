@@ -5,18 +5,22 @@ dropped; pricing the SLA gives an upper bound; pairwise changes give a good choi
 choice by the bound is never looked at. What remains is enumerated stage by stage (label setting).
 """
 
+import logging
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
+from ipa.errors import SolverUnavailableError
+from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.core import Core, best_of, core_of
+from ipa.optimizer.labels import LabelsExceededError
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.pulp import solve_highs
 
-from ipa.optimizer.answer import Answer, Choice, picked
-from ipa.optimizer.columns import Columns, Ints, columns_of, without_dominated
-from ipa.optimizer.improve import improved
-from ipa.optimizer.labels import LabelsExceededError, Search, candidates
-from ipa.optimizer.problem import ROUNDING, Problem
-from ipa.optimizer.relaxation import Bound, tightest
-from ipa.optimizer.ties import first_in_order
+LABELS_SHARE = 0.5
+"""Share of the deadline after which labels give way to HiGHS."""
+
+log = logging.getLogger("ipa.optimizer")
 
 
 def solve_exact(problem: Problem, deadline_s: float) -> Answer:
@@ -27,109 +31,45 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     problem
         What there is to choose from.
     deadline_s
-        Wall time in seconds after which the best choice so far is returned.
+        Wall time in seconds; the best choice so far is returned after it.
 
     Returns
     -------
     Answer
-        Proven optimal, or proven infeasible.
+        Proven optimal or proven infeasible; if there were too many labels, whatever HiGHS could prove.
 
     Notes
     -----
-    Kellerer, Pferschy and Pisinger, Knapsack Problems (2004), chapter 11, for the knapsack;
-    Fisher (1981) for the Lagrangian relaxation.
+    Kellerer, Pferschy and Pisinger, Knapsack Problems (2004), chapter 11, for the knapsack; Fisher, The
+    Lagrangian relaxation method for solving integer programming problems (1981), for the bound.
     """
-    until = time.perf_counter() + deadline_s
-    if not fastest_feasible(problem):
-        return Answer(None, proven=True)
+    started = time.perf_counter()
     core = core_of(problem)
+    if core is None:
+        return Answer(None, proven=True)
     try:
-        return Answer(best_of(problem, core, core.known, until), proven=True)
+        choice = best_of(problem, core, core.known, started + LABELS_SHARE * deadline_s)
+        return Answer(choice, proven=True)
     except LabelsExceededError:
-        return Answer(core.choice(), proven=False, note="label budget exceeded")
+        log.warning("solver exact: too many labels, falling back to HiGHS")
+        return _fallen_back(problem, core, started + deadline_s)
 
 
-def fastest_feasible(problem: Problem) -> bool:
-    """Whether the fastest options together keep the SLA, in other words whether any plan does."""
-    if not all(problem.options):
-        return False
-    return problem.feasible([min(stage, key=lambda option: option.total_s) for stage in problem.options])
+def _fallen_back(problem: Problem, core: Core, until: float) -> Answer:
+    """Let HiGHS prove the rest; keep the better choice if it does not get that far."""
+    left_s = until - time.perf_counter()
+    reason = "too many labels"
+    if left_s > 0:
+        try:
+            answer = solve_highs(problem, left_s)
+        except SolverUnavailableError as error:
+            reason = f"{reason}, {error}"
+        else:
+            if answer.proven or _value(problem, answer) >= core.known:
+                note = "; ".join(text for text in (f"{reason}: solved by HiGHS", answer.note) if text)
+                return replace(answer, solver="exact", note=note)
+    return Answer(core.choice(), proven=False, note=f"{reason}: a good plan, not proven to be the best")
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What is left to decide.
-
-    Parameters
-    ----------
-    columns
-        Options that may be part of a best plan.
-    bound
-        Upper bound on the objective.
-    limit_s
-        Latency limit in seconds.
-    best
-        Best choice known, as positions in the columns.
-    """
-
-    columns: Columns
-    bound: Bound
-    limit_s: float
-    best: Ints
-
-    @property
-    def known(self) -> float:
-        """Objective of the best choice known."""
-        return self.columns.value(self.best)
-
-    def choice(self) -> Choice:
-        """Return the best choice known as option indices."""
-        return tuple(self.columns.index[self.columns.rows, self.best].tolist())
-
-
-def core_of(problem: Problem) -> Core:
-    """Drop beaten options, bound the objective and find a good choice."""
-    columns = without_dominated(columns_of(problem))
-    limit_s = problem.sla_s + ROUNDING
-    bound = tightest(columns, limit_s)
-    best = bound.fast
-    if bound.slow is not None:
-        losses = bound.relaxation.losses()
-        starts = (improved(columns, start, limit_s, losses) for start in (bound.fast, bound.slow))
-        best = max((choice for choice in starts if choice is not None), key=columns.value)
-    return Core(columns, bound, limit_s, best)
-
-
-def best_of(problem: Problem, core: Core, known: float, until: float) -> Choice:
-    """Return the first in the total order of the choices tied with the best one.
-
-    Parameters
-    ----------
-    problem
-        What there is to choose from.
-    core
-        What is left to decide.
-    known
-        An objective that some choice reaches.
-    until
-        ``time.perf_counter()`` at which to give up.
-
-    Raises
-    ------
-    LabelsExceededError
-        If the label budget or the deadline is exceeded.
-    """
-    slop = 1e-13 * max(1.0, abs(known), abs(core.bound.upper), core.bound.price * abs(core.limit_s))
-    floor = known - ROUNDING - 2 * slop
-    columns, bound = core.columns, core.bound
-    if columns.additive:
-        allowed = bound.relaxation.losses() <= bound.upper - floor
-        columns = columns.kept(allowed & columns.present)
-    found = candidates(problem, Search(columns, bound, core.limit_s + 1e-13, floor, until, slop))
-    feasible = {choice: picked(problem, choice) for choice in found}
-    values = {c: problem.value(options) for c, options in feasible.items() if problem.feasible(options)}
-    best = max(values.values())
-    return first_in_order(problem, (choice for choice, value in values.items() if value >= best - ROUNDING))
-
-
-__all__ = ["Core", "best_of", "core_of", "fastest_feasible", "np", "solve_exact"]
+def _value(problem: Problem, answer: Answer) -> float:
+    return -math.inf if answer.choice is None else problem.value(picked(problem, answer.choice))

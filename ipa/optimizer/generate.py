@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from ipa.accuracy import METRICS, AccuracyMetric
+from ipa.accuracy import METRICS, AccuracyMetric, Combine
 from ipa.errors import InvalidValueError
 from ipa.optimizer.problem import Objective, Option, Problem
 from ipa.registry import Registry
@@ -44,30 +44,50 @@ StageMaker = Callable[[Random, Shape], list[Option]]
 KINDS: Registry[StageMaker] = Registry("kind of problem")
 
 
-def generate_problem(seed: int, shape: Shape) -> Problem:
-    """Draw a problem; the same seed and shape give the same problem.
+def random_problem(
+    seed: int = 0,
+    stages: int = 3,
+    variants: int = 4,
+    batches: int = 3,
+    kind: str = "profile",
+    metric: str = "pas",
+    tightness: float | None = None,
+) -> Problem:
+    """Draw a problem; the same arguments give the same problem.
 
     Parameters
     ----------
     seed
         Seed of the pseudo-random numbers.
-    shape
-        Size and kind.
+    stages, variants, batches
+        Number of stages, of variants per stage, and of batch sizes (1, 2, 4, ...) per variant.
+    kind
+        Name in ``KINDS``: how latency, accuracy and cost hang together.
+    metric
+        Name of the accuracy metric.
+    tightness
+        Where the SLA lies between the smallest (0) and the largest (1) summed latency; below 0 no plan
+        keeps it; drawn from 0.002..0.6, most often small, if None.
 
     Examples
     --------
-    >>> problem = generate_problem(0, Shape(stages=2, variants=3, batches=2))
+    >>> problem = random_problem(seed=0, stages=2, variants=3, batches=2)
     >>> [len(options) for options in problem.options]
     [6, 6]
     """
+    return shaped_problem(seed, Shape(stages, variants, batches, kind, metric, tightness))
+
+
+def shaped_problem(seed: int, shape: Shape) -> Problem:
+    """Draw a problem of a shape."""
     random = Random(f"{seed} {shape}")
     make = KINDS[shape.kind]
     metric = METRICS[shape.metric]
     if shape.kind == "cloned":
-        stages = [make(random, shape)] * shape.stages
+        made = [make(random, shape)] * shape.stages
     else:
-        stages = [make(random, shape) for _ in range(shape.stages)]
-    options = tuple(_scored(stage, metric) for stage in stages)
+        made = [make(random, shape) for _ in range(shape.stages)]
+    options = tuple(_scored(stage, metric) for stage in made)
     return Problem(
         stages=tuple(f"stage-{number}" for number in range(1, shape.stages + 1)),
         options=options,
@@ -113,9 +133,7 @@ def uncorrelated_options(random: Random, shape: Shape) -> list[Option]:
 def tied_options(random: Random, shape: Shape) -> list[Option]:
     """Few distinct latencies, accuracies and costs, so that many plans have the same objective."""
     return [
-        _option(
-            variant, 1, random.randint(1, 4) / 8, random.choice((0.5, 0.75, 1)), 1, random.randint(1, 3)
-        )
+        _option(variant, 1, random.randint(1, 4) / 8, random.choice((0.5, 0.75, 1)), 1, random.randint(1, 3))
         for variant in range(shape.variants)
         for _ in _batches(shape)
     ]
@@ -131,8 +149,16 @@ def cloned_options(random: Random, shape: Shape) -> list[Option]:
 def strongly_correlated_options(random: Random, shape: Shape) -> list[Option]:
     """Accuracy grows with latency along one line (1,000 levels): what blows plain label setting up."""
     latencies_ms = [random.randint(1, 1000) for _ in range(shape.variants * shape.batches)]
+    product = METRICS[shape.metric].combine is Combine.PRODUCT
     return [
-        _option(number, 1, latency_ms / 1000, (latency_ms + 100) / 1100, 1, 1)
+        _option(
+            number,
+            1,
+            latency_ms / 1000,
+            math.exp((latency_ms - 1000) / 2000) if product else (latency_ms + 100) / 1100,
+            1,
+            1,
+        )
         for number, latency_ms in enumerate(latencies_ms)
     ]
 
@@ -160,7 +186,13 @@ def _batches(shape: Shape) -> Iterator[int]:
 
 
 def _option(
-    variant: int, batch: int, latency_s: float, accuracy: float, cores: int, replicas: int, wait_s: float = 0.0
+    variant: int,
+    batch: int,
+    latency_s: float,
+    accuracy: float,
+    cores: int,
+    replicas: int,
+    wait_s: float = 0.0,
 ) -> Option:
     name = f"variant-{variant}"
     return Option(name, batch, replicas, cores, replicas * cores, latency_s, wait_s, accuracy, score=accuracy)

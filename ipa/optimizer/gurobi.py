@@ -1,6 +1,8 @@
 """The decision solved by Gurobi (optional)."""
 
 import time
+from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +13,7 @@ from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
 
 _TOLERANCE = 1e-9
+_BUNDLED_LIMIT = 2000
 _FIXES = {
     10009: "check GRB_LICENSE_FILE (unset it to use the licence bundled with gurobipy) or run grbgetkey",
     10010: "use a full licence (free for academics: gurobi.com/academia) or solver exact or pulp",
@@ -48,7 +51,7 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
             values = [variable.X for variable in variables] if found else []
     except gurobipy.GurobiError as error:
         raise SolverUnavailableError(
-            f"Gurobi cannot solve this ({len(milp.objective)} variables, {len(milp.rows)} constraints): {error};"
+            f"Gurobi failed on {len(milp.objective)} variables and {len(milp.rows)} constraints: {error};"
             f" {_FIXES.get(error.errno, 'use solver exact or pulp')}"
         ) from error
     proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
@@ -101,3 +104,42 @@ def _fill(gurobipy: Any, model: Any, milp: Milp) -> list[Any]:
             model.addLConstr(total, grb.GREATER_EQUAL, row.lower)
     model.ModelSense = grb.MAXIMIZE
     return variables
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What the licence found allows.
+
+    Parameters
+    ----------
+    expires
+        Last day; None if it does not expire.
+    unlimited
+        Whether models may exceed 2,000 variables and 2,000 constraints.
+    """
+
+    expires: date | None
+    unlimited: bool
+
+
+def licence() -> Licence:
+    """Find out what the Gurobi licence allows by solving a model above the limit of the bundled one."""
+    gurobipy = gurobi_module()
+    try:
+        with gurobipy.Model(env=_environment()) as model:
+            model.addVars(_BUNDLED_LIMIT + 1, ub=1.0, obj=1.0)
+            model.optimize()
+            return Licence(_expiry(model.LicenseExpiration), unlimited=True)
+    except gurobipy.GurobiError as error:
+        if error.errno != gurobipy.GRB.Error.SIZE_LIMIT_EXCEEDED:
+            raise SolverUnavailableError(f"no valid Gurobi licence: {error}") from error
+        with gurobipy.Model(env=_environment()) as model:
+            return Licence(_expiry(model.LicenseExpiration), unlimited=False)
+
+
+def _expiry(number: int) -> date | None:
+    """Read 20271129 as a day; Gurobi says 99999999 for a licence without an end."""
+    try:
+        return date(number // 10000, number // 100 % 100, number % 100)
+    except ValueError:
+        return None

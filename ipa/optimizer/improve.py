@@ -10,7 +10,7 @@ MOST_MOVES = 200
 _MAX_ROUNDS = 8
 
 
-def improved(columns: Columns, choice: Ints, limit_s: float, losses: Floats) -> Ints | None:
+def improved(columns: Columns, choice: Ints, limit: float, losses: Floats) -> Ints | None:
     """Return the best choice that pairs of changes lead to.
 
     Parameters
@@ -19,8 +19,8 @@ def improved(columns: Columns, choice: Ints, limit_s: float, losses: Floats) -> 
         What there is to choose from.
     choice
         Where to start, as positions, shape (stages,); it may break the limit.
-    limit_s
-        Latency limit in seconds.
+    limit
+        Latency limit in ticks.
     losses
         How unpromising an option is, shape (stages, options).
 
@@ -30,9 +30,9 @@ def improved(columns: Columns, choice: Ints, limit_s: float, losses: Floats) -> 
         A choice within the limit; None if the start breaks it and no pair of changes mends that.
     """
     stage, option = _promising(columns, losses)
-    feasible = columns.latency_s(choice) <= limit_s
+    feasible = columns.latency_of(choice) <= limit
     for _ in range(_MAX_ROUNDS):
-        moved = _best_pair(columns, choice, limit_s, stage, option)
+        moved = _best_pair(columns, choice, limit, stage, option)
         if moved is None or (feasible and columns.value(moved) <= columns.value(choice)):
             break
         choice, feasible = moved, True
@@ -47,7 +47,7 @@ def _promising(columns: Columns, losses: Floats) -> tuple[Ints, Ints]:
     return flat // width, flat % width
 
 
-def _best_pair(columns: Columns, choice: Ints, limit_s: float, stage: Ints, option: Ints) -> Ints | None:
+def _best_pair(columns: Columns, choice: Ints, limit: float, stage: Ints, option: Ints) -> Ints | None:
     """Return the best choice one or two changes away that keeps the limit."""
     rows = columns.rows
     slower = columns.latency[stage, option] - columns.latency[rows, choice][stage]
@@ -57,7 +57,7 @@ def _best_pair(columns: Columns, choice: Ints, limit_s: float, stage: Ints, opti
         chosen = np.maximum(columns.factor[rows, choice], 1e-9)
         ratio = columns.factor[stage, option] / chosen[stage]
         gains += columns.alpha * chosen.prod() * (ratio[:, None] * ratio)
-    slack = limit_s - columns.latency_s(choice)
+    slack = limit - columns.latency_of(choice)
     allowed = (slower[:, None] + slower <= slack) & (stage[:, None] != stage)
     if not allowed.any():
         return _best_single(choice, slower <= slack, better, stage, option)
@@ -67,7 +67,13 @@ def _best_pair(columns: Columns, choice: Ints, limit_s: float, stage: Ints, opti
     return moved
 
 
-def _best_single(choice: Ints, allowed: "np.ndarray[tuple[int], np.dtype[np.bool_]]", better: Floats, stage: Ints, option: Ints) -> Ints | None:
+def _best_single(
+    choice: Ints,
+    allowed: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    better: Floats,
+    stage: Ints,
+    option: Ints,
+) -> Ints | None:
     if not allowed.any():
         return None
     best = int(np.where(allowed, better, -np.inf).argmax())

@@ -1,15 +1,16 @@
-"""Label setting: grow partial choices stage by stage, keep only those that can still be the first of the best."""
+"""Label setting: grow partial choices stage by stage, keep those that can become the first of the best."""
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import Bools, Columns, Floats, Ints
 from ipa.optimizer.problem import ROUNDING, Problem
-from ipa.optimizer.relaxation import Bound, Relaxation
-from ipa.optimizer.ties import inaccuracy
+from ipa.optimizer.relaxation import Bound
+from ipa.optimizer.ties import inaccuracy, latency_units
 
 CROWDED = 400
 """Number of labels from which on comparing them with each other pays."""
@@ -17,7 +18,12 @@ CROWDED = 400
 MAX_LABELS = 2_000_000
 """Labels of one stage before comparing; beyond, the instance is given up."""
 
+MOST_TIED = 64
+"""Tied choices that are looked at one by one, the first ones in the total order."""
+
 _BINS = 24
+
+Integers = NDArray[np.int64]
 
 
 class LabelsExceededError(Exception):
@@ -34,8 +40,8 @@ class Search:
         Options that are left.
     bound
         Upper bound on what a label can still become.
-    limit_s
-        Latency limit in seconds.
+    limit
+        Latency limit in ticks.
     floor
         Labels that cannot reach this objective are dropped.
     until
@@ -46,7 +52,7 @@ class Search:
 
     columns: Columns
     bound: Bound
-    limit_s: float
+    limit: float
     floor: float
     until: float
     slop: float
@@ -97,18 +103,21 @@ def candidates(problem: Problem, search: Search) -> list[Choice]:
     to_come = np.concatenate((least[::-1].cumsum()[::-1], [0.0]))
     labels = Labels(np.zeros(1), np.zeros(1), np.ones(1), ())
     for stage in range(len(columns.sizes)):
-        labels = _grown(labels, search, stage, search.limit_s - float(to_come[stage + 1]))
+        labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
         if len(labels.latency) > CROWDED:
             labels = _uncrowded(labels, problem, search, stage)
     value = labels.gain if columns.additive else labels.gain + columns.alpha * labels.product
     if not len(value):
         return []
     tied = np.flatnonzero(value >= value.max() - ROUNDING - search.slop)
+    if len(tied) > MOST_TIED:
+        first = _ordered(_tie_sums(labels, problem, columns, tied), tied)[:MOST_TIED]
+        tied = np.append(tied[first], value.argmax())
     indices = np.stack([columns.index[s, p] for s, p in enumerate(_traced(labels, columns, tied))], axis=1)
     return [tuple(row) for row in indices.tolist()]
 
 
-def _grown(labels: Labels, search: Search, stage: int, limit_s: float) -> Labels:
+def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
     columns, size = search.columns, int(search.columns.sizes[stage])
     if len(labels.latency) * size > MAX_LABELS or time.perf_counter() > search.until:
         raise LabelsExceededError
@@ -120,7 +129,7 @@ def _grown(labels: Labels, search: Search, stage: int, limit_s: float) -> Labels
     price = search.bound.price
     rest = search.bound.relaxation.rest(stage + 1, product)
     reach = gain - price * latency + rest
-    kept = np.flatnonzero((reach >= search.floor - price * search.limit_s) & (latency <= limit_s))
+    kept = np.flatnonzero((reach >= search.floor - price * search.limit) & (latency <= limit))
     return Labels(
         latency[kept],
         gain[kept],
@@ -132,10 +141,11 @@ def _grown(labels: Labels, search: Search, stage: int, limit_s: float) -> Labels
 def _uncrowded(labels: Labels, problem: Problem, search: Search, stage: int) -> Labels:
     """Drop labels that another one beats whatever the stages to come add."""
     low, high = _ends(labels, search.columns, stage)
-    order = np.argsort(labels.latency, kind="stable")
+    order = np.flatnonzero(_promising(labels, search, stage))
+    order = order[np.argsort(labels.latency[order], kind="stable")]
     kept = order[_unbeaten(low[order], high[order], search.slop)]
     if len(kept) > CROWDED:
-        kept = _first_of_equals(labels, problem, search.columns, kept)
+        kept = _first_of_equals(labels, problem, search, kept)
     kept.sort()
     return Labels(
         labels.latency[kept],
@@ -143,6 +153,16 @@ def _uncrowded(labels: Labels, problem: Problem, search: Search, stage: int) -> 
         labels.product if search.columns.additive else labels.product[kept],
         (*labels.parents[:-1], labels.parents[-1][kept]),
     )
+
+
+def _promising(labels: Labels, search: Search, stage: int) -> Bools:
+    """Whether labels can reach the floor at the other prices as well."""
+    promising = np.ones(len(labels.latency), dtype=bool)
+    for price, relaxation in search.bound.others:
+        rest = relaxation.rest(stage + 1, labels.product)
+        reach = labels.gain + price * (search.limit - labels.latency) + rest
+        promising &= reach >= search.floor
+    return promising
 
 
 def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]:
@@ -176,26 +196,35 @@ def _unbeaten(low: Floats, high: Floats, slop: float) -> Bools:
     return ~beaten
 
 
-def _first_of_equals(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> Ints:
+def _first_of_equals(labels: Labels, problem: Problem, search: Search, kept: Ints) -> Ints:
     """Of labels with the same latency and objective keep the first in the order of ties."""
-    inaccuracies, costs = _tie_sums(labels, problem, columns, kept)
-    latency, gain, product = labels.latency[kept], labels.gain[kept], labels.product
-    product = np.zeros(len(kept)) if columns.additive else np.round(np.log2(product[kept] + 1e-300), 9)
-    order = np.lexsort((kept, costs, inaccuracies, product, -gain, latency))
-    same = np.zeros(len(kept), dtype=bool)
-    same[1:] = True
-    for column in (latency, gain, product):
+    unit = max(ROUNDING / 1000, 4 * search.slop)
+    alike = [labels.latency[kept], np.rint(labels.gain[kept] / unit)]
+    if not search.columns.additive:
+        alike.append(np.rint(np.log(labels.product[kept] + 1e-300) * 1e11))
+    order = _ordered(_tie_sums(labels, problem, search.columns, kept), kept)
+    order = order[np.lexsort([column[order] for column in alike])]
+    same = np.ones(len(kept), dtype=bool)
+    same[0] = False
+    for column in alike:
         same[1:] &= column[order][1:] == column[order][:-1]
     return kept[order[~same]]
 
 
-def _tie_sums(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> tuple[Ints, Ints]:
-    inaccuracies, costs = np.zeros(len(kept), dtype=np.int64), np.zeros(len(kept), dtype=np.int64)
+def _ordered(tie_sums: Integers, places: Ints) -> Ints:
+    """Sort labels into the total order of ties; their places are in lexicographic order already."""
+    inaccuracy_sums, costs, latencies = tie_sums
+    return np.lexsort((places, latencies, costs, inaccuracy_sums))
+
+
+def _tie_sums(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> Integers:
+    """Sum what ``order_key`` compares, shape (3, labels)."""
+    sums = np.zeros((3, len(kept)), dtype=np.int64)
     for stage, positions in enumerate(_traced(labels, columns, kept)):
         options = [problem.options[stage][index] for index in columns.index[stage, : columns.sizes[stage]]]
-        inaccuracies += np.array([inaccuracy(option.accuracy) for option in options])[positions]
-        costs += np.array([option.cost_cores for option in options])[positions]
-    return inaccuracies, costs
+        keys = [(inaccuracy(o.accuracy), o.cost_cores, latency_units(o.total_s)) for o in options]
+        sums += np.array(keys, dtype=np.int64).T[:, positions]
+    return sums
 
 
 def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
@@ -205,6 +234,3 @@ def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
         places, position = np.divmod(labels.parents[stage][places], columns.sizes[stage])
         positions.append(position)
     return positions[::-1]
-
-
-__all__ = ["CROWDED", "MAX_LABELS", "Labels", "LabelsExceededError", "Relaxation", "Search", "candidates"]

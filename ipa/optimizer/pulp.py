@@ -2,12 +2,15 @@
 
 import logging
 import math
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +112,9 @@ def _program(milp: Milp) -> tuple[Any, list[Any]]:
     import pulp
 
     variables = [
-        pulp.LpVariable(f"x{number}", 0, upper, pulp.LpBinary if number < milp.binaries else pulp.LpContinuous)
+        pulp.LpVariable(
+            f"x{number}", 0, upper, pulp.LpBinary if number < milp.binaries else pulp.LpContinuous
+        )
         for number, upper in enumerate(milp.uppers)
     ]
     program = pulp.LpProblem("decision", pulp.LpMaximize)
@@ -129,6 +134,7 @@ def _program(milp: Milp) -> tuple[Any, list[Any]]:
 def _run_highs(program: Any, limit_s: float) -> None:
     import pulp
 
+    _print_banner_unseen()
     solver = pulp.HiGHS(
         msg=False,
         timeLimit=limit_s,
@@ -141,7 +147,33 @@ def _run_highs(program: Any, limit_s: float) -> None:
     try:
         program.solve(solver)
     except pulp.PulpSolverError as error:
-        raise SolverUnavailableError(f"HiGHS failed: {error}; reinstall it with: pip install highspy") from error
+        raise SolverUnavailableError(
+            f"HiGHS failed: {error}; reinstall it with: pip install highspy"
+        ) from error
+
+
+def highspy_module() -> Any:
+    """Import highspy."""
+    try:
+        import highspy
+    except ImportError as error:
+        raise SolverUnavailableError("HiGHS is missing; install it with: pip install highspy") from error
+    return highspy
+
+
+@lru_cache(maxsize=1)
+def _print_banner_unseen() -> None:
+    """Have HiGHS print its banner, once a process and whatever its options say, to nowhere."""
+    highspy = highspy_module()
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (os.devnull is a name, not a path)
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            highspy.Highs()
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def _run_cbc(program: Any, limit_s: float) -> None:
@@ -154,7 +186,9 @@ def _run_cbc(program: Any, limit_s: float) -> None:
     with tempfile.TemporaryDirectory(prefix="ipa-cbc-") as folder:
         model, solution = Path(folder, "decision.mps"), Path(folder, "decision.sol")
         variables, variable_names, row_names, _ = program.writeMPS(str(model), rename=1)
-        options = f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {_TOLERANCE} -increment 0"
+        options = (
+            f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {_TOLERANCE} -increment 0"
+        )
         command = [path, str(model), *options.split(), "-solve", "-solution", str(solution)]
         try:
             subprocess.run(command, timeout=limit_s + _GRACE_S, capture_output=True, check=True)  # noqa: S603

@@ -1,4 +1,4 @@
-"""Upper bounds: the SLA is priced at λ per second instead of enforced (Lagrangian relaxation).
+"""Upper bounds: the SLA is priced at λ per tick instead of enforced (Lagrangian relaxation).
 
 The priced problem has no constraint that links the stages. For a sum it falls apart into stages; for a
 product it is a recursion over the product so far, whose value is convex in that product.
@@ -19,7 +19,7 @@ _MAX_PRICES = 40
 class Relaxation(Protocol):
     """A priced problem."""
 
-    def rest(self, stage: int, product: Floats | None) -> Floats | float:
+    def rest(self, stage: int, product: Floats) -> Floats | float:
         """Return an upper bound on what the stages from ``stage`` on add, their price paid.
 
         Parameters
@@ -43,7 +43,7 @@ class Bound:
     Parameters
     ----------
     price
-        λ, objective per second.
+        λ, objective per tick.
     relaxation
         The problem priced at λ.
     upper
@@ -52,6 +52,8 @@ class Bound:
         Best choice met that keeps the SLA, as positions in the columns, shape (stages,).
     slow
         Best choice met that breaks it; None if the SLA does not bind.
+    others
+        The other prices tried; one of them can be tighter for a partial choice.
     """
 
     price: float
@@ -59,6 +61,7 @@ class Bound:
     upper: float
     fast: Ints
     slow: Ints | None
+    others: tuple[tuple[float, Relaxation], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,14 @@ class SumRelaxation:
     priced: Floats
     suffix: Floats
 
-    def rest(self, stage: int, product: Floats | None) -> float:  # noqa: ARG002 (a sum has no product)
+    def rest(self, stage: int, product: Floats) -> float:  # noqa: ARG002 (a sum has no product)
         """Sum the best priced gain of every stage to come."""
         return float(self.suffix[stage])
 
     def losses(self) -> Floats:
         """Return the distance to the best priced gain of the stage: no plan with the option loses less."""
-        return self.priced.max(axis=1, keepdims=True) - self.priced
+        losses: Floats = self.priced.max(axis=1, keepdims=True) - self.priced
+        return losses
 
 
 def price_sum(columns: Columns, price: float) -> SumRelaxation:
@@ -114,7 +118,8 @@ class ProductGrid:
 
     def points(self, stage: int) -> Floats:
         """Return the products at which the rest from ``stage`` on is evaluated."""
-        return self.low[stage] + self.step[stage] * np.arange(self.cell.shape[1])
+        points: Floats = self.low[stage] + self.step[stage] * np.arange(self.cell.shape[1])
+        return points
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +130,10 @@ class ProductRelaxation:
     priced: Floats
     values: Floats
 
-    def rest(self, stage: int, product: Floats | None) -> Floats:
+    def rest(self, stage: int, product: Floats) -> Floats:
         """Interpolate the value of the rest at the products so far."""
-        return np.interp(np.atleast_1d(product), self.grid.points(stage), self.values[stage])
+        rest: Floats = np.interp(product, self.grid.points(stage), self.values[stage])
+        return rest
 
     def losses(self) -> Floats:
         """Follow the best option from stage to stage; what the others of the stage give away there."""
@@ -155,46 +161,49 @@ def price_product(grid: ProductGrid, price: float) -> ProductRelaxation:
     return ProductRelaxation(grid, priced, values)
 
 
-def tightest(columns: Columns, limit_s: float) -> Bound:
+def tightest(columns: Columns, limit: float) -> Bound:
     """Find the price with the lowest bound, by cutting between a too slow and a feasible choice.
 
     Parameters
     ----------
     columns
         What there is to choose from; the fastest choice has to be feasible.
-    limit_s
-        Latency limit in seconds.
+    limit
+        Latency limit in ticks.
     """
     price_at = _pricing(columns)
     relaxation = price_at(0.0)
     slow = relaxation.losses().argmin(axis=1)
     upper = float(np.max(relaxation.rest(0, np.ones(1))))
-    if columns.latency_s(slow) <= limit_s:
+    if columns.latency_of(slow) <= limit:
         return Bound(0.0, relaxation, upper, slow, None)
-    fast = np.where(columns.present, columns.latency, np.inf).argmin(axis=1)
+    fast = columns.fastest()
     best = Bound(0.0, relaxation, upper, fast, slow)
+    tried: list[tuple[float, Relaxation]] = [(0.0, relaxation)]
     for _ in range(_MAX_PRICES):
-        seconds = columns.latency_s(slow) - columns.latency_s(fast)
-        price = max(0.0, (columns.value(slow) - columns.value(fast)) / seconds)
+        ticks = columns.latency_of(slow) - columns.latency_of(fast)
+        price = max(0.0, (columns.value(slow) - columns.value(fast)) / ticks)
         relaxation = price_at(price)
-        upper = float(np.max(relaxation.rest(0, np.ones(1)))) + price * limit_s
+        tried.append((price, relaxation))
+        upper = float(np.max(relaxation.rest(0, np.ones(1)))) + price * limit
         met = relaxation.losses().argmin(axis=1)
-        finished = upper >= best.upper or _on_line(columns, met, slow, price)
-        if columns.latency_s(met) <= limit_s:
-            fast = met if columns.value(met) > columns.value(fast) else fast
+        finished = _on_line(columns, met, slow, price)
+        if columns.latency_of(met) <= limit:
+            fast = met
         else:
             slow = met
         if upper < best.upper:
             best = Bound(price, relaxation, upper, fast, slow)
         if finished:
             break
-    return replace(best, fast=fast, slow=slow)
+    others = tuple(other for other in tried if other[0] != best.price)
+    return replace(best, fast=fast, slow=slow, others=others)
 
 
 def _on_line(columns: Columns, met: Ints, slow: Ints, price: float) -> bool:
     """Whether a choice is no better at this price than one known before: the bound cannot fall further."""
-    met_value = columns.value(met) - price * columns.latency_s(met)
-    slow_value = columns.value(slow) - price * columns.latency_s(slow)
+    met_value = columns.value(met) - price * columns.latency_of(met)
+    slow_value = columns.value(slow) - price * columns.latency_of(slow)
     return met_value <= slow_value + 1e-12 * max(1.0, abs(slow_value))
 
 

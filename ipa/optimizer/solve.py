@@ -1,9 +1,15 @@
-"""The solvers behind one function."""
+"""The solvers behind one function.
+
+A solver of your own is one function from (problem, deadline in seconds) to an ``Answer`` and one line::
+
+    SOLVERS.register("mine", solve_mine)
+"""
 
 import math
 import time
 
 from ipa.optimizer.answer import Answer, Solver, picked
+from ipa.optimizer.auto import solve_auto
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.exact import solve_exact
@@ -22,6 +28,7 @@ SOLVERS.register("gurobi", solve_gurobi)
 SOLVERS.register("pulp", solve_pulp)
 SOLVERS.register("pulp-highs", solve_highs)
 SOLVERS.register("pulp-cbc", solve_cbc)
+SOLVERS.register("auto", solve_auto)
 
 
 def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_S) -> Decision:

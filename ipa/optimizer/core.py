@@ -1,0 +1,94 @@
+"""What the bounds leave of a problem, and the first of its best plans."""
+
+from dataclasses import dataclass
+
+from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.columns import Columns, Ints, columns_of, without_dominated
+from ipa.optimizer.improve import improved
+from ipa.optimizer.labels import LabelsExceededError, Search, candidates
+from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.relaxation import Bound, tightest
+from ipa.optimizer.ties import first_in_order
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What is left to decide.
+
+    Parameters
+    ----------
+    columns
+        Options that may be part of a best plan.
+    bound
+        Upper bound on the objective.
+    limit
+        Latency limit in ticks.
+    best
+        Best choice known, as positions in the columns.
+    """
+
+    columns: Columns
+    bound: Bound
+    limit: float
+    best: Ints
+
+    @property
+    def known(self) -> float:
+        """Objective of the best choice known."""
+        return self.columns.value(self.best)
+
+    def choice(self) -> Choice:
+        """Return the best choice known as option indices."""
+        return self.columns.choice(self.best)
+
+
+def core_of(problem: Problem) -> Core | None:
+    """Drop beaten options, bound the objective and find a good choice; None if no plan keeps the SLA."""
+    if not all(problem.options):
+        return None
+    everything = columns_of(problem)
+    if not problem.feasible(picked(problem, everything.choice(everything.fastest()))):
+        return None
+    columns = without_dominated(everything)
+    limit = (problem.sla_s + ROUNDING) / columns.tick_s
+    bound = tightest(columns, limit)
+    best = bound.fast
+    if bound.slow is not None:
+        losses = bound.relaxation.losses()
+        starts = (improved(columns, start, limit, losses) for start in (bound.fast, bound.slow))
+        best = max((choice for choice in starts if choice is not None), key=columns.value)
+    return Core(columns, bound, limit, best)
+
+
+def best_of(problem: Problem, core: Core, known: float, until: float) -> Choice:
+    """Return the first in the total order of the choices tied with the best one.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    core
+        What is left to decide.
+    known
+        An objective that some choice reaches.
+    until
+        ``time.perf_counter()`` at which to give up.
+
+    Raises
+    ------
+    LabelsExceededError
+        If the label budget or the deadline is exceeded, or no choice reaches ``known``.
+    """
+    slop = 1e-13 * max(1.0, abs(known), abs(core.bound.upper), core.bound.price * abs(core.limit))
+    floor = known - ROUNDING - 2 * slop
+    columns, bound = core.columns, core.bound
+    if columns.additive:
+        allowed = bound.relaxation.losses() <= bound.upper - floor
+        columns = columns.kept(allowed & columns.present)
+    found = candidates(problem, Search(columns, bound, core.limit + len(columns.sizes), floor, until, slop))
+    options = {choice: picked(problem, choice) for choice in found}
+    values = {choice: problem.value(o) for choice, o in options.items() if problem.feasible(o)}
+    if not values:
+        raise LabelsExceededError
+    best = max(values.values())
+    return first_in_order(problem, (choice for choice, value in values.items() if value >= best - ROUNDING))
