@@ -1,6 +1,6 @@
 """Reads pipelines and profiles from files and says exactly what is wrong with them."""
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +8,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ipa.errors import ConfigError, UnknownNameError
-from ipa.paths import data_dir
+from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class _Strict(BaseModel):
@@ -24,9 +25,9 @@ class VariantConfig(_Strict):
 
     name: str = Field(min_length=1)
     accuracy: float = Field(gt=0, le=1)
-    base_cores: int = Field(ge=1)
+    base_cores: Count
     model: str = ""
-    start_up_s: float = Field(default=8.0, ge=0)
+    start_up_s: float = Field(default=8.0, ge=0, allow_inf_nan=False)
     enabled: bool = True
 
 
@@ -100,20 +101,43 @@ def load_pipeline(name_or_path: str | Path) -> Pipeline:
     >>> load_pipeline("video").stage("object-detection").variant("yolov5n").accuracy
     0.457
     """
+    path = pipeline_file(name_or_path)
+    config = _config(path, file_stamp(path))
+    profiles = [_profile_file(path, stage) for stage in config.stages]
+    return _pipeline(path, config, tuple(map(file_stamp, profiles)))
+
+
+def pipeline_file(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a pipeline; an unknown name is an UnknownNameError."""
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"}:
-        return _load(path.resolve())
+        return path.resolve()
     known = pipelines_dir() / f"{name_or_path}.yaml"
     if not known.is_file():
         raise UnknownNameError(
             "pipeline", str(name_or_path), [*pipeline_names(), "a path that ends in .yaml"]
         )
-    return _load(known)
+    return known
 
 
-@cache
-def _load(path: Path) -> Pipeline:
-    config = parse_pipeline(path, read_yaml(path))
+def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
+    """Return every file that a pipeline is read from: its own, then the profile of each stage."""
+    path = pipeline_file(name_or_path)
+    config = _config(path, file_stamp(path))
+    return (path, *(_profile_file(path, stage) for stage in config.stages))
+
+
+def _profile_file(path: Path, stage: StageConfig) -> Path:
+    return (path.parent / stage.profile.file).resolve()
+
+
+@lru_cache(maxsize=64)
+def _config(path: Path, _stamp: FileStamp) -> PipelineConfig:
+    return parse_pipeline(path, read_yaml(path))
+
+
+@lru_cache(maxsize=64)
+def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ...]) -> Pipeline:
     return Pipeline(
         name=config.name,
         stages=tuple(_stage(path, index, stage) for index, stage in enumerate(config.stages)),
@@ -129,7 +153,7 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from error
 
 
@@ -147,6 +171,9 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
     ):
         if len(set(names)) < len(names):
             raise ConfigError(path, key, f"names must be distinct, got {', '.join(names)}")
+    for i, stage in enumerate(config.stages):
+        if not any(variant.enabled for variant in stage.variants):
+            raise ConfigError(path, f"stages[{i}].variants", "at least one variant must be enabled")
     return config
 
 
@@ -156,7 +183,9 @@ def _config_error(path: Path, error: ValidationError) -> ConfigError:
     if first["type"] == "extra_forbidden":
         return ConfigError(path, key, f"unknown key; allowed: {_keys(_model_at(first['loc'][:-1]))}")
     if first["type"] == "missing":
-        return ConfigError(path, key, "is missing")
+        return ConfigError(path, key, f"is missing; keys here: {_keys(_model_at(first['loc'][:-1]))}")
+    if first["type"] == "tuple_type":
+        return ConfigError(path, key, f"must be a list, got {first['input']!r}")
     return ConfigError(path, key, f"{first['msg']}, got {first['input']!r}")
 
 
@@ -177,8 +206,7 @@ def _keys(model: type[BaseModel]) -> str:
 
 
 def _stage(path: Path, index: int, config: StageConfig) -> Stage:
-    file = (path.parent / config.profile.file).resolve()
-    table = read_profile_table(file)
+    table = read_profile_table(_profile_file(path, config))
     source = ProfileSource(
         stage=config.profile.stage or config.name,
         series=config.profile.series,
@@ -187,8 +215,8 @@ def _stage(path: Path, index: int, config: StageConfig) -> Stage:
     if source.stage not in table.stages:
         raise ConfigError(
             path,
-            f"stages[{index}].name",
-            f"{file} has no stage {source.stage!r}; it has: {', '.join(table.stages)}",
+            f"stages[{index}].profile.stage" if config.profile.stage else f"stages[{index}].name",
+            f"{table.file} has no stage {source.stage!r}; it has: {', '.join(table.stages)}",
         )
     return Stage(
         name=config.name,

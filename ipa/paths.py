@@ -36,3 +36,16 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """Return the folder for this user's downloads; it need not exist yet."""
     return user_cache_path("ipa")
+
+
+FileStamp = tuple[int, int]
+"""Time of the last change in nanoseconds and size in bytes; (0, 0) if there is no such file."""
+
+
+def file_stamp(file: Path) -> FileStamp:
+    """Return what tells whether a file has changed since it was read."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size

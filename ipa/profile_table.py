@@ -88,8 +88,8 @@ class ProfileTable:
                     raise ConfigError(
                         self.file,
                         f"{source.stage}/{variant}",
-                        f"has several rows for {row.cores} cores and batch size {row.point.batch}; choose with"
-                        " the keys series and offered_load_rps of the stage's profile, or remove one",
+                        f"has several rows for {row.cores} cores and batch size {row.point.batch}; choose"
+                        " with the keys series and offered_load_rps of the stage's profile, or remove one",
                     )
                 points[row.point.batch] = row.point
         return tuple(
