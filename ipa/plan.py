@@ -1,10 +1,13 @@
 """What was chosen: a variant, a batch size and a number of replicas per stage."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ipa.accuracy import METRICS, AccuracyMetric
+from ipa.errors import IpaError, UnknownNameError
 from ipa.pipeline import Pipeline
+from ipa.profiles import ProfilePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +72,26 @@ class Plan:
 
     def latency_s(self, pipeline: Pipeline) -> float:
         """Return the sum over stages of the p99 batch latency and the longest wait for the batch."""
-        return math.fsum(
-            pipeline.stage(s.stage).variant(s.variant).profile_on(s.cores).at(s.batch).latency_p99_s
-            + s.batch_wait_s
-            for s in self.stages
-        )
+        return math.fsum(_point(pipeline, stage).latency_p99_s + stage.batch_wait_s for stage in self.stages)
 
     def throughput_rps(self, pipeline: Pipeline) -> float:
         """Return the rate that the slowest stage sustains."""
-        return min(
-            s.replicas
-            * pipeline.stage(s.stage).variant(s.variant).profile_on(s.cores).at(s.batch).throughput_rps
-            for s in self.stages
-        )
+        return min(stage.replicas * _point(pipeline, stage).throughput_rps for stage in self.stages)
 
 
 def _stage_score(pipeline: Pipeline, chosen: StagePlan, metric: AccuracyMetric) -> float:
     choices = pipeline.stage(chosen.stage).choices
     scores = metric.stage_scores([variant.accuracy for variant in choices])
-    return dict(zip((variant.name for variant in choices), scores, strict=True))[chosen.variant]
+    by_name = dict(zip((variant.name for variant in choices), scores, strict=True))
+    if chosen.variant not in by_name:
+        raise UnknownNameError(f"enabled variant of stage {chosen.stage}", chosen.variant, by_name)
+    return by_name[chosen.variant]
 
 
 def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) -> list[str]:
     """Check a plan from first principles, independently of how it was found.
+
+    The time that a batch takes to fill is computed here, (b - 1) / λ, not taken from the plan.
 
     Parameters
     ----------
@@ -112,14 +112,35 @@ def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) 
     names = [stage.name for stage in pipeline.stages]
     if [stage.stage for stage in plan.stages] != names:
         return [f"the plan is for stages {[s.stage for s in plan.stages]}, the pipeline has {names}"]
+    try:
+        points = [_point(pipeline, chosen) for chosen in plan.stages]
+    except IpaError as error:
+        return [str(error)]
     defects = [
-        f"{s.stage}: variant {s.variant} is disabled"
-        for s in plan.stages
-        if not pipeline.stage(s.stage).variant(s.variant).enabled
+        defect
+        for chosen, point in zip(plan.stages, points, strict=True)
+        for defect in _stage_defects(pipeline, chosen, point, rate_rps)
     ]
-    carried_rps, latency_s = plan.throughput_rps(pipeline), plan.latency_s(pipeline)
-    if carried_rps < rate_rps * (1 - 1e-9):
-        defects.append(f"carries {carried_rps:.3f} of {rate_rps:.3f} requests per second")
+    waits_s = [(s.batch - 1) / rate_rps if rate_rps > 0 else 0.0 for s in plan.stages]
+    latency_s = math.fsum(waits_s) + math.fsum(point.latency_p99_s for point in points)
     if latency_s > sla_s * (1 + 1e-9):
         defects.append(f"takes {latency_s:.3f} s, the SLA is {sla_s:.3f} s")
     return defects
+
+
+def _point(pipeline: Pipeline, chosen: StagePlan) -> ProfilePoint:
+    return pipeline.stage(chosen.stage).variant(chosen.variant).profile_on(chosen.cores).at(chosen.batch)
+
+
+def _stage_defects(
+    pipeline: Pipeline, chosen: StagePlan, point: ProfilePoint, rate_rps: float
+) -> Iterator[str]:
+    if not pipeline.stage(chosen.stage).variant(chosen.variant).enabled:
+        yield f"{chosen.stage}: variant {chosen.variant} is disabled"
+    if chosen.replicas < 1:
+        yield f"{chosen.stage}: {chosen.replicas} replicas, a stage needs at least 1"
+    carried_rps = chosen.replicas * point.throughput_rps
+    if carried_rps < rate_rps * (1 - 1e-9):
+        yield f"{chosen.stage}: carries {carried_rps:.3f} of {rate_rps:.3f} requests per second"
+    if chosen.batch > 1 and rate_rps == 0:
+        yield f"{chosen.stage}: a batch of {chosen.batch} never fills, nothing arrives"
