@@ -1,11 +1,13 @@
 """The control loop: observe the load, forecast it, decide, apply the plan, record what happened."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ipa.accuracy import METRICS
+from ipa.accuracy import METRICS, AccuracyMetric
+from ipa.errors import IpaError
 from ipa.forecast import Forecast, Forecaster
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
@@ -47,7 +49,7 @@ class DecisionRecord:
     time_s
         When the decision was taken, on the platform's clock.
     observed_rps
-        Requests of the last full second; None if nothing could be observed.
+        Requests of the last full second; None if it was not measured.
     forecast_rps
         Forecast load; None if there is no forecast.
     fallback
@@ -68,11 +70,11 @@ class DecisionRecord:
     cost_cores
         Cores of the plan in force after the step.
     pas, rank_sum
-        Accuracy of that plan under both published metrics.
+        Accuracy of that plan under both published metrics; NaN if the plan is not one of this pipeline.
     ready_replicas
         Replicas of each stage that served when the step began.
     plan
-        The plan in force after the step.
+        The plan in force after the step; without stages while nothing is known of it.
     """
 
     step: int
@@ -203,14 +205,12 @@ class Adapter:
 
     def _finish(self, progress: _Progress) -> DecisionRecord:
         seen, decision = progress.observation, progress.decision
-        if self._plan is None:
-            raise RuntimeError(
-                "deploy() comes before the first step, or the platform must know a running plan"
-            )
+        # Nothing is known of the running plan until an observation succeeds after a restart.
+        plan = self._plan or Plan(())
         record = DecisionRecord(
             step=self._step,
             time_s=self._platform.now(),
-            observed_rps=int(seen.rates_rps[-1]) if seen is not None and len(seen.rates_rps) else None,
+            observed_rps=_last_second_rps(seen),
             forecast_rps=progress.forecast.rate_rps if progress.forecast else None,
             fallback=(progress.forecast.fallback if progress.forecast else None) or "",
             rate_rps=progress.rate_rps,
@@ -219,11 +219,24 @@ class Adapter:
             solve_s=decision.solve_s if decision else 0.0,
             action=progress.action,
             reason="; ".join(progress.reasons),
-            cost_cores=self._plan.cost_cores,
-            pas=self._plan.accuracy(self._planner.pipeline),
-            rank_sum=self._plan.accuracy(self._planner.pipeline, METRICS["rank-sum"]),
+            cost_cores=plan.cost_cores,
+            pas=self._accuracy(plan, METRICS["pas"]),
+            rank_sum=self._accuracy(plan, METRICS["rank-sum"]),
             ready_replicas=seen.ready_replicas if seen else (),
-            plan=self._plan,
+            plan=plan,
         )
         self._record(record)
         return record
+
+    def _accuracy(self, plan: Plan, metric: AccuracyMetric) -> float:
+        """Return the accuracy of a plan; NaN for one, found after a restart, that is not of this pipeline."""
+        try:
+            return plan.accuracy(self._planner.pipeline, metric) if plan.stages else math.nan
+        except IpaError:
+            return math.nan
+
+
+def _last_second_rps(seen: Observation | None) -> int | None:
+    if seen is None or not len(seen.rates_rps) or not math.isfinite(seen.rates_rps[-1]):
+        return None
+    return int(seen.rates_rps[-1])
