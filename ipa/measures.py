@@ -30,7 +30,7 @@ class Measures:
     requests, answered, dropped
         Requests sent, answered and dropped.
     violation_share
-        Share of requests not answered within the SLA, drops included.
+        Share of requests not answered within the SLA, drops included; 0 if there were none.
     violating_seconds_share
         The paper's violation: share of the seconds of the workload, by sending time, in which the p99 latency
         of the answered requests exceeds the SLA; drops are ignored.
@@ -114,7 +114,7 @@ def measure(
         requests=len(requests.arrival_s),
         answered=int(answered.sum()),
         dropped=len(requests.arrival_s) - int(answered.sum()),
-        violation_share=1 - in_time / max(1, len(requests.arrival_s)),
+        violation_share=1 - in_time / len(requests.arrival_s) if len(requests.arrival_s) else 0.0,
         violating_seconds_share=float((second_p99_s > sla_s).sum() / duration_s),
         latency_mean_s=_statistic(latency_s, None),
         latency_p50_s=_statistic(latency_s, 50),
