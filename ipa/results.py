@@ -1,13 +1,14 @@
 """The files of a run: written whole or not at all, read back as tables."""
 
 import json
+import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 
@@ -26,7 +27,8 @@ def replacing(folder: Path) -> Iterator[Path]:
     A process killed half-way leaves only a hidden folder behind, which nothing reads.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    draft.mkdir()
     try:
         yield draft
         shutil.rmtree(folder, ignore_errors=True)
@@ -36,7 +38,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all; keys keep their order, NaN becomes null."""
+    """Write a JSON file whole or not at all; keys keep their order, NaN and infinity become null."""
     text = json.dumps(without_nan(content), indent=2, ensure_ascii=False) + "\n"
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,12 +48,21 @@ def write_json(file: Path, content: Any) -> None:
 
 def read_json(file: Path) -> Any:
     """Read a JSON file; a missing or broken one is a ResultsError."""
-    try:
+    with _reading(file):
         return json.loads(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Path]:
+    """Turn what can go wrong while a file is read into a ResultsError."""
+    try:
+        yield file
     except OSError as error:
-        raise ResultsError(f"{file}: cannot be read: {error.strerror}; run the experiment again") from error
+        raise ResultsError(
+            f"{file}: cannot be read: {error.strerror or error}; run the experiment again"
+        ) from error
     except ValueError as error:
-        raise ResultsError(f"{file}: is not valid JSON: {error}; delete the folder and run again") from error
+        raise ResultsError(f"{file}: is damaged: {error}; delete the folder and run again") from error
 
 
 def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
@@ -63,13 +74,16 @@ def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
 
 def read_decisions(folder: Path) -> pd.DataFrame:
     """Read the decision records of a run, one row a step; the plan stays a list of stages."""
-    lines = (folder / DECISIONS).read_text(encoding="utf-8").splitlines()
-    return pd.DataFrame([json.loads(line) for line in lines])
+    with _reading(folder / DECISIONS) as file:
+        # Not splitlines(), which also breaks lines at characters that JSON allows in text.
+        lines = file.read_text(encoding="utf-8").split("\n")
+        return pd.DataFrame([json.loads(line) for line in lines if line])
 
 
 def read_requests(folder: Path) -> pd.DataFrame:
     """Read the account of every request of a run."""
-    return pd.read_parquet(folder / REQUESTS)
+    with _reading(folder / REQUESTS) as file:
+        return pd.read_parquet(file)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -80,6 +94,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 def fingerprint_of(folder: Path) -> str | None:
     """Return the fingerprint of a complete run; None if there is none or it cannot be read."""
+    if not all((folder / name).is_file() for name in (DECISIONS, REQUESTS, SUMMARY)):
+        return None
     try:
         return str(read_json(folder / PROVENANCE)["fingerprint"])
     except (ResultsError, KeyError, TypeError):
@@ -87,8 +103,8 @@ def fingerprint_of(folder: Path) -> str | None:
 
 
 def without_nan(value: Any) -> Any:
-    """Return plain values with every NaN replaced by None, which JSON can hold."""
-    if isinstance(value, float) and value != value:
+    """Return plain values with every NaN and infinity replaced by None, which JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
