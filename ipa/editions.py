@@ -47,6 +47,8 @@ class RunParameters:
         Round the arrival rate of a decision to a whole number, as the published runs did.
     drop_after_s
         Age in seconds at which a request is dropped.
+    drop_limit_sla
+        The same as a multiple of the SLA, where it follows the SLA.
     interval_s
         Seconds between decisions.
     initial_variants, initial_replicas, initial_cost_cores
@@ -63,6 +65,7 @@ class RunParameters:
     forecast_margin: float = 0.0
     whole_rates: bool = False
     drop_after_s: float = 20.0
+    drop_limit_sla: float | None = None
     interval_s: float = 10.0
     initial_variants: tuple[str, ...] | None = None
     initial_replicas: tuple[int, ...] | None = None
@@ -101,6 +104,7 @@ def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # no
         method_settings=MethodSettings(replicas=settings.rim_replicas if method == "rim" else None),
         forecaster=settings.forecaster,
         drop_after_s=settings.drop_limit_sla * chosen.sla_s,
+        drop_limit_sla=settings.drop_limit_sla,
         interval_s=settings.interval_s,
     )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,14 +14,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
+from ipa.config import pipeline_inputs
 from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import InvalidValueError
 from ipa.first_plan import first_plan
-from ipa.forecast import ForecastContext, make_forecaster
+from ipa.forecast import FORECASTERS, ForecastContext, make_forecaster
 from ipa.measures import Measures, measure
+from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
+from ipa.optimizer.solve import SOLVERS
 from ipa.platforms.simulated import SimulatedPlatform
-from ipa.provenance import environment, file_sha256
+from ipa.provenance import code_sha256, data_sha256, environment, file_sha256
 from ipa.results import (
     DECISIONS,
     PROVENANCE,
@@ -32,7 +36,7 @@ from ipa.results import (
     write_lines,
 )
 from ipa.simulator import RequestRecords, SimulationSettings
-from ipa.workload import Workload, arrival_times, load_workload
+from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times, load_workload
 
 PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
 WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
@@ -72,7 +76,8 @@ class RunSpec:
     alpha, beta
         Weights of accuracy and cost.
     sla_s
-        End-to-end SLA, both for the decision and for violations.
+        End-to-end SLA, both for the decision and for violations; the drop limit of the corrected edition
+        follows it.
     replicas
         Fixed replicas of each stage for rim.
     variants
@@ -102,20 +107,21 @@ class RunSpec:
         given = {name: value for name in ("alpha", "beta") if (value := getattr(self, name)) is not None}
         settings = base.method_settings
         if self.sla_s is not None:
-            if self.sla_s <= 0:
-                raise InvalidValueError(f"the SLA must be above 0 seconds, not {self.sla_s}")
+            if not 0 < self.sla_s < math.inf:
+                raise InvalidValueError(f"the SLA must be finite and above 0 seconds, not {self.sla_s}")
             base = replace(
                 base,
                 pipeline=replace(base.pipeline, sla_s=self.sla_s),
                 constraints=replace(base.constraints, sla_s=self.sla_s),
+                drop_after_s=base.drop_limit_sla * self.sla_s if base.drop_limit_sla else base.drop_after_s,
             )
         return replace(
             base,
             objective=replace(base.objective, **given),
             method_settings=replace(
                 settings,
-                variants=self.variants or settings.variants,
-                replicas=self.replicas or settings.replicas,
+                variants=settings.variants if self.variants is None else self.variants,
+                replicas=settings.replicas if self.replicas is None else self.replicas,
             ),
             forecaster=self.forecaster or base.forecaster,
         )
@@ -200,6 +206,7 @@ def simulate(spec: RunSpec) -> RunOutcome:
     >>> len(outcome.decisions), outcome.measures.dropped
     (7, 0)
     """
+    _check(spec)
     parameters = spec.parameters()
     workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
     rng = np.random.default_rng([spec.seed, 1])
@@ -209,6 +216,8 @@ def simulate(spec: RunSpec) -> RunOutcome:
         SimulationSettings(seed=spec.seed, service=spec.service, drop_after_s=parameters.drop_after_s),
     )
     planner = planner_for(spec)
+    # A solver that never answers (not installed, no licence) is an error; the adapter would hold every step.
+    planner.decide(workload.mean_rps)
     decisions: list[DecisionRecord] = []
     adapter = Adapter(
         platform,
@@ -248,23 +257,38 @@ def planner_for(spec: RunSpec) -> Planner:
 
 
 def resolve(spec: RunSpec) -> RunSpec:
-    """Return the spec with ``trace`` saying which workload will be used; checks all names on the way."""
-    spec.parameters()
+    """Return the spec with ``trace`` saying which workload will be used; checks all values on the way."""
+    _check(spec)
     source = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s).source
     return replace(spec, trace="real" if source == "real" else "synthetic")
+
+
+def _check(spec: RunSpec) -> None:
+    """Raise what the adapter would otherwise take for a failing step, and hold the plan for."""
+    SOLVERS[spec.solver]
+    ARRIVAL_PROCESSES[spec.arrivals]
+    parameters = spec.parameters()
+    FORECASTERS[parameters.forecaster]
+    SimulationSettings(spec.seed, spec.service, parameters.drop_after_s)
+    if any(replicas < 1 for replicas in spec.replicas or ()):
+        raise InvalidValueError(f"a stage needs at least 1 replica, not {spec.replicas}")
+    fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
+    for what in ("variants", "replicas"):
+        if getattr(spec, what) not in (None, getattr(fixed, what)):
+            raise InvalidValueError(f"method {spec.method} chooses the {what} itself; leave {what} out")
+    planner_for(spec).problem(rate_rps=1.0)
 
 
 def fingerprint(spec: RunSpec) -> str:
     """Return a hash of everything that determines the result of a resolved spec."""
     workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
-    known = environment()
     content = {
         "format": RESULT_FORMAT,
         "spec": asdict(spec),
-        "code": known["code_sha256"],
-        "data": known["data_sha256"],
+        "code": code_sha256(),
+        "data": data_sha256(),
         "rates": hashlib.sha256(workload.rates_rps.tobytes()).hexdigest(),
-        "pipeline": file_sha256(Path(spec.pipeline)) if Path(spec.pipeline).is_file() else "",
+        "pipeline": [file_sha256(file) for file in pipeline_inputs(spec.pipeline)],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
