@@ -1,17 +1,18 @@
 """Runs many experiments on all cores; what is complete and unchanged is not run again."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
-from ipa.errors import IpaError, ResultsError
+from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments import RunSpec, is_complete, run, run_folder
-from ipa.results import read_summary
+from ipa.results import SUMMARY, read_summary
 
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""
@@ -43,7 +44,8 @@ def run_grid(
     results_dir
         Where the results lie.
     jobs
-        Processes to use, at least 1.
+        Processes to use, at least 1. With 1 the runs stay in this process, where methods and forecasters are
+        known that the caller registered itself.
     progress
         Called as runs end.
 
@@ -52,39 +54,62 @@ def run_grid(
     GridReport
         How many runs were run and reused.
 
+    Raises
+    ------
+    IpaError
+        If a run fails; names the run. Runs that ended before are kept.
+
     Notes
     -----
     An interrupted grid keeps the runs that ended; the next call does the others.
     """
+    if jobs < 1:
+        raise InvalidValueError(f"jobs must be at least 1, not {jobs}")
     missing = [spec for spec in specs if not is_complete(results_dir, spec)]
-    done = len(specs) - len(missing)
-    report = GridReport(ran=len(missing), reused=done)
+    reused = done = len(specs) - len(missing)
     if progress is not None:
         progress(done, len(specs), "")
-    if not missing:
-        return report
+    with closing(_runs(missing, results_dir, min(jobs, len(missing)))) as ended:
+        for spec in ended:
+            done += 1
+            if progress is not None:
+                progress(done, len(specs), _name(spec))
+    return GridReport(ran=len(missing), reused=reused)
+
+
+def _runs(missing: Sequence[RunSpec], results_dir: Path, jobs: int) -> Generator[RunSpec, None, None]:
+    """Run specs and yield each one as it ends."""
+    if jobs < 2:
+        for spec in missing:
+            with _named(spec):
+                run(spec, results_dir)
+            yield spec
+        return
     # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
-    pool = ProcessPoolExecutor(
-        min(jobs, len(missing)), mp_context=get_context("spawn"), initializer=ignore_interrupts
-    )
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts)
     try:
         futures = {pool.submit(run, spec, results_dir): spec for spec in missing}
         for future in as_completed(futures):
-            spec = futures[future]
-            _check(spec, future.exception())
-            done += 1
-            if progress is not None:
-                progress(done, len(specs), f"{spec.experiment}/{spec.run}")
+            with _named(futures[future]):
+                future.result()
+            yield futures[future]
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return report
 
 
-def _check(spec: RunSpec, error: BaseException | None) -> None:
-    if isinstance(error, IpaError):
-        raise error
-    if error is not None:
-        raise IpaError(f"run {spec.experiment}/{spec.run} failed: {type(error).__name__}: {error}") from error
+def _name(spec: RunSpec) -> str:
+    return f"{spec.experiment}/{spec.run}"
+
+
+@contextmanager
+def _named(spec: RunSpec) -> Iterator[None]:
+    """Say in an error which run it comes from."""
+    try:
+        yield
+    except IpaError as error:
+        raise IpaError(f"run {_name(spec)} failed: {error}") from error
+    except Exception as error:
+        raise IpaError(f"run {_name(spec)} failed: {type(error).__name__}: {error}") from error
 
 
 def ignore_interrupts() -> None:
@@ -101,10 +126,10 @@ def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     ResultsError
         If a run is missing; says how to run it.
     """
-    absent = [spec for spec in specs if not (run_folder(results_dir, spec) / "summary.json").is_file()]
+    absent = [spec for spec in specs if not (run_folder(results_dir, spec) / SUMMARY).is_file()]
     if absent:
         raise ResultsError(
             f"{len(absent)} of {len(specs)} runs are missing under {results_dir}, the first is"
-            f" {absent[0].experiment}/{absent[0].run}; run: ipa grid --edition {absent[0].edition}"
+            f" {_name(absent[0])}; run: ipa grid --edition {absent[0].edition}"
         )
     return pd.DataFrame([read_summary(run_folder(results_dir, spec)) for spec in specs])
