@@ -48,7 +48,7 @@ def bench_decision(repeats: int = 20, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     repeats
-        Problems per row: the rates in turn for a pipeline, another random problem each for the generated ones.
+        Problems per row: the rates in turn for a pipeline, another random problem each otherwise.
     seed
         Seed of the first generated problem.
 
@@ -57,7 +57,7 @@ def bench_decision(repeats: int = 20, seed: int = 0) -> pd.DataFrame:
     pandas.DataFrame
         Columns solver, problem, metric, n, median_ms, p95_ms, worst_ms (from the problem to the plan, the
         solver's own model and the breaking of ties included), build_ms (median time from the pipeline or
-        seed to the problem), proven (how many were solved to proven optimality or infeasibility), same_plan (how
+        seed to the problem), proven (how many were proven optimal or infeasible), same_plan (how
         many got the plan of the exact solver).
     """
     solvers = [status.name for status in solver_status() if status.usable]
