@@ -2,8 +2,9 @@
 
 :mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
 :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
-:func:`deviations` the published averages against ours; :func:`save` writes a figure as PDF and PNG. Colours,
-sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
+:func:`deviations` the published averages against ours; :func:`save` writes a figure as PDF and PNG under a
+name from :func:`file_name`. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an
+experiment.
 """
 
 from ipa.errors import MissingExtraError
@@ -18,6 +19,6 @@ from ipa.figures.adaptation import adaptation
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
 from ipa.figures.end_to_end import end_to_end
-from ipa.figures.saving import save
+from ipa.figures.saving import file_name, save
 
-__all__ = ["adaptation", "deviations", "editions", "end_to_end", "save"]
+__all__ = ["adaptation", "deviations", "editions", "end_to_end", "file_name", "save"]

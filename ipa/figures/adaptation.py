@@ -67,7 +67,8 @@ def adaptation(
             _draw_variants(panels[1 + index], rows, shown[name], STAGE_LOOKS[index % len(STAGE_LOOKS)].colour)
             name_panel(panels[1 + index], f"Variant: {name}")
         _draw_per_stage(panels[-4], stages, "replicas", "Replicas per stage")
-        _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage (requests)")
+        panels[-4].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
+        _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage")
         _draw_outcome(panels[-2], steps["time_s"], steps["cost_cores"], "Cost (cores)")
         _draw_outcome(panels[-1], steps["time_s"], 100 * steps["pas"], "Accuracy (PAS × 100)")
         panels[-1].set_xlabel("time (s)")
@@ -124,7 +125,6 @@ def _draw_per_stage(axes: Axes, stages: pd.DataFrame, column: str, title: str) -
     axes.set_ylim(0, 1.15 * stages[column].max())
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     name_panel(axes, title)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
 
 
 def _draw_outcome(axes: Axes, time_s: pd.Series, values: pd.Series, title: str) -> None:

@@ -44,8 +44,8 @@ ROWS_THAT_FIT = 24
 """Runs outside the limits that fit the list beside the plot."""
 
 
-NUMBER_OFFSETS_PT = (9, -9, 17, -17)
-"""Heights of the numbers over the points they name."""
+ON_THE_LINE_PCT = 0.15
+"""Deviations of accuracy up to this are drawn on the line of no deviation."""
 
 
 def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
@@ -123,7 +123,8 @@ def _use_wide_scales(axes: Axes, comparison: pd.DataFrame) -> None:
         ("x", COST_TOLERANCE_PCT, "cost_deviation_pct"),
         ("y", ACCURACY_TOLERANCE_PCT, "accuracy_deviation_pct"),
     ):
-        reach = 1.6 * max(2 * limit, comparison[column].abs().max())
+        sizes = comparison[column].abs()
+        reach = 1.6 * max(2 * limit, sizes[sizes < float("inf")].max())
         axis = axes.xaxis if name == "x" else axes.yaxis
         axes.set(**{f"{name}scale": SymmetricalLogScale(axis, linthresh=limit, linscale=0.8)})
         axes.set(**{f"{name}lim": (-reach, reach)})
@@ -139,13 +140,14 @@ def _signed(value: float, digits: int = 1) -> str:
 
 
 def _number(axes: Axes, misses: pd.DataFrame) -> None:
-    # Runs of fa2 keep their accuracy, so many misses share a height: four heights in turn keep numbers apart.
-    place = misses["cost_deviation_pct"].rank(method="first").astype(int) % len(NUMBER_OFFSETS_PT)
-    points = zip(misses["cost_deviation_pct"], misses["accuracy_deviation_pct"], place, strict=True)
-    for number, (cost_pct, accuracy_pct, turn) in enumerate(points, start=1):
+    turn = misses["cost_deviation_pct"].rank(method="first").astype(int) % 2
+    points = zip(misses["cost_deviation_pct"], misses["accuracy_deviation_pct"], turn, strict=True)
+    for number, (cost_pct, accuracy_pct, second) in enumerate(points, start=1):
+        # Runs of fa2 keep their accuracy, so their misses share a height: two rows below keep numbers apart.
+        height_pt = 9 if accuracy_pct > ON_THE_LINE_PCT else -17 if second else -9
         axes.annotate(
-            str(number), (cost_pct, accuracy_pct), xytext=(0, NUMBER_OFFSETS_PT[turn]), ha="center",
-            textcoords="offset points", va="center", fontsize=6.5, color=INK,
+            str(number), (cost_pct, accuracy_pct), xytext=(0, height_pt), textcoords="offset points",
+            ha="center", va="center", fontsize=6.5, color=INK,
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ipa.figures.style import PRINT_DPI
@@ -44,3 +45,19 @@ def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
         draft.replace(file)
         files.append(file)
     return files
+
+
+def file_name(subject: str, frame: pd.DataFrame) -> str:
+    """Return a name that tells figures of other editions, traces and seeds apart.
+
+    Parameters
+    ----------
+    subject
+        What the figure shows.
+    frame
+        Results with the columns ``edition``, ``trace`` and ``seed``.
+    """
+    parts = [subject]
+    for column in ("edition", "trace"):
+        parts += [value for value in dict.fromkeys(frame[column]) if value not in parts]
+    return "-".join([*parts, *(f"seed{seed}" for seed in dict.fromkeys(frame["seed"]) if seed)])

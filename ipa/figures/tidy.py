@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.experiments import RunSpec, run_folder
+from ipa.experiments import PIPELINES, RunSpec, run_folder
 from ipa.grid import summaries
 from ipa.pipeline import Pipeline
 from ipa.published import EDITION_NAMES, published_result
@@ -15,6 +15,9 @@ from ipa.workload import load_workload
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
 """Columns that say which run a row belongs to."""
+
+FIRST_FIGURE = 8
+"""Figures 8 to 12 of the paper show the five pipelines in order."""
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
@@ -104,7 +107,8 @@ def plan_table(steps: pd.DataFrame, most: int = 8) -> pd.DataFrame:
         cost_cores=("cost_cores", "first"),
         pas=("pas", "first"),
     ).reset_index()
-    table["pas"] = table["pas"] * 100
+    table["pas"] = (table["pas"] * 100).round(2)
+    table[["lowest_rps", "highest_rps"]] = table[["lowest_rps", "highest_rps"]].astype(float).round(2)
     return table.sort_values(["steps", "first_s"], ascending=[False, True], ignore_index=True).head(most)
 
 
@@ -168,3 +172,109 @@ def variants_by_accuracy(pipeline: Pipeline) -> dict[str, list[str]]:
         stage.name: [variant.name for variant in sorted(stage.choices, key=lambda v: v.accuracy)]
         for stage in pipeline.stages
     }
+
+
+def variant_table(pipeline: Pipeline) -> pd.DataFrame:
+    """Return what each stage of a pipeline can choose from, the least accurate first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Stage, variant, accuracy in 0..1, cores of a replica, and at batch size 1 the p99 latency in
+        milliseconds and the throughput of a replica in requests per second.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "stage": stage.name,
+                "variant": name,
+                "accuracy": stage.variant(name).accuracy,
+                "cores": stage.variant(name).base_cores,
+                "latency_p99_ms": round(1000 * point.latency_p99_s, 1),
+                "throughput_rps": round(point.throughput_rps, 2),
+            }
+            for stage in pipeline.stages
+            for name in variants_by_accuracy(pipeline)[stage.name]
+            for point in [stage.variant(name).profile.at(1)]
+        ]
+    )
+
+
+def first_steps(steps: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """Return the first decisions of one run, ready to print."""
+    table = steps.head(count)
+    return pd.DataFrame(
+        {
+            "time_s": table["time_s"],
+            "observed_rps": table["observed_rps"],
+            "forecast_rps": table["forecast_rps"].astype(float).round(2),
+            "rate_rps": table["rate_rps"].astype(float).round(2),
+            "action": table["action"],
+            "plan": [plan_text(plan) for plan in table["plan"]],
+            "cost_cores": table["cost_cores"],
+            "pas": (100 * table["pas"]).round(2),
+        }
+    )
+
+
+def averages_table(averages: pd.DataFrame) -> pd.DataFrame:
+    """Return the averages of some runs in printed units, published values beside ours where there are any.
+
+    Parameters
+    ----------
+    averages
+        Rows of ``run_averages``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by workload and method. Costs in cores, accuracies as PAS x 100, violations in percent of the
+        requests (drops included) and of the seconds (the paper's rule), latencies in seconds.
+    """
+    columns = {
+        "cost": averages["cost_mean_cores"].round(2),
+        "published cost": averages["published_cost_cores"].round(2),
+        "PAS": (100 * averages["pas_mean"]).round(2),
+        "published PAS": averages["published_pas_pct"].round(2),
+        "late or lost requests (%)": (100 * averages["violation_share"]).round(2),
+        "late seconds (%)": (100 * averages["violating_seconds_share"]).round(2),
+        "published late seconds (%)": averages["published_violating_seconds_pct"].round(2),
+        "dropped": averages["dropped"],
+        "latency p99 (s)": averages["latency_p99_s"].round(2),
+        "plan changes": averages["plan_changes"],
+    }
+    keys = pd.MultiIndex.from_frame(averages[["workload", "method"]])
+    table = pd.DataFrame({name: values.to_numpy() for name, values in columns.items()}, index=keys)
+    return table.dropna(axis="columns", how="all")
+
+
+def end_to_end_subject(pipeline: str) -> str:
+    """Return what the end-to-end figure of a pipeline is called: by its number in the paper if it has one.
+
+    Examples
+    --------
+    >>> end_to_end_subject("audio-qa"), end_to_end_subject("pipelines/mine.yaml")
+    ('figure-9-audio-qa', 'end-to-end-mine')
+    """
+    if pipeline in PIPELINES:
+        return f"figure-{FIRST_FIGURE + PIPELINES.index(pipeline)}-{pipeline}"
+    return f"end-to-end-{Path(pipeline).stem}"
+
+
+def editions_table(averages: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over workloads of each pipeline and method, editions side by side, as printed."""
+    printed = pd.DataFrame(
+        {
+            "pipeline": averages["pipeline"],
+            "method": averages["method"],
+            "edition": averages["edition"],
+            "cost": averages["cost_mean_cores"],
+            "PAS": 100 * averages["pas_mean"],
+            "late or lost requests (%)": 100 * averages["violation_share"],
+            "late seconds (%)": 100 * averages["violating_seconds_share"],
+        }
+    )
+    values = list(printed.columns[3:])
+    table = printed.pivot_table(values, ["pipeline", "method"], "edition", aggfunc="mean")
+    order = pd.MultiIndex.from_frame(averages[["pipeline", "method"]].drop_duplicates())
+    return table.reindex(index=order).reindex(columns=values, level=0).round(2)
