@@ -78,7 +78,8 @@ class Columns:
 
     def fastest(self) -> Ints:
         """Return the position of the fastest option of every stage."""
-        return np.where(self.present, self.latency, np.inf).argmin(axis=1)
+        fastest: Ints = np.where(self.present, self.latency, np.inf).argmin(axis=1)
+        return fastest
 
     def choice(self, positions: Ints) -> Choice:
         """Return positions as option indices of the problem."""

@@ -111,13 +111,13 @@ def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, f
 def _program(milp: Milp) -> tuple[Any, list[Any]]:
     import pulp
 
+    program = pulp.LpProblem("decision", pulp.LpMaximize)
     variables = [
-        pulp.LpVariable(
+        program.add_variable(
             f"x{number}", 0, upper, pulp.LpBinary if number < milp.binaries else pulp.LpContinuous
         )
         for number, upper in enumerate(milp.uppers)
     ]
-    program = pulp.LpProblem("decision", pulp.LpMaximize)
     program.setObjective(pulp.LpAffineExpression(zip(variables, milp.objective, strict=True)))
     for row in milp.rows:
         terms = zip((variables[number] for number in row.variables), row.coefficients, strict=True)

@@ -1,19 +1,22 @@
 """What must hold between related problems, and of every plan."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import option, pipeline, problem, random_problems
+from toys import option, pipeline, random_problems, variant
 
 from ipa.accuracy import METRICS
 from ipa.config import load_pipeline, pipeline_names
+from ipa.optimizer.answer import picked
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import ROUNDING, Constraints, Objective, Problem, build_problem
-from ipa.optimizer.solve import solve
+from ipa.optimizer.solve import SOLVERS, solve
+from ipa.pipeline import Pipeline, Stage
 from ipa.plan import plan_defects
 
 EXAMPLES = settings(max_examples=150)
@@ -59,9 +62,9 @@ def test_a_removed_option_is_never_better(given: Problem, index: int, stage: int
 
 @EXAMPLES
 @given(random_problems(), st.randoms(use_true_random=False))
-def test_the_order_of_stages_does_not_change_the_objective(given: Problem, random: object) -> None:
+def test_the_order_of_stages_does_not_change_the_objective(given: Problem, random: Random) -> None:
     order = list(range(len(given.stages)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     shuffled = replace(given, options=tuple(given.options[stage] for stage in order))
     assert best(shuffled) == pytest.approx(best(given), abs=1e-8)
 
@@ -82,24 +85,23 @@ def test_with_single_requests_a_doubled_rate_is_never_better(
 
 @EXAMPLES
 @given(st.floats(0.1, 150), st.sampled_from(["ipa", "fa2-low", "fa2-high"]))
-def test_at_least_cost_and_without_an_sla_a_doubled_rate_is_never_cheaper(rate_rps: float, method: str) -> None:
+def test_at_least_cost_and_without_an_sla_a_doubled_rate_is_never_cheaper(
+    rate_rps: float, method: str
+) -> None:
     toy, cheapest = pipeline(sla_s=1e6), Objective(alpha=0.0, delta=0.0)
     restriction = METHODS[method](toy, MethodSettings())
     at, doubled = (
-        solve(build_problem(toy, rate, cheapest, Constraints(), restriction)) for rate in (rate_rps, 2 * rate_rps)
+        solve(build_problem(toy, rate, cheapest, Constraints(), restriction))
+        for rate in (rate_rps, 2 * rate_rps)
     )
     assert doubled.status is Status.INFEASIBLE or doubled.plan.cost_cores >= at.plan.cost_cores
 
 
 def test_with_batches_and_an_sla_a_doubled_rate_can_be_cheaper() -> None:
     """Why the two properties above need their conditions: batches fill sooner, so larger ones fit the SLA."""
-    from toys import variant
-
-    from ipa.pipeline import Pipeline, Stage
-
     only = variant("only", 0.5, 1, {1: (0.1, 1.0), 8: (0.2, 40.0)})
     toy, cheapest = Pipeline("toy", (Stage("one", (only,)),), sla_s=1.0), Objective(alpha=0.0)
-    slow, fast = (solve(build_problem(toy, rate, cheapest, Constraints())) for rate in (8.0, 16.0))
+    slow, fast = (solve(build_problem(toy, rate, cheapest, Constraints((1, 8)))) for rate in (8.0, 16.0))
     assert (slow.plan.cost_cores, fast.plan.cost_cores) == (8, 1)
 
 
@@ -110,7 +112,9 @@ def test_plans_for_the_real_pipelines_pass_an_independent_check(name: str, metri
     for rate_rps in (0.0, 0.5, 7.0, 20.0, 33.3, 60.0):
         for method in ("ipa", "fa2-low", "fa2-high"):
             restriction = METHODS[method](real, MethodSettings())
-            given = build_problem(real, rate_rps, Objective(METRICS[metric], alpha=20), Constraints(), restriction)
+            given = build_problem(
+                real, rate_rps, Objective(METRICS[metric], alpha=20), Constraints(), restriction
+            )
             decision = solve(given)
             assert decision.status is Status.OPTIMAL
             assert plan_defects(real, decision.plan, rate_rps, real.sla_s) == []
@@ -119,32 +123,16 @@ def test_plans_for_the_real_pipelines_pass_an_independent_check(name: str, metri
 
 @EXAMPLES
 @given(random_problems())
-def test_every_choice_keeps_the_sla_and_has_the_objective_it_claims(given: Problem) -> None:
-    decision = solve(given)
-    chosen = [
-        next(
-            o
-            for o in options
-            if (o.variant, o.batch, o.replicas, o.cores)
-            == (stage.variant, stage.batch, stage.replicas, stage.cores)
-        )
-        for options, stage in zip(given.options, decision.plan.stages, strict=True)
-    ]
-    if decision.status is Status.INFEASIBLE:
-        assert min(sum(o.total_s for o in c) for c in [[min(s, key=lambda o: o.total_s) for s in given.options]]) > (
-            given.sla_s
-        )
-    elif len({(o.variant, o.batch, o.replicas, o.cores) for s in given.options for o in s}) == sum(
-        len(s) for s in given.options
-    ):
+def test_every_choice_keeps_the_sla_unless_none_does(given: Problem) -> None:
+    choice = SOLVERS["exact"](given, 10.0).choice
+    if choice is None:
+        assert not given.feasible([min(options, key=lambda o: o.total_s) for options in given.options])
+    else:
+        chosen = picked(given, choice)
         assert given.feasible(chosen)
-        assert given.value(chosen) == pytest.approx(decision.objective, abs=1e-9)
+        assert given.value(chosen) == solve(given).objective
 
 
 def test_generated_problems_repeat() -> None:
     assert random_problem(5, kind="uncorrelated") == random_problem(5, kind="uncorrelated")
     assert random_problem(5, kind="uncorrelated") != random_problem(6, kind="uncorrelated")
-
-
-def test_problem_helper_scores_are_accuracies() -> None:
-    assert problem([option(accuracy=0.25)]).options[0][0].score == 0.25

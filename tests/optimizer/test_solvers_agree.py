@@ -72,24 +72,23 @@ def test_the_drawn_problems_cover_what_matters() -> None:
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"strong"}))
 def test_a_problem_too_large_for_brute_force_has_the_same_plan_for_exact_and_highs(
     kind: str, metric: str
 ) -> None:
     problem = random_problem(seed=1, stages=6, variants=5, batches=3, kind=kind, metric=metric)
-    assert list(disagreement for disagreement in [solve(problem), solve(problem, "pulp-highs")]) != []
     assert agree(solve(problem), solve(problem, "pulp-highs"))
 
 
-@pytest.mark.parametrize("metric", ["mean", "pas"])
-def test_strongly_correlated_problems_are_proven(metric: str) -> None:
-    problem = random_problem(seed=3, stages=4, variants=10, batches=7, kind="strong", metric=metric)
-    exact, highs = solve(problem), solve(problem, "pulp-highs")
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_strongly_correlated_problems_are_proven_where_highs_may_run_out_of_time(metric: str) -> None:
+    problem = random_problem(seed=3, stages=6, variants=10, batches=7, kind="strong", metric=metric)
+    exact, highs = solve(problem), solve(problem, "pulp-highs", deadline_s=1.0)
     assert exact.status is Status.OPTIMAL
-    assert exact.objective >= highs.objective - 1e-9
-    assert exact.objective == pytest.approx(highs.objective, abs=1e-6)
+    assert exact.objective >= highs.objective - 1e-6
+    assert exact.plan == highs.plan
 
 
-def test_ten_cloned_stages_tie_in_all_their_permutations_and_still_agree() -> None:
+def test_cloned_stages_tie_in_all_their_permutations_and_still_agree() -> None:
     problem = random_problem(seed=16, stages=8, variants=6, batches=3, kind="cloned", metric="rank-sum")
     assert agree(solve(problem), solve(problem, "pulp-highs"))

@@ -1,0 +1,150 @@
+"""From a pipeline and a rate to options; numbers worked out by hand on the toy pipeline."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import option, pipeline, problem
+
+from ipa.accuracy import METRICS
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction, build_problem
+
+MEASURED = Constraints(measured_only=True)
+
+
+def options(
+    rate_rps: float, constraints: Constraints = MEASURED, **restriction: tuple[object, ...]
+) -> dict[tuple[str, int], Option]:
+    built = build_problem(pipeline(1), rate_rps, Objective(), constraints, Restriction(**restriction))  # type: ignore[arg-type]
+    return {(o.variant, o.batch): o for o in built.options[0]}
+
+
+def test_replicas_are_the_fewest_that_carry_the_rate() -> None:
+    replicas = {key: o.replicas for key, o in options(20.0).items()}
+    assert replicas == {("light", 1): 2, ("light", 8): 1, ("heavy", 1): 5, ("heavy", 8): 4}
+
+
+def test_a_rate_just_above_what_replicas_carry_needs_one_more() -> None:
+    assert options(20.1)["light", 1].replicas == 3
+
+
+def test_rounding_does_not_cost_a_replica() -> None:
+    assert options(10.0 * (0.1 + 0.2) / 0.3)["light", 1].replicas == 1
+
+
+def test_cost_is_replicas_times_cores() -> None:
+    assert options(20.0)["heavy", 1].cost_cores == 5 * 2
+
+
+def test_the_wait_is_that_of_the_queue_term() -> None:
+    assert options(20.0)["light", 8].wait_s == pytest.approx(7 / 20)
+    loosened = options(20.0, replace(MEASURED, queue="loosening"))
+    assert loosened["light", 8].wait_s == pytest.approx(-7 / 20)
+
+
+def test_at_rate_0_one_replica_serves_single_requests() -> None:
+    assert {key: o.replicas for key, o in options(0.0).items()} == {("light", 1): 1, ("heavy", 1): 1}
+
+
+def test_options_above_the_replica_cap_are_dropped() -> None:
+    assert set(options(20.0, replace(MEASURED, max_replicas=2))) == {("light", 1), ("light", 8)}
+
+
+def test_margins_multiply_latency_and_throughput() -> None:
+    widened = options(20.0, replace(MEASURED, latency_margin=0.5, throughput_margin=-0.5))["light", 1]
+    assert (widened.latency_s, widened.replicas) == (pytest.approx(0.15), 4)
+
+
+def test_unmeasured_batch_sizes_are_estimated_unless_refused() -> None:
+    assert ("light", 4) in options(20.0, Constraints())
+    assert ("light", 4) not in options(20.0)
+    assert ("light", 16) not in options(20.0, Constraints())
+
+
+def test_fixed_variants_leave_the_others_out() -> None:
+    assert {variant for variant, _ in options(20.0, variants=("heavy",))} == {"heavy"}
+
+
+def test_fixed_replicas_drop_options_that_do_not_carry_the_rate() -> None:
+    fixed = options(20.0, replicas=(3,))
+    assert {key: o.replicas for key, o in fixed.items()} == {("light", 1): 3, ("light", 8): 3}
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_scores_are_those_of_all_variants_even_if_one_is_fixed(metric: str) -> None:
+    built = build_problem(
+        pipeline(1), 5.0, Objective(METRICS[metric]), MEASURED, Restriction(variants=("light",))
+    )
+    expected = METRICS[metric].stage_scores([0.5, 0.8])[0]
+    assert {o.score for o in built.options[0]} == {expected}
+
+
+def test_the_best_effort_is_the_cheapest_that_carries_the_rate() -> None:
+    best = build_problem(pipeline(1), 20.0, Objective(), MEASURED).best_effort[0]
+    assert (best.variant, best.batch, best.cost_cores) == ("light", 8, 1)
+
+
+def test_if_nothing_carries_the_rate_the_best_effort_has_the_largest_throughput() -> None:
+    built = build_problem(pipeline(1), 1e6, Objective(), MEASURED)
+    assert built.options == ((),)
+    best = built.best_effort[0]
+    assert (best.variant, best.batch, best.replicas) == ("light", 8, 100)
+
+
+@pytest.mark.parametrize("rate_rps", [-1.0, math.nan, math.inf])
+def test_a_rate_that_is_none_is_refused(rate_rps: float) -> None:
+    with pytest.raises(InvalidValueError, match="finite and at least 0 requests per second"):
+        build_problem(pipeline(), rate_rps, Objective(), Constraints())
+
+
+@pytest.mark.parametrize("restriction", [Restriction(variants=("light",)), Restriction(replicas=(1, 2, 3))])
+def test_a_restriction_of_another_length_is_refused(restriction: Restriction) -> None:
+    with pytest.raises(InvalidValueError, match="pipeline toy has 2 stages"):
+        build_problem(pipeline(), 1.0, Objective(), Constraints(), restriction)
+
+
+def test_an_unknown_or_disabled_variant_is_refused() -> None:
+    toy = pipeline(1)
+    with pytest.raises(UnknownNameError, match="unknown variant of stage stage-1 'heavier'"):
+        build_problem(toy, 1.0, Objective(), Constraints(), Restriction(variants=("heavier",)))
+    only_light = toy.with_base_cores({("stage-1", "light"): 1})
+    with pytest.raises(InvalidValueError, match="fixes variant heavy of stage stage-1, which is disabled"):
+        build_problem(only_light, 1.0, Objective(), Constraints(), Restriction(variants=("heavy",)))
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta", "delta"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_weights_outside_their_domain_are_refused(name: str, value: float) -> None:
+    with pytest.raises(InvalidValueError, match=f"{name} must be finite and at least 0"):
+        Objective(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"batch_sizes": ()}, {"batch_sizes": (0, 1)}, {"max_replicas": 0}, {"latency_margin": -1.0}],
+)
+def test_constraints_outside_their_domain_are_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(InvalidValueError):
+        Constraints(**changed)  # type: ignore[arg-type]
+
+
+def test_the_objective_weighs_accuracy_cost_and_batches() -> None:
+    two = problem([option(accuracy=0.5, cost=3)], [option(accuracy=0.8, cost=4, batch=2)], alpha=10.0)
+    assert two.value([stage[0] for stage in two.options]) == pytest.approx(10 * 0.4 - 7 - 3e-6)
+
+
+def test_the_sla_is_kept_if_met_exactly() -> None:
+    two = problem([option(0.1)], [option(0.2)], sla_s=0.3)
+    assert two.feasible([stage[0] for stage in two.options])
+    assert not replace(two, sla_s=0.3 - 1e-6).feasible([stage[0] for stage in two.options])
+
+
+@given(st.floats(0.5, 60))
+def test_the_plan_says_what_was_chosen(rate_rps: float) -> None:
+    built: Problem = build_problem(pipeline(), rate_rps, Objective(), MEASURED)
+    plan = built.plan([stage[0] for stage in built.options])
+    assert plan.variants == ("light", "light")
+    assert plan.throughput_rps(pipeline()) >= rate_rps * (1 - 1e-9)

@@ -1,0 +1,332 @@
+"""The solvers one by one: edges, deadlines, fallbacks, missing parts."""
+
+import logging
+import math
+import sys
+from collections.abc import Callable
+
+import pytest
+from toys import option, problem
+
+from ipa.accuracy import METRICS
+from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
+from ipa.optimizer import auto, exact, gurobi, labels, pulp
+from ipa.optimizer.agree import agreed
+from ipa.optimizer.answer import Answer
+from ipa.optimizer.decision import Status
+from ipa.optimizer.generate import random_problem
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.solve import SOLVERS, solve
+from ipa.optimizer.status import solver_status
+
+EVERY_SOLVER = sorted(SOLVERS)
+FOREVER = math.inf
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_told() -> None:
+    auto._tell.cache_clear()
+
+
+def two_stages(**changes: float) -> Problem:
+    fast, accurate = option(0.1, cost=1, accuracy=0.5), option(0.6, cost=2, accuracy=0.9)
+    return problem([fast, accurate], [fast, accurate], alpha=10.0, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_the_better_of_two_plans_is_chosen(solver: str) -> None:
+    decision = solve(two_stages(sla_s=0.7), solver)
+    assert decision.status is Status.OPTIMAL
+    assert decision.optimal
+    assert decision.plan.cost_cores == 3
+    assert decision.objective == pytest.approx(10 * 0.45 - 3 - 2e-6)
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_an_sla_that_no_plan_keeps_is_a_status_with_the_best_effort(solver: str) -> None:
+    given = two_stages(sla_s=0.15)
+    decision = solve(given, solver)
+    assert decision.status is Status.INFEASIBLE
+    assert decision.plan == given.plan(given.best_effort)
+    assert math.isnan(decision.objective)
+    assert not decision.optimal
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_a_stage_without_options_is_infeasible(solver: str) -> None:
+    assert solve(problem([option()], []), solver).status is Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_a_single_option_is_chosen(solver: str, metric: str) -> None:
+    decision = solve(problem([option()], metric=metric), solver)
+    assert (decision.status, decision.plan.cost_cores) == (Status.OPTIMAL, 1)
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_an_sla_met_exactly_is_met(solver: str) -> None:
+    decision = solve(problem([option(0.1)], [option(0.2)], sla_s=0.3), solver)
+    assert decision.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_negative_waits_count(solver: str) -> None:
+    given = problem([option(1.2, wait_s=-0.5)], [option(0.2)], sla_s=0.9)
+    assert solve(given, solver).status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(option(0.2, 3, 0.5), option(0.1, 2, 0.4), id="highest PAS"),
+        pytest.param(option(0.1, 3, 0.5), option(0.2, 3, 0.5), id="lowest latency"),
+        pytest.param(option(0.1, 3, 0.5), option(0.1, 3, 0.5), id="lowest index"),
+    ],
+)
+def test_ties_are_broken_in_the_documented_order(solver: str, first: object, second: object) -> None:
+    stages = [[first, second], [second, first]]
+    given = problem(*stages, alpha=0.0, beta=0.0, delta=0.0)  # type: ignore[arg-type]
+    answer = SOLVERS[solver](given, 10.0)
+    assert answer.choice == ((0, 0) if first == second else (0, 1))
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_of_plans_of_equal_pas_the_cheaper_one_is_chosen(solver: str) -> None:
+    given = problem([option(0.1, 3), option(0.2, 2)], alpha=0.0, beta=0.0, delta=0.0)
+    assert SOLVERS[solver](given, 10.0).choice == (1,)
+
+
+def test_an_unknown_solver_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"allowed: exact.*Did you mean 'gurobi'"):
+        solve(two_stages(), "guroby")
+
+
+def test_brute_force_refuses_too_many_combinations() -> None:
+    with pytest.raises(
+        InvalidValueError, match="1,000,000 combinations and this problem has 8,235,430,000,000"
+    ):
+        solve(random_problem(stages=7, variants=10, batches=7), "brute-force")
+
+
+def test_a_solver_of_ones_own_is_a_function_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_options(given: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
+        return Answer(tuple(0 for _ in given.options), proven=False, note="a guess")
+
+    monkeypatch.setitem(SOLVERS._entries, "first", first_options)
+    decision = solve(two_stages(), "first")
+    assert (decision.solver, decision.status, decision.note) == ("first", Status.FEASIBLE, "a guess")
+
+
+class TestExact:
+    def test_too_many_labels_fall_back_to_highs(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        given = random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2)
+        expected = solve(given)
+        monkeypatch.setattr(labels, "MAX_LABELS", 0)
+        decision = solve(given)
+        assert decision.plan == expected.plan
+        assert decision.status is Status.OPTIMAL
+        assert decision.note.startswith("too many labels: solved by HiGHS")
+        assert caplog.messages == ["solver exact: too many labels, falling back to HiGHS"]
+
+    def test_without_highs_a_good_plan_is_not_called_optimal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(labels, "MAX_LABELS", 0)
+        monkeypatch.setattr(exact, "solve_highs", refusing("HiGHS is missing"))
+        decision = solve(random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2))
+        assert decision.status is Status.FEASIBLE
+        assert "HiGHS is missing: a good plan, not proven" in decision.note
+
+    def test_a_deadline_of_nothing_still_yields_a_plan_that_keeps_the_sla(self) -> None:
+        given = random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2)
+        answer = SOLVERS["exact"](given, 0.0)
+        assert answer.choice is not None
+        assert not answer.proven
+        assert solve(given, deadline_s=0.0).plan.cost_cores > 0
+
+    @pytest.mark.parametrize("crowded", [1, 10**9])
+    @pytest.mark.parametrize("kind", ["uncorrelated", "ties", "cloned", "strong"])
+    def test_comparing_labels_early_or_never_gives_the_same_plan(
+        self, kind: str, crowded: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = [
+            random_problem(seed, 4, 4, 2, kind=kind, metric=m) for seed in range(10) for m in sorted(METRICS)
+        ]
+        expected = [solve(one).plan for one in given]
+        monkeypatch.setattr(labels, "CROWDED", crowded)
+        assert [solve(one).plan for one in given] == expected
+
+
+class TestAgreement:
+    """What happens to the choice of a solver that is wrong."""
+
+    def test_a_claimed_optimum_that_is_beaten_is_not_optimal_any_more(self) -> None:
+        answer = agreed(two_stages(sla_s=2.0), (0, 0), True, "Solver", FOREVER)
+        assert not answer.proven
+        assert answer.choice == (1, 1)
+        assert "Solver claimed 0.499998 to be optimal; a plan better by 3.6 exists" in answer.note
+
+    def test_a_choice_that_breaks_the_sla_is_replaced(self) -> None:
+        answer = agreed(two_stages(sla_s=0.7), (1, 1), True, "Solver", FOREVER)
+        assert (answer.choice, answer.proven) == ((0, 1), False)
+        assert "takes 1.2 s, above the SLA" in answer.note
+
+    def test_claiming_that_nothing_keeps_the_sla_is_checked(self) -> None:
+        answer = agreed(two_stages(), None, True, "Solver", FOREVER)
+        assert answer.choice is not None
+        assert not answer.proven
+        assert "claimed that no plan keeps the SLA" in answer.note
+
+    def test_the_value_of_the_solvers_own_choice_is_kept(self) -> None:
+        given = problem([option(0.2, batch=1), option(0.1, batch=1)], delta=0.0)
+        answer = agreed(given, (0,), True, "Solver", FOREVER)
+        assert (answer.choice, answer.objective) == ((1,), given.value([given.options[0][0]]))
+
+    def test_with_too_many_ties_the_own_choice_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(labels, "MAX_LABELS", 0)
+        answer = agreed(two_stages(sla_s=0.7), (0, 1), True, "Solver", FOREVER)
+        assert (answer.choice, answer.proven) == ((0, 1), True)
+        assert answer.note == "too many ties to look for the first one"
+
+
+class TestPulp:
+    def test_a_deadline_without_a_plan_is_not_called_infeasible(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pulp, "_run_highs", lambda program, limit_s: None)  # noqa: ARG005
+        decision = solve(two_stages(), "pulp-highs")
+        assert decision.status is Status.FEASIBLE
+        assert "HiGHS found no plan before its deadline" in decision.note
+
+    def test_highs_stops_at_its_deadline(self) -> None:
+        given = random_problem(seed=1, stages=6, variants=5, batches=3, kind="strong", metric="pas")
+        decision = solve(given, "pulp-highs", deadline_s=0.3)
+        assert decision.status is Status.FEASIBLE
+        assert decision.note.startswith(("HiGHS ran into its deadline", "HiGHS reached"))
+
+    def test_cbc_that_hangs_is_killed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        hanging = tmp_path_factory.mktemp("cbc") / "cbc"
+        hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+        hanging.chmod(0o755)
+        monkeypatch.setattr(pulp, "cbc_path", lambda: str(hanging))
+        monkeypatch.setattr(pulp, "_GRACE_S", 0.05)
+        decision = solve(two_stages(), "pulp-cbc", deadline_s=0.05)
+        assert decision.status is Status.FEASIBLE
+        assert "CBC found no plan before its deadline" in decision.note
+
+    def test_no_cbc_is_an_error_with_the_install_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pulp, "cbc_path", lambda: None)
+        with pytest.raises(SolverUnavailableError, match=r"pip install pulp\[cbc\]"):
+            solve(two_stages(), "pulp-cbc")
+
+    def test_pulp_takes_cbc_where_highs_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "highspy", None)
+        pulp._print_banner_unseen.cache_clear()
+        decision = solve(two_stages(), "pulp")
+        assert (decision.solver, decision.status) == ("pulp-cbc", Status.OPTIMAL)
+        assert decision.note.startswith("pulp-cbc instead of pulp-highs: HiGHS is missing; install it with")
+        assert len(caplog.messages) == 1
+
+    def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
+        pulp._print_banner_unseen.cache_clear()
+        for solver in ("pulp-highs", "pulp-cbc"):
+            solve(two_stages(), solver)
+        assert capfd.readouterr() == ("", "")
+
+
+class TestGurobi:
+    def test_a_missing_gurobipy_is_an_error_with_the_install_line(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "gurobipy", None)
+        with pytest.raises(MissingExtraError, match=r'pip install "ipa\[gurobi\]"'):
+            solve(two_stages(), "gurobi")
+
+    def test_a_model_above_the_size_limit_is_refused_with_a_way_out(self) -> None:
+        pytest.importorskip("gurobipy")
+        if gurobi.licence().unlimited:
+            pytest.skip("this licence has no size limit")
+        with pytest.raises(SolverUnavailableError, match=r"2100 variables.*solver exact or pulp"):
+            solve(random_problem(stages=30, variants=10, batches=7, metric="mean"), "gurobi")
+
+    def test_a_licence_file_that_is_not_there_is_refused_with_a_way_out(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytest.importorskip("gurobipy")
+        monkeypatch.setenv("GRB_LICENSE_FILE", "/nonexistent/gurobi.lic")
+        gurobi._environment.cache_clear()
+        with pytest.raises(SolverUnavailableError, match="unset it to use the licence bundled"):
+            solve(two_stages(), "gurobi")
+        monkeypatch.undo()
+        assert solve(two_stages(), "gurobi").optimal
+
+    def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
+        pytest.importorskip("gurobipy")
+        gurobi._environment.cache_clear()
+        solve(two_stages(), "gurobi")
+        assert capfd.readouterr() == ("", "")
+
+
+class TestAuto:
+    def test_the_first_solver_that_works_is_named(self) -> None:
+        decision = solve(two_stages(), "auto")
+        assert decision.solver in {name for name, _ in auto.ORDER}
+
+    @pytest.mark.parametrize(
+        ("broken", "used"),
+        [(1, "pulp-highs"), (2, "pulp-cbc"), (3, "exact")],
+    )
+    def test_falls_through_with_one_line_each(
+        self, broken: int, used: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        order = [
+            (name, refusing(f"{name} is broken") if turn < broken else solver)
+            for turn, (name, solver) in enumerate(auto.ORDER)
+        ]
+        monkeypatch.setattr(auto, "ORDER", tuple(order))
+        decision = solve(two_stages(sla_s=0.7), "auto")
+        assert (decision.solver, decision.status) == (used, Status.OPTIMAL)
+        assert len(caplog.messages) == broken
+        assert all(f"{name} is broken" in decision.note for name, _ in order[:broken])
+
+    def test_the_same_line_is_logged_once(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(auto, "ORDER", (("gurobi", refusing("no licence")),))
+        caplog.set_level(logging.WARNING)
+        solve(two_stages(), "auto")
+        solve(two_stages(), "auto")
+        assert caplog.messages == [
+            "solver auto: gurobi cannot be used: no licence; trying the next solver",
+        ]
+
+
+def refusing(why: str) -> Callable[[Problem, float], Answer]:
+    def refuse(given: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
+        raise SolverUnavailableError(why)
+
+    return refuse
+
+
+class TestStatus:
+    def test_says_what_works_and_how_to_get_the_rest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "gurobipy", None)
+        monkeypatch.setattr(pulp, "cbc_path", lambda: None)
+        found = {status.name: status for status in solver_status()}
+        assert found["exact"].usable
+        assert found["pulp-highs"].usable
+        assert found["pulp-highs"].fix == ""
+        assert not found["gurobi"].usable
+        assert 'pip install "ipa[gurobi]"' in found["gurobi"].fix
+        assert not found["pulp-cbc"].usable
+
+    def test_tells_what_the_gurobi_licence_allows(self) -> None:
+        pytest.importorskip("gurobipy")
+        status = next(status for status in solver_status() if status.name == "gurobi")
+        assert "licence valid" in status.detail or not status.usable
