@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from ipa.config import load_pipeline, read_yaml
 from ipa.errors import ConfigError, InvalidValueError
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective
-from ipa.paths import data_dir
+from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Pipeline
 from ipa.registry import Registry
 
@@ -94,8 +94,7 @@ def as_published_v1(pipeline: str, workload: str, method: str) -> RunParameters:
 def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # noqa: ARG001 (same for all workloads)
     """Return the parameters that the paper's text states, the same for all methods and workloads."""
     chosen = load_pipeline(pipeline)
-    config = _corrected_config()
-    settings = config.settings(chosen.name)
+    settings = _corrected_settings(chosen.name)
     return RunParameters(
         pipeline=chosen,
         objective=Objective(METRICS["pas"], settings.alpha, settings.beta, settings.delta),
@@ -199,7 +198,7 @@ class CorrectedSettings(BaseModel):
     alpha: float = Field(ge=0)
     beta: float = Field(ge=0)
     delta: float = Field(ge=0)
-    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...]
+    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
     max_replicas: int = Field(ge=1)
     drop_limit_sla: float = Field(gt=0)
     forecaster: str
@@ -207,26 +206,32 @@ class CorrectedSettings(BaseModel):
     rim_replicas: tuple[Annotated[int, Field(ge=1)], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _CorrectedConfig:
-    file: Path
+class _CorrectedFile(BaseModel):
+    """``data/editions/corrected.yaml``: settings for all pipelines, and what differs for some."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     defaults: dict[str, object]
     pipelines: dict[str, dict[str, object]]
 
-    def settings(self, pipeline: str) -> CorrectedSettings:
-        try:
-            return CorrectedSettings.model_validate(self.defaults | self.pipelines.get(pipeline, {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(["pipelines", pipeline, *map(str, first["loc"])])
-            allowed = ", ".join(CorrectedSettings.model_fields)
-            raise ConfigError(self.file, key, f"{first['msg']}; allowed keys: {allowed}") from None
+
+def _corrected_settings(pipeline: str) -> CorrectedSettings:
+    path = data_dir() / "editions" / "corrected.yaml"
+    return _read_corrected(path, file_stamp(path), pipeline)
 
 
-@cache
-def _corrected_config() -> _CorrectedConfig:
-    file = data_dir() / "editions" / "corrected.yaml"
-    content = read_yaml(file)
-    if not isinstance(content, dict) or set(content) != {"defaults", "pipelines"}:
-        raise ConfigError(file, "", "must hold the keys defaults and pipelines")
-    return _CorrectedConfig(file, content["defaults"], content["pipelines"])
+@lru_cache(maxsize=64)
+def _read_corrected(path: Path, _stamp: FileStamp, pipeline: str) -> CorrectedSettings:
+    content = read_yaml(path)
+    try:
+        both = _CorrectedFile.model_validate(content)
+        return CorrectedSettings.model_validate(both.defaults | both.pipelines.get(pipeline, {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(
+            path,
+            key,
+            f"{first['msg']}; the keys defaults and pipelines.<name> hold any of:"
+            f" {', '.join(CorrectedSettings.model_fields)}",
+        ) from None
