@@ -1,14 +1,12 @@
 """The command line ``ipa COMMAND``: errors a user can act on come without a traceback, with exit code 2."""
 
 import logging
-import os
 import signal
-import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from ipa.commands import bench, trace
 from ipa.commands.claims import claims_command, published_command
@@ -24,8 +22,25 @@ from ipa.errors import IpaError
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
+
+class Commands(TyperGroup):
+    """The commands; ends those that fail on purpose with a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except IpaError as error:
+            messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+            raise typer.Exit(EXIT_ERROR) from error
+        except KeyboardInterrupt as error:
+            messages.print("interrupted; what was complete is kept, the same command goes on from there")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
 app = typer.Typer(
     name="ipa",
+    cls=Commands,
     help="Inference Pipeline Adaptation: choose model variants, batch sizes and replicas online.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -62,19 +77,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Command and options; those of the process by default.
     """
-    try:
-        code = app(args=arguments, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except IpaError as error:
-        messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(EXIT_ERROR)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        messages.print("interrupted; what was complete is kept, the same command goes on from there")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output is gone (`ipa claims | head`); leave without a second error on exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_ERROR)
+    app(args=arguments)

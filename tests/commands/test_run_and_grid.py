@@ -1,0 +1,80 @@
+"""``ipa run``, ``ipa grid``, ``ipa claims``, ``ipa published``, ``ipa describe``, ``ipa doctor``."""
+
+import json
+
+SHORT = ("--duration", 60, "--workload", "steady-low", "--trace", "synthetic")
+
+
+def test_run_writes_the_four_files_and_a_second_call_keeps_them(ipa, tmp_path):
+    first = json.loads(ipa("run", *SHORT, "--results", tmp_path, "--json").out)
+    second = json.loads(ipa("run", *SHORT, "--results", tmp_path, "--json").out)
+    files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"decisions.jsonl", "requests.parquet", "summary.json", "provenance.json"}
+    assert (first["reused"], second["reused"]) == (False, True)
+    assert first["cost_mean_cores"] == second["cost_mean_cores"]
+
+
+def test_force_runs_again(ipa, tmp_path):
+    ipa("run", *SHORT, "--results", tmp_path)
+    again = json.loads(ipa("run", *SHORT, "--results", tmp_path, "--force", "--json").out)
+    assert again["reused"] is False
+
+
+def test_the_table_of_a_run_says_which_workload_was_used(ipa, tmp_path):
+    outcome = ipa("run", *SHORT, "--results", tmp_path)
+    assert "synthetic workload" in outcome.out
+
+
+def test_a_user_workload_file_is_run(ipa, tmp_path):
+    load = tmp_path / "load.txt"
+    load.write_text("\n".join(["7"] * 40))
+    summary = json.loads(ipa("run", "-w", load, "--results", tmp_path / "results", "--json").out)
+    assert summary["requests"] == 280
+    assert summary["workload_source"] == "file"
+
+
+def test_grid_prints_a_row_per_run_and_resumes(ipa, tmp_path):
+    arguments = ["grid", "-e", "corrected", "-p", "video", "-w", "constant-5", "-m", "ipa", "-m", "fa2-low"]
+    first = ipa(*arguments, "--results", tmp_path, "--jobs", 1, "--json")
+    assert [row["method"] for row in json.loads(first.out)] == ["ipa", "fa2-low"]
+    assert "2 runs done, 0 kept" in first.err
+    assert "0 runs done, 2 kept" in ipa(*arguments, "--results", tmp_path).err
+
+
+def test_claims_without_results_are_not_run_but_data_claims_are_checked(ipa, tmp_path):
+    rows = {row["claim"]: row for row in json.loads(ipa("claims", "--results", tmp_path, "--json").out)}
+    assert len(rows) == 35
+    assert rows["C2"]["verdict"] == "not run"
+    assert "ipa grid --edition as-published" in rows["C2"]["reproduced"]
+    assert rows["C26"]["verdict"] == "contradicted"
+
+
+def test_published_shows_the_stored_comparison_of_160_runs(ipa):
+    rows = json.loads(ipa("published", "--json").out)
+    assert len(rows) == 160
+    assert all(row["cause"] for row in rows if not row["within"])
+
+
+def test_describe_shows_published_and_computed_values(ipa):
+    report = json.loads(ipa("describe", "--pipeline", "video", "--json").out)
+    assert report["sla_s"] == 6.89
+    assert report["computed_sla_s"] < report["sla_s"]
+    assert {row["variant"] for row in report["variants"]} >= {"yolov5n", "resnet152"}
+
+
+def test_doctor_lists_solvers_and_a_fix_for_whatever_is_missing(ipa, tmp_path):
+    outcome = ipa("doctor", "--results", tmp_path, "--json")
+    rows = {row["what"]: row for row in json.loads(outcome.out)}
+    assert outcome.code == 0
+    assert rows["solver exact"]["state"] == "ok"
+    assert "ipa trace fetch" in rows["load trace"]["fix"]
+    assert all(row["fix"] for row in rows.values() if row["state"] != "ok")
+
+
+def test_doctor_exits_with_1_if_the_trace_is_not_the_published_one(ipa, tmp_path, monkeypatch):
+    fake = tmp_path / "trace.txt"
+    fake.write_text("1 2 3")
+    monkeypatch.setenv("IPA_TRACE", str(fake))
+    outcome = ipa("doctor", "--results", tmp_path)
+    assert outcome.code == 1
+    assert "broken" in outcome.out

@@ -1,0 +1,87 @@
+"""``ipa solve``."""
+
+import json
+
+import pytest
+
+KEYS = {
+    "pipeline",
+    "rate_rps",
+    "status",
+    "solver",
+    "solve_ms",
+    "note",
+    "objective",
+    "cost_cores",
+    "pas",
+    "accuracy_metric",
+    "latency_s",
+    "sla_s",
+    "throughput_rps",
+    "stages",
+}
+STAGE_KEYS = {"stage", "variant", "batch", "replicas", "cores_per_replica", "cost_cores", "batch_wait_s"}
+
+
+def solved(ipa, *arguments):
+    outcome = ipa("solve", "--json", *arguments)
+    return json.loads(outcome.out), outcome.code
+
+
+def test_json_has_exactly_the_documented_keys(ipa):
+    report, code = solved(ipa, "--rate", 20)
+    assert code == 0
+    assert set(report) == KEYS
+    assert all(set(stage) == STAGE_KEYS for stage in report["stages"])
+
+
+def test_the_plan_carries_the_rate_within_the_sla(ipa):
+    report, _ = solved(ipa, "--pipeline", "nlp", "--rate", 12, "--solver", "exact")
+    assert report["throughput_rps"] >= 12
+    assert report["latency_s"] <= report["sla_s"]
+    assert report["cost_cores"] == sum(stage["cost_cores"] for stage in report["stages"])
+
+
+def test_rate_zero_keeps_one_replica_and_batch_one(ipa):
+    report, code = solved(ipa, "--rate", 0)
+    assert code == 0
+    assert [(stage["replicas"], stage["batch"]) for stage in report["stages"]] == [(1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_sla_that_no_plan_keeps_exits_with_1_and_shows_the_best_effort(ipa, as_json):
+    outcome = ipa("solve", "--rate", 20, "--sla", 0.01, *(["--json"] if as_json else []))
+    assert outcome.code == 1
+    if as_json:
+        report = json.loads(outcome.out)
+        assert report["status"] == "infeasible"
+        assert report["objective"] is None
+        assert report["throughput_rps"] >= 20
+    else:
+        assert "Raise --sla" in outcome.err
+
+
+def test_a_rate_beyond_all_replicas_says_so(ipa):
+    outcome = ipa("solve", "--rate", 1e6)
+    assert outcome.code == 1
+    assert "No plan carries this rate" in outcome.err
+
+
+def test_all_exact_solvers_print_the_same_plan(ipa):
+    plans = [
+        solved(ipa, "--rate", 17, "--solver", name)[0]["stages"] for name in ("exact", "brute-force", "pulp")
+    ]
+    assert plans[0] == plans[1] == plans[2]
+
+
+def test_weights_move_the_plan(ipa):
+    cheap, _ = solved(ipa, "--rate", 10, "--alpha", 0)
+    accurate, _ = solved(ipa, "--rate", 10, "--alpha", 1000)
+    assert accurate["pas"] > cheap["pas"]
+    assert accurate["cost_cores"] > cheap["cost_cores"]
+
+
+def test_the_table_names_every_chosen_variant(ipa):
+    report, _ = solved(ipa, "--rate", 20)
+    outcome = ipa("solve", "--rate", 20)
+    assert all(stage["variant"] in outcome.out for stage in report["stages"])
