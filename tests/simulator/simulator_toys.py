@@ -94,7 +94,7 @@ def plans(draw: st.DrawFn, pipe: Pipeline, names: str = "ab") -> Plan:
     for _ in pipe.stages:
         name = draw(st.sampled_from(names))
         stages.append(
-            (name, draw(st.integers(1, 8)), draw(st.integers(1, 4)), draw(waits), "ab".index(name) + 1)
+            (name, draw(st.integers(1, 8)), draw(st.integers(1, 6)), draw(waits), "ab".index(name) + 1)
         )
     return plan(*stages)
 

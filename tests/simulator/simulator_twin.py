@@ -29,34 +29,102 @@ class Request:
         self.history = [[math.nan, math.nan, math.nan, 0] for _ in range(stages)]
 
 
+class Replica:
+    """One replica: starting or busy until a time, or idle; gone at some time."""
+
+    def __init__(self, state: str, born_s: float, until_s: float) -> None:
+        self.state, self.born_s, self.until_s, self.gone_s = state, born_s, until_s, math.inf
+
+    def stop(self, now_s: float) -> None:
+        self.gone_s = max(now_s, self.until_s) if self.state == "busy" else now_s
+
+    def starts_after(self, now_s: float) -> bool:
+        return self.state == "starting" and self.until_s > now_s
+
+    def order_of_stop(self, now_s: float) -> tuple[bool, float]:
+        """Starting ones first, newest first; then idle ones; then those whose batch ends first."""
+        starts = self.starts_after(now_s)
+        return not starts, -self.until_s if starts else max(self.until_s, now_s)
+
+
+class Configuration:
+    """A variant on its cores, and all its replicas that ever were."""
+
+    def __init__(self, stage: "TwinStage", chosen: StagePlan) -> None:
+        self.stage, self.replicas = stage, list[Replica]()
+        self.configure(chosen)
+
+    def configure(self, chosen: StagePlan) -> None:
+        self.chosen, self.key = chosen, (chosen.variant, chosen.cores)
+        self.policy = BatchPolicy.of(chosen, self.stage.twin.settings.drop_after_s)
+        self.variant = self.stage.twin.pipeline.stages[self.stage.index].variant(chosen.variant)
+
+    def alive(self) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.gone_s == math.inf]
+
+    def ready(self, now_s: float) -> bool:
+        return not any(replica.starts_after(now_s) for replica in self.alive())
+
+    def stop(self, count: int, now_s: float) -> None:
+        for replica in sorted(self.alive(), key=lambda replica: replica.order_of_stop(now_s))[:count]:
+            replica.stop(now_s)
+
+    def start(self, count: int, now_s: float) -> None:
+        for _ in range(count):
+            replica = Replica("starting", now_s, now_s + self.variant.start_up_s)
+            self.replicas.append(replica)
+            self.stage.twin.at(replica.until_s, ENTER, lambda replica=replica: self.stage.free(replica))
+
+
 class TwinStage:
     """One stage."""
 
     def __init__(self, twin: "Twin", index: int, chosen: StagePlan, rng: np.random.Generator) -> None:
         self.twin, self.index, self.rng = twin, index, rng
         self.queue: list[Request] = []
-        self.idle = chosen.replicas
-        self.configure(chosen)
+        self.running, self.pending = Configuration(self, chosen), None
+        self.running.replicas = [Replica("idle", 0.0, 0.0) for _ in range(chosen.replicas)]
+        self.all_configurations = [self.running]
 
-    def configure(self, chosen: StagePlan) -> None:
-        self.chosen = chosen
-        self.policy = BatchPolicy.of(chosen, self.twin.settings.drop_after_s)
-        self.variant = self.twin.pipeline.stages[self.index].variant(chosen.variant)
+    @property
+    def policy(self) -> BatchPolicy:
+        return self.running.policy
 
     def reconfigure(self, chosen: StagePlan) -> None:
-        """Take over a batch policy, and as many replicas or more of the same variant."""
-        more = chosen.replicas - self.chosen.replicas
-        self.configure(chosen)
-        now_s = self.twin.env.now
-        for _ in range(more):
-            self.twin.at(now_s + self.variant.start_up_s, ENTER, self.free)
+        now_s, key = self.twin.env.now, (chosen.variant, chosen.cores)
+        self.switch_if_ready()
+        if self.pending and self.pending.key != key:
+            self.pending.stop(len(self.pending.alive()), now_s)
+            self.pending = None
+        if key != self.running.key and not self.pending:
+            self.pending = Configuration(self, chosen)
+            self.all_configurations.append(self.pending)
+        target = self.pending or self.running
+        target.configure(chosen)
+        more = chosen.replicas - len(target.alive())
+        target.start(max(more, 0), now_s)
+        target.stop(max(-more, 0), now_s)
+        self.switch_if_ready()
         self.twin.at(now_s, DISPATCH, self.dispatch)
-        if self.queue:
-            self.wake()
 
-    def free(self) -> None:
-        self.idle += 1
-        self.twin.at(self.twin.env.now, DISPATCH, self.dispatch)
+    def switch_if_ready(self) -> None:
+        now_s = self.twin.env.now
+        if self.pending and self.pending.ready(now_s):
+            self.running.stop(len(self.running.alive()), now_s)
+            self.running, self.pending = self.pending, None
+
+    def free(self, replica: Replica) -> None:
+        if replica.gone_s == math.inf:
+            replica.state = "idle"
+            self.switch_if_ready()
+            self.twin.at(self.twin.env.now, DISPATCH, self.dispatch)
+
+    def core_seconds(self, until_s: float) -> float:
+        return sum(
+            configuration.chosen.cores * (min(replica.gone_s, until_s) - min(replica.born_s, until_s))
+            for configuration in self.all_configurations
+            for replica in configuration.replicas
+        )
 
     def enter(self, request: Request) -> None:
         now_s = self.twin.env.now
@@ -84,23 +152,26 @@ class TwinStage:
 
     def dispatch(self) -> None:
         now_s = self.twin.env.now
-        while self.idle and self.queue:
+        while self.queue:
+            idle = next((replica for replica in self.running.alive() if replica.state == "idle"), None)
+            if not idle:
+                return
             size = self.policy.take(len(self.queue), self.queue[0].history[self.index][0], now_s)
             if not size:
                 self.wake()
                 return
             batch, self.queue = self.queue[:size], self.queue[size:]
-            self.idle -= 1
             end_s = now_s + self.service_s(size)
+            idle.state, idle.until_s = "busy", end_s
             for request in batch:
                 request.history[self.index][1:] = [now_s, end_s, size]
-            self.twin.at(end_s, ENTER, self.free)
+            self.twin.at(end_s, ENTER, lambda replica=idle: self.free(replica))
             for request in batch:
                 self.twin.forward(request, self.index + 1, end_s)
 
     def service_s(self, size: int) -> float:
         z = self.rng.standard_normal()
-        point = self.variant.profile_on(self.chosen.cores).at(size)
+        point = self.running.variant.profile_on(self.running.chosen.cores).at(size)
         mean_s, p99_s = point.latency_mean_s, point.latency_p99_s
         if self.twin.settings.service == "deterministic" or p99_s <= mean_s:
             return mean_s

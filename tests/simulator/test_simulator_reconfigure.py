@@ -1,7 +1,7 @@
 """Reconfiguration, by examples worked out by hand.
 
-Service is deterministic: 1 s for ``a`` (1 core, 8 s to start), 0.5 s for ``b`` (2 cores, 12 s to start, longer
-than the 10 s between decisions), 0.25 s for ``c`` (4 cores, 3 s to start).
+Service is deterministic: 1 s for ``a`` (1 core, 8 s to start), 0.5 s for ``b`` (2 cores, 12 s to start, which
+is longer than the 10 s between decisions), 0.25 s for ``c`` (4 cores, 3 s to start).
 """
 
 import math
@@ -198,6 +198,23 @@ def test_fewer_replicas_of_the_starting_variant_can_complete_the_switch() -> Non
     toy.advance(20.0)
     assert served(toy) == [(14.75, 15.75, "a"), (15.0, 15.5, "b")]
     assert toy.running_core_seconds() == 15.75 + 2 * (20 + 20 + 5)
+
+
+def test_new_replicas_that_are_ready_early_serve_nothing_before_the_switch() -> None:
+    toy = simulator(chosen("a", 1), [20.5, 21.0, 21.25])
+    change(toy, 0.0, chosen("b", 2))
+    change(toy, 10.0, chosen("b", 3))
+    toy.drain()
+    assert served(toy) == [(20.5, 21.5, "a"), (21.5, 22.5, "a"), (22.0, 22.5, "b")]
+
+
+def test_old_replicas_are_paid_for_until_the_instant_of_the_switch() -> None:
+    toy = simulator(chosen("a", 3))
+    change(toy, 0.0, chosen("b", 1))
+    change(toy, 10.0, chosen("b", 2))
+    change(toy, 15.0, chosen("b", 1))
+    toy.advance(20.0)
+    assert toy.running_core_seconds() == 3 * 15 + 2 * (20 + 5)
 
 
 def test_the_newest_of_the_starting_variant_are_cancelled_first() -> None:

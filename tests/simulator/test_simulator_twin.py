@@ -1,11 +1,22 @@
 """The simulator against an independent SimPy model of the same pipeline, request by request."""
 
-from dataclasses import replace
+import math
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator_toys import Step, all_settings, arrivals, pipeline, pipelines, plan, plans, simulate, variant
+from simulator_toys import (
+    Step,
+    all_settings,
+    arrivals,
+    pipeline,
+    pipelines,
+    plan,
+    plans,
+    scenarios,
+    simulate,
+    variant,
+)
 from simulator_twin import Twin
 
 from ipa.pipeline import Pipeline
@@ -13,18 +24,22 @@ from ipa.plan import Plan
 from ipa.simulator import SimulationSettings
 from ipa.simulator.log import OUTCOMES
 
+Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
+
 
 def assert_same_as_twin(
     pipe: Pipeline, first: Plan, assumed: SimulationSettings, times_s: list[float], steps: list[Step]
 ) -> None:
-    records = simulate(pipe, first, assumed, times_s, steps).records()
-    twins = Twin(pipe, first, assumed).run(times_s, steps)
-    assert [OUTCOMES[code] for code in records.outcome] == [twin.outcome for twin in twins]
-    assert records.dropped_stage.tolist() == [twin.dropped_stage for twin in twins]
-    np.testing.assert_allclose(records.end_s, [twin.end_s for twin in twins], rtol=1e-9)
+    simulator, twin = simulate(pipe, first, assumed, times_s, steps), Twin(pipe, first, assumed)
+    records, twins = simulator.records(), twin.run(times_s, steps)
+    assert [OUTCOMES[code] for code in records.outcome] == [t.outcome for t in twins]
+    assert records.dropped_stage.tolist() == [t.dropped_stage for t in twins]
+    np.testing.assert_allclose(records.end_s, [t.end_s for t in twins], rtol=1e-9)
     for i, stage in enumerate(records.stages):
         ours = np.column_stack([stage.enter_s, stage.start_s, stage.end_s, stage.batch])
-        np.testing.assert_allclose(ours, [twin.history[i] for twin in twins], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(ours, [t.history[i] for t in twins], rtol=1e-9, atol=1e-12)
+    twin_core_s = sum(stage.core_seconds(simulator.now_s) for stage in twin.stages)
+    assert math.isclose(simulator.running_core_seconds(), twin_core_s, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @settings(max_examples=250)
@@ -34,22 +49,10 @@ def test_every_request_has_the_times_of_the_simpy_model(data: st.DataObject) -> 
     assert_same_as_twin(pipe, data.draw(plans(pipe)), data.draw(all_settings()), data.draw(arrivals()), [])
 
 
-@settings(max_examples=150)
-@given(st.data())
-def test_the_simpy_model_agrees_when_replicas_and_batches_change(data: st.DataObject) -> None:
-    pipe = data.draw(pipelines())
-    current = first = data.draw(plans(pipe, names="a"))
-    steps = []
-    for at_s in sorted(data.draw(st.lists(st.floats(0, 25), min_size=1, max_size=4))):
-        drawn = data.draw(plans(pipe, names="a"))
-        current = Plan(
-            tuple(
-                replace(new, replicas=old.replicas + data.draw(st.integers(0, 2)))
-                for old, new in zip(current.stages, drawn.stages, strict=True)
-            )
-        )
-        steps.append((at_s, current))
-    assert_same_as_twin(pipe, first, data.draw(all_settings()), data.draw(arrivals()), steps)
+@settings(max_examples=300)
+@given(scenarios())
+def test_the_simpy_model_agrees_when_replicas_batches_and_variants_change(scenario: Scenario) -> None:
+    assert_same_as_twin(*scenario)
 
 
 def test_the_simpy_model_agrees_on_a_long_overloaded_run_with_drops_in_the_middle_of_queues() -> None:
