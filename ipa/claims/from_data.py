@@ -1,9 +1,17 @@
 """Claims that the published measurements and parameters alone bear out or contradict."""
 
+import math
+
+import numpy as np
+
 from ipa.claims.check import CHECKS, Finding, Support, graded
 from ipa.claims.evidence import Evidence
 from ipa.config import load_pipeline, pipeline_names
 from ipa.plan import Plan, StagePlan, plan_defects
+from ipa.profiles import base_allocation, quadratic_fit
+
+BATCHES_OF_A_FULL_PROFILE = 5
+"""Batch sizes (1, 2, 8, 32, 64) of the profiles that the fit can be tried on."""
 
 
 @CHECKS.named("C21")
@@ -119,4 +127,74 @@ def same_setting(evidence: Evidence) -> Finding:
         Support.CONTRADICTED if mixed else Support.SUPPORTED,
         f"{mixed} of {len(figures)} figures mix parameters between methods or loads",
         agrees=mixed > 0,
+    )
+
+
+@CHECKS.named("C25")
+def allocation_rule(evidence: Evidence) -> Finding:
+    """Apply Eq. 1 with the published margins wherever several core counts are profiled."""
+    same = total = 0
+    for row in evidence.table("allocations").query("edition == 'v3'").itertuples():
+        stage = load_pipeline(str(row.pipeline)).stage(str(row.stage))
+        profiles = stage.variant(str(row.variant)).profiles
+        if len(profiles) > 1:
+            margin = 1 + float(str(row.throughput_margin_pct)) / 100
+            total += 1
+            same += (
+                str(base_allocation(profiles, float(str(row.threshold_rps)) / margin, math.inf)) == row.cores
+            )
+    return Finding(
+        graded(same == total, partly=same > total / 2),
+        f"the fewest cores that sustain the threshold are those of the runs in {same} of {total} cases",
+        agrees=same < total,
+    )
+
+
+@CHECKS.named("C28")
+def quadratic_fit_predicts(evidence: Evidence) -> Finding:
+    """Fit three of the measured batch sizes and predict the others, for every profile with five."""
+    table = evidence.table("profiles")
+    measured = table[(table["latency_p99_s"] != "") & (table["kind"] == "measured")]
+    keys = ["stage", "variant", "cores", "series", "offered_load_rps"]
+    errors = [
+        error
+        for _, group in measured.groupby(keys)
+        if len(group) == BATCHES_OF_A_FULL_PROFILE
+        for error in _prediction_errors_pct(
+            dict(zip(group["batch"].astype(int), group["latency_p99_s"].astype(float), strict=True))
+        )
+    ]
+    typical = float(np.median(errors))
+    return Finding(
+        graded(max(errors) <= 10, partly=typical <= 25),
+        f"fitted on batch sizes 1, 8 and 64, the p99 at 2 and 32 is off by {typical:.0f} %"
+        f" (median of {len(errors)}), {max(errors):.0f} % at worst; no published run used the fit",
+    )
+
+
+def _prediction_errors_pct(latency_s: dict[int, float]) -> list[float]:
+    """Return the errors at the batch sizes between the smallest, middle and largest, which are fitted."""
+    batches = sorted(latency_s)
+    known = [batches[0], batches[len(batches) // 2], batches[-1]]
+    fit = quadratic_fit(known, [latency_s[batch] for batch in known])
+    return [
+        100 * abs(float(np.polyval(fit, batch)) / latency_s[batch] - 1)
+        for batch in batches
+        if batch not in known
+    ]
+
+
+@CHECKS.named("C29")
+def drop_rule(evidence: Evidence) -> Finding:
+    """Compare the drop limits of the runs with the SLA."""
+    slas = evidence.table("slas")
+    ratios = {
+        str(row.pipeline): float(str(row.drop_limit_s)) / float(str(row.sla_table6_s))
+        for row in slas.itertuples()
+    }
+    as_stated = [name for name, ratio in ratios.items() if abs(ratio - 2) <= 0.1]
+    return Finding(
+        graded(len(as_stated) == len(ratios), partly=False),
+        "drop limit over SLA: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()),
+        agrees=len(as_stated) < len(ratios),
     )

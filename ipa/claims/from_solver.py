@@ -127,3 +127,20 @@ def pas_is_the_objective(evidence: Evidence) -> Finding:
         f"maximising PAS instead of the product of ranks changes {changed} of {total} decisions",
         agrees=changed > 0,
     )
+
+
+@CHECKS.named("C33")
+def decisions_are_optimal(evidence: Evidence) -> Finding:
+    """Solve every published run at every third load exactly and by trying every combination."""
+    same = total = 0
+    for parameters in _distinct_runs(evidence):
+        planner = _planner(parameters)
+        for rate in LOADS_RPS[::3]:
+            problem = planner.problem(rate)
+            total += 1
+            same += solve(problem, "exact").plan == solve(problem, "brute-force").plan
+    return Finding(
+        graded(same == total, partly=False),
+        f"the exact solver and brute force choose the same plan in {same} of {total} published problems",
+        agrees=same == total,
+    )
