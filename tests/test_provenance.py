@@ -1,0 +1,110 @@
+"""Where a result comes from."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ipa import provenance
+from ipa.paths import data_dir
+
+
+def test_code_data_versions_and_machine_are_recorded() -> None:
+    found = provenance.environment()
+    assert set(found) == {
+        "commit",
+        "code_sha256",
+        "data_sha256",
+        "python",
+        "packages",
+        "system",
+        "cpu",
+    }
+    assert found["packages"]["numpy"].count(".") == 2
+    assert all(len(found[key]) == 64 for key in ("code_sha256", "data_sha256"))
+
+
+def test_a_package_that_is_not_installed_has_no_version() -> None:
+    assert provenance._version("no-such-distribution") == ""
+
+
+def test_a_file_hash_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert provenance.file_sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def result_code() -> set[str]:
+    package = Path(provenance.__file__).parent
+    return {
+        file.relative_to(package).as_posix()
+        for pattern in provenance.RESULT_CODE
+        for file in package.glob(pattern)
+        if file.name not in provenance.NOT_RESULT_CODE
+    }
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "accuracy.py",
+        "adapter.py",
+        "batching.py",
+        "editions.py",
+        "experiments.py",
+        "measures.py",
+        "profiles.py",
+        "forecast/linear.py",
+        "optimizer/exact.py",
+        "simulator/engine.py",
+        "platforms/simulated.py",
+        "workload/arrivals.py",
+    ],
+)
+def test_code_that_can_change_a_result_counts(file: str) -> None:
+    assert file in result_code()
+
+
+@pytest.mark.parametrize("file", ["cli.py", "grid.py", "published.py", "claims/table.py", "figures/style.py"])
+def test_code_that_only_reads_results_does_not(file: str) -> None:
+    assert file not in result_code()
+
+
+def test_the_listed_exceptions_exist() -> None:
+    package = Path(provenance.__file__).parent
+    absent = {name for name in provenance.NOT_RESULT_CODE if not (package / name).is_file()}
+    assert absent == set()
+
+
+@pytest.fixture
+def copied_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(data_dir() / "editions", tmp_path / "data" / "editions")
+    monkeypatch.setenv("IPA_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def data_hash() -> str:
+    return provenance.data_sha256.__wrapped__()
+
+
+def test_changed_renamed_and_added_data_change_the_hash(copied_data: Path) -> None:
+    file = copied_data / "editions" / "corrected.yaml"
+    hashes = [data_hash(), data_hash()]
+    assert hashes[0] == hashes[1]
+    file.write_text(file.read_text() + "\n")
+    hashes.append(data_hash())
+    file.rename(file.with_name("other.yaml"))
+    hashes.append(data_hash())
+    (copied_data / "new.csv").touch()
+    hashes.append(data_hash())
+    assert len(set(hashes)) == 4
+
+
+def test_outside_a_clone_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "__file__", "/package/ipa/provenance.py")
+    assert provenance.git_commit.__wrapped__() == ""
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert provenance.git_commit.__wrapped__() == ""
