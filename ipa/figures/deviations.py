@@ -1,5 +1,6 @@
 """How far the reproduced averages lie from the published ones, run by run."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -44,8 +45,15 @@ ROWS_THAT_FIT = 24
 """Runs outside the limits that fit the list beside the plot."""
 
 
-ON_THE_LINE_PCT = 0.15
-"""Deviations of accuracy up to this are drawn on the line of no deviation."""
+Point = tuple[float, float]
+
+PANEL_PT = (265, 205)
+"""Size of the plot in points, near enough to keep numbers apart."""
+
+NUMBER_OFFSETS_PT: Sequence[Point] = (
+    (0, -9), (0, 9), (0, -17), (0, 17), (9, 0), (-9, 0), (0, -25), (0, 25), (9, -9), (-9, -9), (9, 9),
+)  # fmt: skip
+"""Places of a number beside the mark it names, the best first."""
 
 
 def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
@@ -140,15 +148,22 @@ def _signed(value: float, digits: int = 1) -> str:
 
 
 def _number(axes: Axes, misses: pd.DataFrame) -> None:
-    turn = misses["cost_deviation_pct"].rank(method="first").astype(int) % 2
-    points = zip(misses["cost_deviation_pct"], misses["accuracy_deviation_pct"], turn, strict=True)
-    for number, (cost_pct, accuracy_pct, second) in enumerate(points, start=1):
-        # Runs of fa2 keep their accuracy, so their misses share a height: two rows below keep numbers apart.
-        height_pt = 9 if accuracy_pct > ON_THE_LINE_PCT else -17 if second else -9
+    points = misses[["cost_deviation_pct", "accuracy_deviation_pct"]].to_numpy()
+    fractions = (axes.transScale + axes.transLimits).transform(points)
+    marks_pt = [(x * PANEL_PT[0], y * PANEL_PT[1]) for x, y in fractions]
+    taken_pt = list(marks_pt)
+    for number, (point, mark) in enumerate(zip(points, marks_pt, strict=True), start=1):
+        offset = next((o for o in NUMBER_OFFSETS_PT if _is_free(mark, o, taken_pt)), NUMBER_OFFSETS_PT[0])
+        taken_pt.append((mark[0] + offset[0], mark[1] + offset[1]))
         axes.annotate(
-            str(number), (cost_pct, accuracy_pct), xytext=(0, height_pt), textcoords="offset points",
-            ha="center", va="center", fontsize=6.5, color=INK,
+            str(number), (point[0], point[1]), xytext=offset, textcoords="offset points", ha="center",
+            va="center", fontsize=6.5, color=INK,
         )  # fmt: skip
+
+
+def _is_free(mark: Point, offset: Point, taken: Sequence[Point]) -> bool:
+    x, y = mark[0] + offset[0], mark[1] + offset[1]
+    return all(abs(x - other[0]) >= 8 or abs(y - other[1]) >= 7.5 for other in taken)
 
 
 def _list_misses(axes: Axes, misses: pd.DataFrame) -> None:

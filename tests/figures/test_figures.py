@@ -1,0 +1,232 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from tidy_frames import (
+    METHODS,
+    WORKLOADS,
+    all_steps,
+    averages_of,
+    comparison_of,
+    load_of,
+    steps_of,
+)
+
+from ipa.errors import ResultsError
+from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
+from ipa.figures.style import METHOD_LOOKS, method_looks
+
+SMALL = {
+    "adaptation": lambda: adaptation(steps_of(), load_of("bursty")),
+    "end_to_end": lambda: end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS)),
+    "editions": lambda: editions(averages_of("as-published", "corrected")),
+    "deviations": lambda: deviations(comparison_of((0, 0), (9, 0)), "edition corrected · seed 3"),
+}
+
+
+def titles(figure: Figure) -> list[str]:
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def panel(figure: Figure, title: str) -> Axes:
+    return figure.axes[titles(figure).index(title)]
+
+
+def step_line(axes: Axes, colour: str) -> np.ndarray:
+    return next(line for line in axes.lines if to_rgb(line.get_color()) == to_rgb(colour)).get_xydata()
+
+
+def all_text(figure: Figure) -> str:
+    artists = figure.findobj(mpl.text.Text)
+    return "\n".join(artist.get_text() for artist in artists)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_figure_states_edition_trace_and_seed(name: str) -> None:
+    text = all_text(SMALL[name]())
+    assert "corrected" in text
+    assert "seed 3" in text
+    assert name == "deviations" or "synthetic workload" in text
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_figure_belongs_to_no_window_and_leaves_the_style_alone(name: str) -> None:
+    before = dict(mpl.rcParams)
+    SMALL[name]()
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_text_is_cut_off_at_the_edge_of_the_figure(name: str) -> None:
+    figure = SMALL[name]()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    page = figure.bbox
+    for text in figure.findobj(mpl.text.Text):
+        if text.get_text() and text.get_visible():
+            box = text.get_window_extent(renderer)
+            if text.get_clip_on() or box.width == 0:
+                continue
+            assert box.x0 >= page.x0 - 1, text
+            assert box.x1 <= page.x1 + 1, text
+            assert box.y0 >= page.y0 - 1, text
+            assert box.y1 <= page.y1 + 1, text
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda empty: adaptation(empty, load_of("bursty")),
+        lambda empty: adaptation(steps_of(), empty),
+        lambda empty: end_to_end(empty, averages_of("corrected"), load_of("bursty")),
+        lambda empty: end_to_end(all_steps(), empty, load_of("bursty")),
+        lambda empty: editions(empty),
+        lambda empty: deviations(empty, ""),
+    ],
+)
+def test_an_empty_table_is_refused_with_what_to_do(draw) -> None:
+    with pytest.raises(ResultsError, match=r"no rows; run the experiments first: ipa grid"):
+        draw(pd.DataFrame())
+
+
+def test_a_table_without_a_column_is_refused_by_name() -> None:
+    with pytest.raises(ResultsError, match=r"adaptation: the table lacks the column cost_cores; it has"):
+        adaptation(steps_of().drop(columns="cost_cores"), load_of("bursty"))
+
+
+def test_editions_refuses_a_table_with_one_edition() -> None:
+    with pytest.raises(ResultsError, match="edition corrected"):
+        editions(averages_of("as-published"))
+
+
+def test_adaptation_has_a_panel_for_each_stage_and_the_same_time_axis_everywhere() -> None:
+    figure = adaptation(steps_of(), load_of("bursty"))
+    assert titles(figure) == [
+        "Load (requests/s)",
+        "Variant: detect",
+        "Variant: classify",
+        "Replicas per stage",
+        "Batch size per stage",
+        "Cost (cores)",
+        "Accuracy (PAS × 100)",
+    ]
+    assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 40.0)}
+    assert figure.axes[-1].get_xlabel() == "time (s)"
+
+
+def test_adaptation_draws_decided_rates_costs_and_held_steps() -> None:
+    figure = adaptation(steps_of(), load_of("bursty"))
+    cost = panel(figure, "Cost (cores)").lines[0]
+    assert list(cost.get_ydata()) == [2, 5, 5, 2]
+    assert cost.get_drawstyle() == "steps-post"
+    rate, held = panel(figure, "Load (requests/s)").lines
+    assert list(rate.get_ydata()) == [5.04, 8.0, 6.0]
+    assert held.get_xydata().tolist() == [[20.0, 8.0]]
+
+
+def test_adaptation_shows_variants_that_were_never_chosen_in_the_given_order() -> None:
+    figure = adaptation(steps_of(), load_of("bursty"), {"detect": ["tiny", "small", "large"]})
+    detect = panel(figure, "Variant: detect")
+    assert [label.get_text() for label in detect.get_yticklabels()] == ["tiny", "small", "large"]
+    assert list(detect.lines[0].get_ydata()) == [1, 2, 2, 1]
+
+
+def test_end_to_end_has_a_column_per_workload_in_seconds_and_four_panels_of_bars() -> None:
+    figure = end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS))
+    assert [title for title in titles(figure) if title] == [
+        *WORKLOADS, "Average cost", "Average accuracy", "SLA violations", "Same, paper's rule"
+    ]  # fmt: skip
+    assert [axes.get_xlabel() for axes in figure.axes].count("time (s)") == len(WORKLOADS)
+    assert panel(figure, "SLA violations").get_ylabel() == "% of requests sent"
+    assert panel(figure, "Same, paper's rule").get_ylabel() == "% of seconds"
+
+
+def test_end_to_end_bars_are_the_averages_in_printed_units() -> None:
+    averages = averages_of("corrected")
+    figure = end_to_end(all_steps(), averages, load_of(*WORKLOADS))
+    for title, column, scale in (
+        ("Average cost", "cost_mean_cores", 1),
+        ("SLA violations", "violation_share", 100),
+    ):
+        heights = sorted(bar.get_height() for bar in panel(figure, title).patches)
+        assert heights == pytest.approx(sorted(scale * averages[column]))
+
+
+def test_end_to_end_costs_over_time_are_drawn_for_every_method() -> None:
+    figure = end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS))
+    cost = next(axes for axes in figure.axes if axes.get_ylabel() == "cost (cores)")
+    for method in METHODS:
+        assert step_line(cost, METHOD_LOOKS[method].colour).tolist() == [[0, 2], [10, 5], [20, 5], [30, 2]]
+
+
+@pytest.mark.parametrize(("published", "expected"), [(True, 1), (False, 0)])
+def test_published_averages_are_marked_only_where_there_are_any(published: bool, expected: int) -> None:
+    averages = averages_of("as-published", published=published)
+    figure = end_to_end(all_steps("as-published"), averages, load_of(*WORKLOADS))
+    text = all_text(figure)
+    assert text.count("published average") == expected
+    assert text.count("published values belong to the real trace") == expected
+
+
+def test_published_averages_on_the_real_trace_need_no_reservation() -> None:
+    averages = averages_of("as-published", published=True).assign(trace="real")
+    figure = end_to_end(all_steps("as-published"), averages, load_of(*WORKLOADS))
+    assert "published average" in all_text(figure)
+    assert "for reference only" not in all_text(figure)
+
+
+def test_editions_joins_both_means_of_each_pipeline_and_method() -> None:
+    figure = editions(averages_of("as-published", "corrected"))
+    cost = panel(figure, "Cost")
+    joined = [line.get_xdata().tolist() for line in cost.lines if len(line.get_xdata()) == 2]
+    assert joined[: len(METHODS)] == [[2 + n, 12 + n] for n in range(len(METHODS))]
+    assert cost.get_xscale() == "log"
+    assert [label.get_text() for label in cost.get_yticklabels()] == ["IPA", "FA2-low", "FA2-high", "RIM"]
+
+
+def test_deviations_counts_the_runs_within_and_names_those_outside() -> None:
+    figure = deviations(comparison_of((0, 0), (4.9, 1.9), (-24.3, -0.0001), (5.1, 0.9)), "edition x")
+    text = all_text(figure)
+    assert "2 of 4 runs within 5 % of cost and 2 % of accuracy" in text
+    assert "nlp, bursty, FA2-high\n" in text
+    assert "nlp, bursty, RIM *" in text
+    assert "\N{MINUS SIGN}24.3 %\n+0.0 %" in text
+
+
+def test_deviations_without_a_miss_draws_no_list() -> None:
+    figure = deviations(comparison_of((0, 0), (1, 1)), "edition x")
+    assert "outside the box" not in all_text(figure)
+
+
+def test_looks_differ_in_colour_line_and_hatch_also_for_registered_methods() -> None:
+    looks = method_looks([*METHODS, "mine", "yours"])
+    assert len({look.colour for look in looks.values()}) == len(looks)
+    assert len({look.dashes for look in looks.values()}) == len(looks)
+    assert len({look.hatch for look in looks.values()}) == len(looks)
+    assert len({look.marker for look in looks.values()}) == len(looks)
+
+
+def test_save_writes_the_same_bytes_for_the_same_figure(tmp_path: Path) -> None:
+    files = [save(SMALL["adaptation"](), tmp_path / folder, "run") for folder in ("a", "b")]
+    assert [file.name for file in files[0]] == ["run.pdf", "run.png"]
+    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
+    assert sorted(path.name for path in (tmp_path / "a" / "figures").iterdir()) == ["run.pdf", "run.png"]
+    assert b"CreationDate" not in files[0][0].read_bytes()
+
+
+def test_file_names_tell_editions_traces_and_seeds_apart() -> None:
+    assert file_name("figure-8", averages_of("corrected")) == "figure-8-corrected-synthetic-seed3"
+    assert file_name("x", averages_of("a", "b").assign(seed=0)) == "x-a-b-synthetic"
+
+
+def test_a_figure_shows_itself_in_a_notebook_as_png() -> None:
+    assert SMALL["editions"]()._repr_png_().startswith(b"\x89PNG")

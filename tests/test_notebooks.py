@@ -1,0 +1,229 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
+from ipa.notebooks import (
+    NOTEBOOKS,
+    AdaptationParameters,
+    ClaimsParameters,
+    EndToEndParameters,
+    check_parameters,
+    execute,
+    execute_file,
+)
+
+CLAIMS = {"trace": "synthetic", "seed": 0, "jobs": 1, "results_dir": "../results"}
+END_TO_END = CLAIMS | {"pipeline": "video", "editions": ["corrected"]}
+ADAPTATION = {
+    "pipeline": "video",
+    "workload": "bursty",
+    "method": "ipa",
+    "edition": "corrected",
+    "trace": "synthetic",
+    "seed": 0,
+    "duration_s": None,
+    "results_dir": "../results",
+}
+MEGABYTE = 1_000_000
+
+
+def write_notebook(file: Path, *cells: str) -> Path:
+    """Write a notebook; its first cell is the one of parameters."""
+    content = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "metadata": {"tags": ["parameters"]} if number == 0 else {},
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+            for number, source in enumerate(cells)
+        ],
+        "metadata": {"kernelspec": {"display_name": "gone", "language": "python", "name": "no-such-kernel"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+def stored(name: str) -> list[dict]:
+    return json.loads(NOTEBOOKS[name].file.read_text())["cells"]
+
+
+def outputs(file: Path) -> str:
+    cells = json.loads(file.read_text())["cells"]
+    return "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", []))
+
+
+def test_valid_parameters_come_back_typed() -> None:
+    given = check_parameters(ADAPTATION, AdaptationParameters)
+    assert given.results_dir == Path("../results")
+    assert given.duration_s is None
+    assert check_parameters(END_TO_END, EndToEndParameters).editions == ["corrected"]
+
+
+def test_a_misspelt_parameter_is_named_with_the_right_one() -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"unknown parameter 'metod'; allowed: .*Did you mean 'method'"
+    ):
+        check_parameters(ADAPTATION | {"metod": "rim"}, AdaptationParameters)
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, "x", [1, "a"], {"a": [1]}, (1,), True])
+def test_any_plain_value_under_an_unknown_name_is_refused(value: object) -> None:
+    with pytest.raises(UnknownNameError, match="'extra'"):
+        check_parameters(CLAIMS | {"extra": value}, ClaimsParameters)
+
+
+def test_what_a_notebook_holds_besides_parameters_does_not_count() -> None:
+    namespace = CLAIMS | {
+        "In": ["", "x = 1"],
+        "Out": {},
+        "_i1": "x = 1",
+        "__name__": "__main__",
+        "json": json,
+        "check_parameters": check_parameters,
+        "ClaimsParameters": ClaimsParameters,
+        "frames": [Path()],
+    }
+    check_parameters(namespace, ClaimsParameters)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"seed": "0"}, InvalidValueError, r"parameter seed: .*integer.*got '0'"),
+        ({"seed": -1}, InvalidValueError, r"parameter seed: .*greater than or equal to 0.*got -1"),
+        ({"seed": True}, InvalidValueError, r"parameter seed"),
+        ({"trace": "twitter"}, InvalidValueError, r"parameter trace: .*'auto', 'real' or 'synthetic'"),
+        ({"results_dir": 3}, InvalidValueError, r"parameter results_dir: .*got 3"),
+        ({"duration_s": 0}, InvalidValueError, r"parameter duration_s"),
+        ({"method": "ripa"}, UnknownNameError, r"unknown method 'ripa'; allowed: ipa, fa2-low.*mean 'ipa'"),
+        ({"edition": "new"}, UnknownNameError, r"unknown edition 'new'; allowed: as-published"),
+        ({"pipeline": "vido"}, UnknownNameError, r"unknown pipeline 'vido'.*Did you mean 'video'"),
+        ({"workload": "burst"}, UnknownNameError, r"unknown workload 'burst'.*Did you mean 'bursty'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(
+    change: dict[str, object], error: type[IpaError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check_parameters(ADAPTATION | change, AdaptationParameters)
+
+
+def test_an_unknown_edition_in_a_list_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown edition 'newest'"):
+        check_parameters(END_TO_END | {"editions": ["corrected", "newest"]}, EndToEndParameters)
+
+
+def test_a_missing_parameter_is_named() -> None:
+    with pytest.raises(InvalidValueError, match="parameter seed is missing"):
+        check_parameters({key: v for key, v in CLAIMS.items() if key != "seed"}, ClaimsParameters)
+
+
+def test_execute_replaces_defaults_and_writes_the_notebook(tmp_path: Path) -> None:
+    source = write_notebook(tmp_path / "a.ipynb", "number = 1", "import os; print(number, os.getcwd())")
+    output = tmp_path / "out {braces}" / "b.ipynb"
+    execute_file(source, {"number": 2}, output)
+    assert outputs(output) == f"2 {tmp_path}\n"
+    assert [path.name for path in output.parent.iterdir()] == ["b.ipynb"]
+
+
+def test_execute_runs_this_interpreter_whatever_kernel_the_notebook_names(tmp_path: Path) -> None:
+    source = write_notebook(tmp_path / "a.ipynb", "", "import sys; print(sys.executable)")
+    execute_file(source, {}, tmp_path / "b.ipynb")
+    assert outputs(tmp_path / "b.ipynb") == f"{sys.executable}\n"
+
+
+def test_a_failing_cell_is_reported_and_its_notebook_kept_beside(tmp_path: Path) -> None:
+    source = write_notebook(tmp_path / "a.ipynb", "x = 0", "print('before')", "1 / x", "print('after')")
+    output, failed = tmp_path / "b.ipynb", tmp_path / "b.failed.ipynb"
+    output.write_text("the last good one")
+    with pytest.raises(IpaError, match=r"notebook a\.ipynb, cell \[3\] failed: ZeroDivisionError.*b\.failed"):
+        execute_file(source, {}, output)
+    assert output.read_text() == "the last good one"
+    assert "before" in outputs(failed)
+    assert "after" not in outputs(failed)
+
+    write_notebook(source, "x = 1", "1 / x")
+    execute_file(source, {}, output)
+    assert not failed.exists()
+    assert output.read_text() != "the last good one"
+
+
+def test_an_unknown_parameter_stops_a_notebook_in_its_first_cell(tmp_path: Path) -> None:
+    with pytest.raises(IpaError, match=r"1-adaptation\.ipynb, cell \[\d\] failed: UnknownNameError.*'metod'"):
+        execute("1-adaptation", {"metod": "rim", "results_dir": str(tmp_path)}, tmp_path / "b.ipynb")
+    assert not (tmp_path / "b.ipynb").exists()
+    assert not (tmp_path / "corrected-synthetic").exists()
+
+
+def test_a_run_killed_half_way_leaves_no_notebook_under_the_final_name(tmp_path: Path) -> None:
+    killer = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    source = write_notebook(tmp_path / "a.ipynb", "", "print('half')", killer)
+    output = tmp_path / "out" / "b.ipynb"
+    program = "import sys; from pathlib import Path; from ipa.notebooks import execute_file;"
+    program += "execute_file(Path(sys.argv[1]), {}, Path(sys.argv[2]))"
+    done = subprocess.run([sys.executable, "-c", program, str(source), str(output)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not output.exists()
+    assert [path.name for path in output.parent.glob("*.ipynb") if not path.name.startswith(".")] == []
+
+    write_notebook(source, "", "print('whole')")
+    execute_file(source, {}, output)
+    assert [path.name for path in output.parent.iterdir()] == ["b.ipynb"]
+
+
+def test_unknown_notebooks_and_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown notebook '1-adaption'.*Did you mean '1-adaptation'"):
+        execute("1-adaption", {}, tmp_path / "b.ipynb")
+    with pytest.raises(ResultsError, match=r"gone\.ipynb not found"):
+        execute_file(tmp_path / "gone.ipynb", {}, tmp_path / "b.ipynb")
+
+
+def test_without_papermill_the_answer_is_the_install_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "ipa\[notebooks\]"'):
+        execute("1-adaptation", {}, tmp_path / "b.ipynb")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_declares_the_parameters_of_its_model_and_checks_them_next(name: str) -> None:
+    code = [cell for cell in stored(name) if cell["cell_type"] == "code"]
+    assert code[0]["metadata"]["tags"] == ["parameters"]
+    defaults: dict[str, object] = {}
+    exec("".join(code[0]["source"]), defaults)  # noqa: S102 (our own notebook)
+    check_parameters(defaults, NOTEBOOKS[name].parameters)
+    assert defaults["trace"] == "synthetic"
+    assert "check_parameters(globals()" in "".join(code[1]["source"])
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_stored_notebook_is_small_executed_and_free_of_this_machine(name: str) -> None:
+    text = NOTEBOOKS[name].file.read_text()
+    assert len(text) < MEGABYTE
+    code = [cell for cell in stored(name) if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert all(output["output_type"] not in ("error",) for cell in code for output in cell["outputs"])
+    assert all(output.get("name") != "stderr" for cell in code for output in cell["outputs"])
+    assert str(Path.home()) not in text
+    assert str(NOTEBOOKS[name].file.parent.parent) not in text
+    assert json.loads(text)["metadata"]["language_info"] == {"name": "python"}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_printed_table_is_checked_by_nbval(name: str) -> None:
+    for cell in stored(name):
+        compared = [o for o in cell.get("outputs", []) if "image/png" not in o.get("data", {})]
+        if compared:
+            assert cell["source"][0] == "# NBVAL_CHECK_OUTPUT\n", cell["id"]
