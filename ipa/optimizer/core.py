@@ -85,7 +85,7 @@ def best_of(problem: Problem, core: Core, known: float, until: float) -> Choice:
     if columns.additive:
         allowed = bound.relaxation.losses() <= bound.upper - floor
         columns = columns.kept(allowed & columns.present)
-    found = candidates(problem, Search(columns, bound, core.limit + len(columns.sizes), floor, until, slop))
+    found = candidates(Search(problem, columns, bound, core.limit + len(columns.sizes), floor, until, slop))
     options = {choice: picked(problem, choice) for choice in found}
     values = {choice: problem.value(o) for choice, o in options.items() if problem.feasible(o)}
     if not values:

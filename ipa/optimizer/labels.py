@@ -1,7 +1,7 @@
 """Label setting: grow partial choices stage by stage, keep those that can become the first of the best."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Search:
 
     Parameters
     ----------
+    problem
+        What there is to choose from.
     columns
         Options that are left.
     bound
@@ -50,6 +52,7 @@ class Search:
         What the objective of a label may be off by, from rounding.
     """
 
+    problem: Problem
     columns: Columns
     bound: Bound
     limit: float
@@ -70,21 +73,32 @@ class Labels:
         Product of factors so far, shape (labels,); shape (1,) for additive metrics.
     parents
         Per stage: place of the label it grew from times the options of the stage, plus the option.
+    ties
+        Sums that ``order_key`` compares, shape (3, labels); None until labels are crowded.
     """
 
     latency: Floats
     gain: Floats
     product: Floats
     parents: tuple[Ints, ...]
+    ties: Integers | None = None
+
+    def at(self, places: Ints) -> "Labels":
+        """Return the labels at some places, in ascending order."""
+        return Labels(
+            self.latency[places],
+            self.gain[places],
+            self.product[places] if len(self.product) == len(self.latency) else self.product,
+            (*self.parents[:-1], self.parents[-1][places]),
+            None if self.ties is None else self.ties[:, places],
+        )
 
 
-def candidates(problem: Problem, search: Search) -> list[Choice]:
+def candidates(search: Search) -> list[Choice]:
     """Return the choices among which the first of the best is.
 
     Parameters
     ----------
-    problem
-        What there is to choose from.
     search
         Options, bound and limits.
 
@@ -105,13 +119,14 @@ def candidates(problem: Problem, search: Search) -> list[Choice]:
     for stage in range(len(columns.sizes)):
         labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
         if len(labels.latency) > CROWDED:
-            labels = _uncrowded(labels, problem, search, stage)
+            labels = _uncrowded(labels, search, stage)
     value = labels.gain if columns.additive else labels.gain + columns.alpha * labels.product
     if not len(value):
         return []
     tied = np.flatnonzero(value >= value.max() - ROUNDING - search.slop)
     if len(tied) > MOST_TIED:
-        first = _ordered(_tie_sums(labels, problem, columns, tied), tied)[:MOST_TIED]
+        inaccuracies, costs, latencies = _tie_sums(labels, search)[:, tied]
+        first = np.lexsort((latencies, costs, inaccuracies))[:MOST_TIED]
         tied = np.append(tied[first], value.argmax())
     indices = np.stack([columns.index[s, p] for s, p in enumerate(_traced(labels, columns, tied))], axis=1)
     return [tuple(row) for row in indices.tolist()]
@@ -130,29 +145,34 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
     rest = search.bound.relaxation.rest(stage + 1, product)
     reach = gain - price * latency + rest
     kept = np.flatnonzero((reach >= search.floor - price * search.limit) & (latency <= limit))
+    ties = labels.ties
+    if ties is not None:
+        parent, position = np.divmod(kept, size)
+        ties = ties[:, parent] + _tie_keys(search, stage)[:, position]
     return Labels(
         latency[kept],
         gain[kept],
         product if columns.additive else product[kept],
         (*labels.parents, kept),
+        ties,
     )
 
 
-def _uncrowded(labels: Labels, problem: Problem, search: Search, stage: int) -> Labels:
+def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
     """Drop labels that another one beats whatever the stages to come add."""
-    low, high = _ends(labels, search.columns, stage)
     order = np.flatnonzero(_promising(labels, search, stage))
     order = order[np.argsort(labels.latency[order], kind="stable")]
-    kept = order[_unbeaten(low[order], high[order], search.slop)]
-    if len(kept) > CROWDED:
-        kept = _first_of_equals(labels, problem, search, kept)
+    if search.columns.additive:
+        kept = order[_unbeaten(labels.gain[order], search.slop)]
+    else:
+        low, high = _ends(labels, search.columns, stage)
+        kept = order[_unbeaten_at_both_ends(low[order], high[order], search.slop)]
     kept.sort()
-    return Labels(
-        labels.latency[kept],
-        labels.gain[kept],
-        labels.product if search.columns.additive else labels.product[kept],
-        (*labels.parents[:-1], labels.parents[-1][kept]),
-    )
+    labels = labels.at(kept)
+    if len(kept) <= CROWDED:
+        return labels
+    labels = replace(labels, ties=_tie_sums(labels, search))
+    return labels.at(_first_of_equals(labels, search))
 
 
 def _promising(labels: Labels, search: Search, stage: int) -> Bools:
@@ -167,8 +187,6 @@ def _promising(labels: Labels, search: Search, stage: int) -> Bools:
 
 def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]:
     """Return the objective with the smallest and the largest product that the rest can have."""
-    if columns.additive:
-        return labels.gain, labels.gain
     rest = columns.factor[stage + 1 :]
     present = columns.present[stage + 1 :]
     least = np.where(present, rest, np.inf).min(axis=1).prod()
@@ -179,52 +197,58 @@ def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]
     )
 
 
-def _unbeaten(low: Floats, high: Floats, slop: float) -> Bools:
+def _unbeaten(gain: Floats, slop: float) -> Bools:
+    """Find the labels, in order of latency, that no faster one beats by more than a tie."""
+    unbeaten: Bools = gain >= np.maximum.accumulate(gain) - (ROUNDING + 2 * slop)
+    return unbeaten
+
+
+def _unbeaten_at_both_ends(low: Floats, high: Floats, slop: float) -> Bools:
     """Find the labels, in order of latency, that no faster one beats at both ends by more than a tie.
 
     A label is compared with the best ``low`` among the faster ones whose ``high`` is surely better: those in
-    higher bins. Labels of the same bin are not compared unless all are alike, so a few beaten ones stay.
+    higher bins. Labels of the same bin are not compared, so a few beaten ones stay.
     """
     margin = ROUNDING + 2 * slop
-    if low is high:
-        return np.asarray(low >= np.maximum.accumulate(low) - margin)
-    edges = np.quantile(high, np.linspace(0, 1, _BINS + 1))
     beaten = np.zeros(len(low), dtype=bool)
-    for edge in edges:
+    for edge in np.quantile(high, np.linspace(0, 1, _BINS + 1)):
         champion = np.maximum.accumulate(np.where(high >= edge, low, -np.inf))
         beaten |= (champion > low + margin) & (edge > high + margin)
     return ~beaten
 
 
-def _first_of_equals(labels: Labels, problem: Problem, search: Search, kept: Ints) -> Ints:
-    """Of labels with the same latency and objective keep the first in the order of ties."""
-    unit = max(ROUNDING / 1000, 4 * search.slop)
-    alike = [labels.latency[kept], np.rint(labels.gain[kept] / unit)]
+def _first_of_equals(labels: Labels, search: Search) -> Ints:
+    """Find, of labels with the same latency and objective, the first in the order of ties."""
+    alike = [labels.latency, np.rint(labels.gain * (1000 / ROUNDING))]
     if not search.columns.additive:
-        alike.append(np.rint(np.log(labels.product[kept] + 1e-300) * 1e11))
-    order = _ordered(_tie_sums(labels, problem, search.columns, kept), kept)
-    order = order[np.lexsort([column[order] for column in alike])]
-    same = np.ones(len(kept), dtype=bool)
+        alike.append(np.rint(np.log(labels.product + 1e-300) * 1e11))
+    inaccuracies, costs, _ = _tie_sums(labels, search)
+    # Sorting is stable and labels are in lexicographic order, the last criterion.
+    order = np.lexsort((costs, inaccuracies, *alike[::-1]))
+    same = np.ones(len(order), dtype=bool)
     same[0] = False
     for column in alike:
         same[1:] &= column[order][1:] == column[order][:-1]
-    return kept[order[~same]]
+    return np.sort(order[~same])
 
 
-def _ordered(tie_sums: Integers, places: Ints) -> Ints:
-    """Sort labels into the total order of ties; their places are in lexicographic order already."""
-    inaccuracy_sums, costs, latencies = tie_sums
-    return np.lexsort((places, latencies, costs, inaccuracy_sums))
+def _tie_sums(labels: Labels, search: Search) -> Integers:
+    """Return the sums that break ties, shape (3, labels)."""
+    if labels.ties is not None:
+        return labels.ties
+    places = np.arange(len(labels.latency))
+    ties = np.zeros((3, len(places)), dtype=np.int64)
+    for stage, positions in enumerate(_traced(labels, search.columns, places)):
+        ties += _tie_keys(search, stage)[:, positions]
+    return ties
 
 
-def _tie_sums(labels: Labels, problem: Problem, columns: Columns, kept: Ints) -> Integers:
-    """Sum what ``order_key`` compares, shape (3, labels)."""
-    sums = np.zeros((3, len(kept)), dtype=np.int64)
-    for stage, positions in enumerate(_traced(labels, columns, kept)):
-        options = [problem.options[stage][index] for index in columns.index[stage, : columns.sizes[stage]]]
-        keys = [(inaccuracy(o.accuracy), o.cost_cores, latency_units(o.total_s)) for o in options]
-        sums += np.array(keys, dtype=np.int64).T[:, positions]
-    return sums
+def _tie_keys(search: Search, stage: int) -> Integers:
+    """Return what ``order_key`` adds up for every option of a stage, shape (3, options)."""
+    indices = search.columns.index[stage, : search.columns.sizes[stage]]
+    options = [search.problem.options[stage][index] for index in indices]
+    keys = [(inaccuracy(o.accuracy), o.cost_cores, latency_units(o.total_s)) for o in options]
+    return np.array(keys, dtype=np.int64).T
 
 
 def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
