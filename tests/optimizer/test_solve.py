@@ -4,6 +4,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from toys import option, problem
@@ -96,6 +97,22 @@ def test_ties_are_broken_in_the_documented_order(solver: str, first: object, sec
 def test_of_plans_of_equal_pas_the_cheaper_one_is_chosen(solver: str) -> None:
     given = problem([option(0.1, 3), option(0.2, 2)], alpha=0.0, beta=0.0, delta=0.0)
     assert SOLVERS[solver](given, 10.0).choice == (1,)
+
+
+@pytest.mark.parametrize("solver", EVERY_SOLVER)
+def test_a_difference_below_rounding_is_a_tie(solver: str) -> None:
+    better = replace(option(0.1, accuracy=0.5), score=0.5 + 5e-10)
+    accurate = replace(option(0.2, accuracy=0.9), score=0.5)
+    assert SOLVERS[solver](problem([better, accurate], metric="mean"), 10.0).choice == (1,)
+
+
+@pytest.mark.parametrize("crowded", [1, 10**9])
+def test_pas_comes_before_cost_also_among_labels_that_are_alike(
+    crowded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = [option(0.1, cost=1, accuracy=0.5), option(0.1, cost=2, accuracy=0.75)]
+    monkeypatch.setattr(labels, "CROWDED", crowded)
+    assert SOLVERS["exact"](problem(stage, stage, stage, metric="mean", alpha=12.0), 10.0).choice == (1, 1, 1)
 
 
 def test_an_unknown_solver_is_an_error_that_lists_the_known_ones() -> None:
