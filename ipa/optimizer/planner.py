@@ -33,7 +33,7 @@ class Planner:
     >>> from ipa.config import load_pipeline
     >>> planner = Planner(load_pipeline("video"), Objective(alpha=2), Constraints(), "fa2-low")
     >>> planner.decide(rate_rps=20).plan.cost_cores
-    3
+    4
     """
 
     pipeline: Pipeline
