@@ -1,18 +1,30 @@
 """Settings shared by all tests."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from ipa.experiments import grid_specs
+from ipa.grid import run_grid
 
 settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ipa")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trace_path() -> str:
     """Path of the real load trace; tests that need it are skipped where there is none."""
     path = os.environ.get("IPA_TRACE")
     if not path:
         pytest.skip("IPA_TRACE is not set")
     return path
+
+
+@pytest.fixture(scope="session")
+def published_runs(trace_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 (it skips)
+    """Results of all 160 published runs on the real trace; about half a minute on two cores."""
+    results = tmp_path_factory.mktemp("published")
+    run_grid(grid_specs(["as-published", "as-published-v1"], trace="real"), results, jobs=2)
+    return results
