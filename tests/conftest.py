@@ -1,11 +1,14 @@
 """Settings shared by all tests."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from ipa.cli import main
 from ipa.experiments import grid_specs
 from ipa.grid import run_grid
 
@@ -28,3 +31,28 @@ def published_runs(trace_path: str, tmp_path_factory: pytest.TempPathFactory) ->
     results = tmp_path_factory.mktemp("published")
     run_grid(grid_specs(["as-published", "as-published-v1"], trace="real"), results, jobs=2)
     return results
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the screen, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ipa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Call ``ipa`` with arguments; without the real trace, so that results do not depend on the machine."""
+    monkeypatch.delenv("IPA_TRACE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/nonexistent")
+
+    def call(*arguments: object) -> Outcome:
+        with pytest.raises(SystemExit) as exit_info:
+            main([str(argument) for argument in arguments])
+        code = exit_info.value.code
+        captured = capsys.readouterr()
+        return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return call
