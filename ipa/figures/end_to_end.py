@@ -36,7 +36,7 @@ STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas")
 AVERAGE_COLUMNS = (*RUN_KEYS, "cost_mean_cores", "pas_mean", "violation_share", "violating_seconds_share")
 
 
-TICK_NAMES = {"steady-low": "steady-\nlow", "steady-high": "steady-\nhigh", "fluctuating": "fluc-\ntuating"}
+TICK_NAMES = {"steady-low": "steady\nlow", "steady-high": "steady\nhigh", "fluctuating": "fluc-\ntuating"}
 """Names that would run into each other under a group of bars."""
 
 
@@ -169,7 +169,7 @@ def _draw_bars(
     axes.tick_params(axis="x", length=0, labelsize=6)
     axes.set_title(panel.title, loc="left", fontsize=7.5, fontweight="bold")
     axes.set_ylabel(panel.unit, fontsize=7)
-    axes.set_ylim(0, max(axes.get_ylim()[1], 1e-3))
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1))
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
