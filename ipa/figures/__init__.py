@@ -19,6 +19,7 @@ from ipa.figures.adaptation import adaptation
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
 from ipa.figures.end_to_end import end_to_end
+from ipa.figures.frontier import frontier
 from ipa.figures.saving import file_name, save
 
-__all__ = ["adaptation", "deviations", "editions", "end_to_end", "file_name", "save"]
+__all__ = ["adaptation", "deviations", "editions", "end_to_end", "file_name", "frontier", "save"]

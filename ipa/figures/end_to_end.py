@@ -19,6 +19,7 @@ from ipa.experiments import METHODS, WORKLOADS
 from ipa.figures.style import (
     INK,
     LOAD,
+    MUTED,
     PAGE_IN,
     Look,
     house_style,
@@ -170,6 +171,8 @@ def _draw_bars(
     axes.set_title(panel.title, loc="left", fontsize=7.5, fontweight="bold")
     axes.set_ylabel(panel.unit, fontsize=7)
     axes.set_ylim(0, max(axes.get_ylim()[1], 1))
+    if not averages[panel.column].any():
+        axes.text(0.5, 0.5, "none in any run", transform=axes.transAxes, ha="center", color=MUTED)
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 

@@ -161,6 +161,14 @@ def test_end_to_end_bars_are_the_averages_in_printed_units() -> None:
         assert heights == pytest.approx(sorted(scale * averages[column]))
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(0, 1), (1, 0)])
+def test_a_panel_without_any_violation_says_so(factor: int, expected: int) -> None:
+    averages = averages_of("corrected")
+    averages["violation_share"] *= factor
+    figure = end_to_end(all_steps(), averages, load_of(*WORKLOADS))
+    assert all_text(figure).count("none in any run") == expected
+
+
 def test_end_to_end_costs_over_time_are_drawn_for_every_method() -> None:
     figure = end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS))
     cost = next(axes for axes in figure.axes if axes.get_ylabel() == "cost (cores)")
