@@ -12,6 +12,7 @@ from ipa.commands import bench, trace
 from ipa.commands.claims import claims_command, published_command
 from ipa.commands.describe import describe_command
 from ipa.commands.doctor import doctor_command
+from ipa.commands.frontier import frontier_command
 from ipa.commands.grid import grid_command
 from ipa.commands.output import messages
 from ipa.commands.reproduce import reproduce_command
@@ -50,6 +51,7 @@ app.command("reproduce")(reproduce_command)
 app.command("run")(run_command)
 app.command("grid")(grid_command)
 app.command("solve")(solve_command)
+app.command("frontier")(frontier_command)
 app.command("describe")(describe_command)
 app.command("claims")(claims_command)
 app.command("published")(published_command)

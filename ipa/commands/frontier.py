@@ -1,0 +1,165 @@
+"""``ipa frontier``: the whole trade-off of accuracy and cost at an arrival rate."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ipa.commands.options import (
+    DEFAULT_RESULTS,
+    EditionOption,
+    JsonOption,
+    PipelineOption,
+    ResultsOption,
+    SlaOption,
+    WorkloadOption,
+)
+from ipa.commands.output import messages, print_json, print_table
+from ipa.experiments import RunSpec, planner_for
+from ipa.optimizer.decision import Decision
+from ipa.optimizer.frontier import Frontier, frontier
+from ipa.optimizer.planner import Planner
+from ipa.tradeoffs import frontier_table, method_decisions, method_table
+
+EXIT_INFEASIBLE = 1
+
+
+def frontier_command(
+    rate_rps: Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")],
+    pipeline: PipelineOption = "video",
+    edition: EditionOption = "corrected",
+    workload: WorkloadOption = "bursty",
+    sla_s: SlaOption = None,
+    figure: Annotated[
+        bool, typer.Option("--figure", help="Also draw it, into figures/ of the results folder.")
+    ] = False,
+    results: ResultsOption = DEFAULT_RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """List every plan within the SLA that no cheaper plan matches in accuracy, and who chooses it.
+
+    The weights alpha and beta of a decision matter only through alpha/beta: each plan is chosen by one
+    interval of it, or by none. Methods are shown beside it; in the as-published editions they had settings
+    of their own, which also differ between workloads, and may lie off the frontier. Exits with 1 if no plan
+    carries the rate within the SLA.
+
+    \b
+    Examples:
+      ipa frontier --pipeline video --rate 20
+      ipa frontier --pipeline nlp --rate 12 --sla 3 --figure
+      ipa frontier --pipeline my-pipeline.yaml --rate 5 --json
+    """
+    spec = RunSpec(pipeline=pipeline, workload=workload, edition=edition, sla_s=sla_s)
+    planner = planner_for(spec)
+    problem = planner.problem(rate_rps)
+    started = time.perf_counter()
+    found = frontier(problem)
+    solve_ms = 1000 * (time.perf_counter() - started)
+    decisions = method_decisions(spec, rate_rps)
+    if as_json:
+        print_json(frontier_report(planner, found, decisions) | {"solve_ms": round(solve_ms, 3)})
+    else:
+        _print(planner, found, decisions, solve_ms)
+    if figure and found.points:
+        for file in _drawn(planner, found, decisions, spec, results):
+            messages.print(f"figure: {file}", highlight=False, soft_wrap=True)
+    if not found.points:
+        raise typer.Exit(EXIT_INFEASIBLE)
+
+
+def frontier_report(
+    planner: Planner, found: Frontier, decisions: dict[str, tuple[Planner, Decision]]
+) -> dict[str, Any]:
+    """Return a frontier as plain values; the keys are those of ``ipa frontier --json``.
+
+    ``alpha_per_beta`` is the interval of α/β that chooses a plan: null if none does; an upper end of null is
+    infinity.
+    """
+    return {
+        "pipeline": planner.pipeline.name,
+        "rate_rps": found.problem.rate_rps,
+        "sla_s": found.problem.sla_s,
+        "accuracy_metric": found.problem.objective.metric.name,
+        "points": [
+            {
+                "cost_cores": point.cost_cores,
+                "accuracy": point.accuracy,
+                "pas": point.plan.accuracy(planner.pipeline),
+                "latency_s": round(point.latency_s, 6),
+                "alpha_per_beta": list(point.ratios) if point.ratios else None,
+                "stages": [asdict(stage) for stage in point.plan.stages],
+            }
+            for point in found.points
+        ],
+        "methods": method_table(found, decisions).to_dict("records"),
+    }
+
+
+def _print(
+    planner: Planner,
+    found: Frontier,
+    decisions: dict[str, tuple[Planner, Decision]],
+    solve_ms: float,
+) -> None:
+    problem = found.problem
+    if found.points:
+        table = frontier_table(found, planner.pipeline)
+        print_table(_readable(table.to_dict("records"), problem.objective.metric.name))
+        typer.echo("")
+    print_table(_readable(method_table(found, decisions).to_dict("records"), problem.objective.metric.name))
+    typer.echo(
+        f"\n{len(found.points)} plans on the frontier, {len(found.supported)} of them chosen by some"
+        f" alpha/beta; {problem.rate_rps:g} requests/s within {problem.sla_s:g} s ({solve_ms:.1f} ms)"
+    )
+    weights = problem.objective
+    if found.points and weights.beta > 0:
+        chosen = found.at(weights.alpha, weights.beta)
+        typer.echo(
+            f"the edition's weights {weights.alpha:g}/{weights.beta:g} choose the plan of"
+            f" {chosen.cost_cores} cores"
+        )
+    if not found.points:
+        messages.print("No plan carries this rate within the SLA; the methods show their best effort.")
+
+
+def _readable(rows: list[dict[Any, Any]], metric: str) -> list[dict[str, Any]]:
+    """Return rows as people read them: PAS times 100, one column for α/β, no second accuracy under PAS."""
+    shown = []
+    for row in rows:
+        new = dict(row)
+        accuracy = new.pop("accuracy")
+        new["pas"] = round(100 * new["pas"], 2)
+        if metric != "pas":
+            new[metric.replace("-", "_")] = accuracy
+        if "supported" in new:
+            low, high, supported = new.pop("ratio_from"), new.pop("ratio_to"), new.pop("supported")
+            new["alpha/beta"] = f"{low:.4g} to {high:.4g}" if supported else "none"
+        new["plan"] = new.pop("plan")
+        shown.append(new)
+    return shown
+
+
+def _drawn(
+    planner: Planner,
+    found: Frontier,
+    decisions: dict[str, tuple[Planner, Decision]],
+    spec: RunSpec,
+    results: Path,
+) -> list[Path]:
+    from ipa import figures
+
+    name = Path(spec.pipeline).stem
+    asked = found.problem
+    caption = f"edition {spec.edition}  ·  {asked.rate_rps:g} requests/s  ·  SLA {asked.sla_s:.2f} s"
+    if spec.edition != "corrected":
+        caption += "  ·  the other methods had settings of their own and may lie off the frontier"
+    drawn = figures.frontier(
+        frontier_table(found, planner.pipeline),
+        method_table(found, decisions),
+        f"{planner.pipeline.title or name}: the frontier",
+        found.problem.objective.metric.name,
+        caption,
+    )
+    return figures.save(drawn, results, f"frontier-{name}-{spec.edition}-{found.problem.rate_rps:g}rps")

@@ -1,0 +1,70 @@
+"""``ipa frontier``."""
+
+import json
+
+import pytest
+
+KEYS = {"pipeline", "rate_rps", "sla_s", "accuracy_metric", "points", "methods", "solve_ms"}
+POINT_KEYS = {"cost_cores", "accuracy", "pas", "latency_s", "alpha_per_beta", "stages"}
+METHOD_KEYS = {
+    "method",
+    "status",
+    "cost_cores",
+    "accuracy",
+    "pas",
+    "latency_s",
+    "cheapest_as_accurate_cores",
+    "plan",
+}
+
+
+def test_json_has_exactly_the_documented_keys(ipa):
+    outcome = ipa("frontier", "--rate", 20, "--json")
+    report = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert set(report) == KEYS
+    assert all(set(point) == POINT_KEYS for point in report["points"])
+    assert all(set(method) == METHOD_KEYS for method in report["methods"])
+    assert [method["method"] for method in report["methods"]] == ["ipa", "fa2-low", "fa2-high", "rim"]
+
+
+def test_the_weights_of_an_interval_make_ipa_solve_choose_its_plan(ipa):
+    report = json.loads(ipa("frontier", "--rate", 20, "--json").out)
+    for point in report["points"]:
+        if point["alpha_per_beta"]:
+            low, high = point["alpha_per_beta"]
+            alpha = low + 1 if high is None else (low + high) / 2
+            solved = ipa("solve", "--rate", 20, "--json", "--solver", "exact", "--alpha", alpha, "--beta", 1)
+            assert json.loads(solved.out)["cost_cores"] == point["cost_cores"]
+
+
+def test_people_see_the_plans_their_weights_and_the_methods(ipa):
+    outcome = ipa("frontier", "--rate", 20)
+    assert "12 plans on the frontier, 7 of them chosen by some alpha/beta" in outcome.out
+    assert "the edition's weights 2/1 choose the plan of 4 cores" in outcome.out
+    assert "yolov5x 5x8, resnet152 3x2 b2" in outcome.out
+    assert "fa2-high" in outcome.out
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_an_sla_that_no_plan_keeps_exits_with_1(ipa, form):
+    outcome = ipa("frontier", "--rate", 20, "--sla", 0.01, *form)
+    assert outcome.code == 1
+    if form:
+        assert json.loads(outcome.out)["points"] == []
+    else:
+        assert "No plan carries this rate within the SLA" in outcome.err
+
+
+def test_a_figure_is_drawn_on_demand(ipa, tmp_path):
+    outcome = ipa("frontier", "--rate", 12, "--pipeline", "sum-qa", "--figure", "--results", tmp_path)
+    assert outcome.code == 0
+    names = sorted(file.name for file in (tmp_path / "figures").iterdir())
+    assert names == ["frontier-sum-qa-corrected-12rps.pdf", "frontier-sum-qa-corrected-12rps.png"]
+    assert "frontier-sum-qa-corrected-12rps.png" in outcome.err
+
+
+def test_a_negative_rate_is_refused(ipa):
+    outcome = ipa("frontier", "--rate", -1)
+    assert outcome.code == 2
+    assert "arrival rate" in outcome.err

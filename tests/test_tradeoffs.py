@@ -1,0 +1,78 @@
+"""Tables for choosing: frontier, methods, maps."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ipa.errors import InvalidValueError
+from ipa.experiments import RunSpec, planner_for
+from ipa.optimizer.frontier import frontier
+from ipa.tradeoffs import choice_map, frontier_table, method_decisions, method_table, sla_range_s
+
+VIDEO = RunSpec("video")
+PLANNER = planner_for(VIDEO)
+
+
+def test_the_frontier_table_has_a_row_per_point_and_weights_only_where_there_are_any() -> None:
+    table = frontier_table(frontier(PLANNER.problem(20.0)), PLANNER.pipeline)
+    assert table["cost_cores"].is_monotonic_increasing
+    assert table["accuracy"].is_monotonic_increasing
+    assert (table["ratio_from"].isna() == ~table["supported"]).all()
+    assert table["ratio_to"].iloc[-1] == math.inf
+    assert table["plan"].iloc[0] == "yolov5n 2x1, resnet50 2x1 b2"
+
+
+def test_an_empty_frontier_gives_an_empty_table_with_all_columns() -> None:
+    table = frontier_table(frontier(replace(PLANNER.problem(20.0), sla_s=0.001)), PLANNER.pipeline)
+    assert table.empty
+    assert "ratio_from" in table
+
+
+def test_methods_are_compared_with_the_cheapest_plan_of_their_accuracy() -> None:
+    found = frontier(PLANNER.problem(20.0))
+    table = method_table(found, method_decisions(VIDEO, 20.0)).set_index("method")
+    assert list(table.index) == ["ipa", "fa2-low", "fa2-high", "rim"]
+    assert table.loc["rim", "cost_cores"] == 6
+    assert table.loc["rim", "cheapest_as_accurate_cores"] == 5
+    assert (table["cost_cores"] >= table["cheapest_as_accurate_cores"]).all()
+
+
+def test_rim_is_left_out_where_its_replicas_are_not_known(tmp_path: Path) -> None:
+    profile, mine = tmp_path / "profile.csv", tmp_path / "mine.yaml"
+    profile.write_text("stage,variant,cores,batch,latency_p99_s,throughput_rps\ns,v,1,1,0.1,10\n")
+    mine.write_text(
+        f"{{name: mine, sla_s: 1, stages: [{{name: s, profile: {{file: {profile}}},"
+        " variants: [{name: v, accuracy: 0.5, base_cores: 1}]}]}\n"
+    )
+    assert list(method_decisions(RunSpec(str(mine)), 5.0)) == ["ipa", "fa2-low", "fa2-high"]
+    with pytest.raises(InvalidValueError, match="rate"):
+        method_decisions(RunSpec(str(mine)), -5.0, ["ipa"])
+
+
+def test_a_map_agrees_with_single_decisions_and_marks_what_is_infeasible() -> None:
+    table = choice_map(PLANNER, [5.0, 20.0], [0.01, 0.3, 6.89])
+    assert len(table) == 2 * 3 * 2
+    assert not table[table["sla_s"] == 0.01]["feasible"].any()
+    assert table[table["sla_s"] == 0.01]["cost_cores"].isna().all()
+    for rate in (5.0, 20.0):
+        plan = PLANNER.decide(rate).plan
+        rows = table[(table["rate_rps"] == rate) & (table["sla_s"] == 6.89)]
+        assert tuple(rows["variant"]) == plan.variants
+        assert (rows["cost_cores"] == plan.cost_cores).all()
+
+
+def test_a_longer_sla_never_costs_objective() -> None:
+    table = choice_map(PLANNER, [20.0], sla_range_s(PLANNER.pipeline, 6)).drop_duplicates("sla_s")
+    weights = PLANNER.objective
+    value = (weights.alpha * table["pas"] - weights.beta * table["cost_cores"]).dropna()
+    assert len(value) >= 4
+    assert (value.diff().dropna() >= -1e-4).all()
+
+
+def test_slas_reach_from_the_impossible_to_the_generous() -> None:
+    slas = sla_range_s(PLANNER.pipeline, 5)
+    assert slas == sorted(slas)
+    assert slas[-1] == pytest.approx(1.5 * 6.89)
+    assert not choice_map(PLANNER, [1.0], slas[:1])["feasible"].any()
