@@ -11,11 +11,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help reproduce test install lint format lock lab clean
+.PHONY: help reproduce test notebooks install lint format lock lab clean
 
 help:
 	@echo "make reproduce   regenerate every figure and the claims table (results/)"
 	@echo "make test        run the test suite, linters and notebook checks"
+	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make lint        ruff and mypy only"
 	@echo "make format      let ruff format the code and the notebooks"
@@ -26,7 +27,11 @@ reproduce: $(READY)
 	$(BIN)/ipa reproduce $(ARGS)
 
 test: $(READY) lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -q -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+
+notebooks: $(READY)
+	$(BIN)/python -m ipa.notebooks
 
 install: $(READY)
 
