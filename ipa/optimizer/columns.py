@@ -172,7 +172,7 @@ def _attribute(options: Sequence[Option], name: str) -> Floats:
 def _on_grid(values: Floats, terms: int) -> Floats:
     """Round to a power of two such that a sum of ``terms`` values stays exact in double precision."""
     largest = float(np.abs(values).max()) * terms
-    bits = 51 - max(11, math.frexp(largest)[1])
+    bits = 51 - max(1, math.frexp(largest)[1])
     return np.ldexp(np.rint(np.ldexp(values, bits)), -bits)
 
 
