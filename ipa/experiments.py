@@ -24,7 +24,7 @@ from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import SOLVERS
 from ipa.platforms.simulated import SimulatedPlatform
-from ipa.provenance import code_sha256, data_sha256, environment, file_sha256
+from ipa.provenance import code_sha256, data_sha256, environment, file_sha256, package_versions
 from ipa.results import (
     DECISIONS,
     PROVENANCE,
@@ -142,7 +142,15 @@ class RunSpec:
             if field.name not in shown
             and (value := getattr(self, field.name)) != getattr(default, field.name)
         ]
-        return "-".join([Path(self.pipeline).stem, Path(self.workload).stem, self.method, *overrides])
+        return "-".join([_named(self.pipeline), _named(self.workload), self.method, *overrides])
+
+
+def _named(name_or_path: str) -> str:
+    """Return a name as it is; of a user's file the stem and a hash of where it lies, since stems repeat."""
+    path = Path(name_or_path)
+    if not path.suffix:
+        return name_or_path
+    return f"{path.stem}~{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
 
 
 def _brief(value: object) -> str:
@@ -287,6 +295,7 @@ def fingerprint(spec: RunSpec) -> str:
         "spec": asdict(spec),
         "code": code_sha256(),
         "data": data_sha256(),
+        "packages": package_versions(),
         "rates": hashlib.sha256(workload.rates_rps.tobytes()).hexdigest(),
         "pipeline": [file_sha256(file) for file in pipeline_inputs(spec.pipeline)],
     }

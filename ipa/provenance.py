@@ -28,10 +28,16 @@ def environment() -> dict[str, Any]:
         "code_sha256": code_sha256(),
         "data_sha256": data_sha256(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "system": platform.platform(),
         "cpu": _cpu(),
     }
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Return the versions of the distributions that can change a result; empty for one that is absent."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 @cache

@@ -256,3 +256,10 @@ def test_every_published_variant_of_the_runs_is_in_a_pipeline() -> None:
     table = published_table("variants")
     used = table[table["used_in_experiments"] == "yes"]
     assert shipped == set(zip(used["stage"], used["variant"], strict=True))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    file = tmp_path / "twice.yaml"
+    file.write_text("name: a\nsla_s: 1\nname: b\n")
+    with pytest.raises(ConfigError, match="key 'name' stands twice"):
+        load_pipeline(file)

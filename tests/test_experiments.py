@@ -279,11 +279,17 @@ def test_zero_is_an_override_too() -> None:
         (RunSpec(edition="as-published", trace="real"), "video-bursty-ipa"),
         (RunSpec(seed=3, alpha=2.5), "video-bursty-ipa-seed=3-alpha=2.5"),
         (RunSpec(method="rim", replicas=(3, 4)), "video-bursty-rim-replicas=3+4"),
-        (RunSpec("some/where/own.yaml", "load.txt"), "own-load-ipa"),
     ],
 )
 def test_the_name_of_a_run_says_what_differs(spec: RunSpec, name: str) -> None:
     assert spec.run == name
+
+
+def test_files_of_the_same_stem_in_other_folders_have_runs_of_their_own() -> None:
+    here, there = RunSpec("here/own.yaml", "load.txt"), RunSpec("there/own.yaml", "load.txt")
+    assert here.run.startswith("own~")
+    assert "-load~" in here.run
+    assert here.run != there.run
 
 
 def test_overridden_runs_never_share_a_folder() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ipa.editions import published_table
 from ipa.errors import ResultsError
-from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs, run_folder
+from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs, is_complete, run_folder
 from ipa.published import published_result
 from ipa.results import SUMMARY, read_decisions, read_summary
 
@@ -45,10 +45,9 @@ class Evidence:
         spec = self.specs(edition)[pipeline, workload, method]
         if spec not in self._summaries:
             folder = run_folder(self._results_dir, spec)
-            if not (folder / SUMMARY).is_file():
-                raise ResultsError(
-                    f"{spec.experiment}/{spec.run} was not run; run: ipa grid --edition {edition}"
-                )
+            if not is_complete(self._results_dir, spec):
+                state = "was run with other code or data" if (folder / SUMMARY).is_file() else "was not run"
+                raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa grid --edition {edition}")
             self._summaries[spec] = read_summary(folder)
         return self._summaries[spec]
 
