@@ -56,7 +56,8 @@ format: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra dev \
-		--universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+		--universal --python-version 3.11 --fork-strategy fewest --upgrade --generate-hashes --quiet \
+		-o requirements.lock
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
