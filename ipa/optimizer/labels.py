@@ -10,7 +10,7 @@ from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import Bools, Columns, Floats, Ints
 from ipa.optimizer.problem import ROUNDING, Problem
 from ipa.optimizer.relaxation import Bound
-from ipa.optimizer.ties import inaccuracy, latency_units
+from ipa.optimizer.ties import inaccuracy
 
 CROWDED = 400
 """Number of labels from which on comparing them with each other pays."""
@@ -20,6 +20,9 @@ MAX_LABELS = 2_000_000
 
 MOST_TIED = 64
 """Tied choices that are looked at one by one, the first ones in the total order."""
+
+ALIKE = ROUNDING / 1000
+"""Objectives of labels closer than this are the same number, rounded differently."""
 
 _BINS = 24
 
@@ -74,7 +77,7 @@ class Labels:
     parents
         Per stage: place of the label it grew from times the options of the stage, plus the option.
     ties
-        Sums that ``order_key`` compares, shape (3, labels); None until labels are crowded.
+        Sums that ``order_key`` compares first, shape (2, labels); None until labels are crowded.
     """
 
     latency: Floats
@@ -125,8 +128,8 @@ def candidates(search: Search) -> list[Choice]:
         return []
     tied = np.flatnonzero(value >= value.max() - ROUNDING - search.slop)
     if len(tied) > MOST_TIED:
-        inaccuracies, costs, latencies = _tie_sums(labels, search)[:, tied]
-        first = np.lexsort((latencies, costs, inaccuracies))[:MOST_TIED]
+        inaccuracies, costs = _tie_sums(labels, search)[:, tied]
+        first = np.lexsort((labels.latency[tied], costs, inaccuracies))[:MOST_TIED]
         tied = np.append(tied[first], value.argmax())
     indices = np.stack([columns.index[s, p] for s, p in enumerate(_traced(labels, columns, tied))], axis=1)
     return [tuple(row) for row in indices.tolist()]
@@ -160,19 +163,21 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
 
 def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
     """Drop labels that another one beats whatever the stages to come add."""
-    order = np.flatnonzero(_promising(labels, search, stage))
-    order = order[np.argsort(labels.latency[order], kind="stable")]
-    if search.columns.additive:
-        kept = order[_unbeaten(labels.gain[order], search.slop)]
-    else:
-        low, high = _ends(labels, search.columns, stage)
-        kept = order[_unbeaten_at_both_ends(low[order], high[order], search.slop)]
-    kept.sort()
-    labels = labels.at(kept)
-    if len(kept) <= CROWDED:
+    labels = labels.at(np.flatnonzero(_promising(labels, search, stage)))
+    if len(labels.latency) <= CROWDED:
         return labels
     labels = replace(labels, ties=_tie_sums(labels, search))
-    return labels.at(_first_of_equals(labels, search))
+    order = np.argsort(labels.latency)
+    if search.columns.additive:
+        order = order[_unbeaten(labels.gain[order], search.slop)]
+        order = order[_first_of_equals(labels, order, labels.gain)]
+    else:
+        low, high = _ends(labels, search.columns, stage)
+        order = order[_first_of_equals(labels, order, low, high)]
+        order = order[_unbeaten_at_both_ends(low[order], high[order], search.slop)]
+        if len(order) > CROWDED:
+            order = _first_along_latency(labels, order, low, high)
+    return labels.at(np.sort(order))
 
 
 def _promising(labels: Labels, search: Search, stage: int) -> Bools:
@@ -217,38 +222,59 @@ def _unbeaten_at_both_ends(low: Floats, high: Floats, slop: float) -> Bools:
     return ~beaten
 
 
-def _first_of_equals(labels: Labels, search: Search) -> Ints:
-    """Find, of labels with the same latency and objective, the first in the order of ties."""
-    alike = [labels.latency, np.rint(labels.gain * (1000 / ROUNDING))]
-    if not search.columns.additive:
-        alike.append(np.rint(np.log(labels.product + 1e-300) * 1e11))
-    inaccuracies, costs, _ = _tie_sums(labels, search)
-    # Sorting is stable and labels are in lexicographic order, the last criterion.
-    order = np.lexsort((costs, inaccuracies, *alike[::-1]))
-    same = np.ones(len(order), dtype=bool)
-    same[0] = False
-    for column in alike:
-        same[1:] &= column[order][1:] == column[order][:-1]
-    return np.sort(order[~same])
+def _first_of_equals(labels: Labels, order: Ints, *ends: Floats) -> Bools:
+    """Drop labels, in order of latency, that an equally fast one equals at the ends and precedes in ties."""
+    latency = labels.latency[order]
+    starts = np.flatnonzero(np.concatenate(([True], latency[1:] != latency[:-1])))
+    lengths = np.diff(starts, append=len(latency))
+    alike = np.ones(len(latency), dtype=bool)
+    for end in ends:
+        at_end = end[order]
+        alike &= at_end >= np.repeat(np.maximum.reduceat(at_end, starts), lengths) - ALIKE
+    first = alike.copy()
+    inaccuracies, costs = _ties_of(labels)
+    for key in (inaccuracies[order], costs[order], order):
+        least = np.minimum.reduceat(np.where(first, key, np.iinfo(np.int64).max), starts)
+        first &= key == np.repeat(least, lengths)
+    return first | ~alike
+
+
+def _first_along_latency(labels: Labels, order: Ints, low: Floats, high: Floats) -> Ints:
+    """Drop labels that a faster one equals at both ends and precedes in ties."""
+    inaccuracies, costs = _ties_of(labels)[:, order]
+    _, rank = np.unique(np.stack((inaccuracies, costs)), axis=1, return_inverse=True)
+    ends = np.rint(np.stack((low[order], high[order])) / ALIKE)
+    by_end = np.lexsort((order, rank, labels.latency[order], *ends))
+    changes = (ends[:, by_end[1:]] != ends[:, by_end[:-1]]).any(axis=0)
+    group = np.concatenate(([0], changes.cumsum()))
+    # Ranks of a later group lie below those of every earlier one, so that the minimum starts anew.
+    keys = rank.ravel()[by_end] - group * (len(order) + 1)
+    before = np.concatenate(([len(order)], np.minimum.accumulate(keys)[:-1]))
+    return order[by_end[keys < before]]
+
+
+def _ties_of(labels: Labels) -> Integers:
+    if labels.ties is None:
+        raise ValueError("the sums that break ties are kept from the first crowd on")
+    return labels.ties
 
 
 def _tie_sums(labels: Labels, search: Search) -> Integers:
-    """Return the sums that break ties, shape (3, labels)."""
+    """Return the first two sums that break ties, shape (2, labels)."""
     if labels.ties is not None:
         return labels.ties
     places = np.arange(len(labels.latency))
-    ties = np.zeros((3, len(places)), dtype=np.int64)
+    ties = np.zeros((2, len(places)), dtype=np.int64)
     for stage, positions in enumerate(_traced(labels, search.columns, places)):
         ties += _tie_keys(search, stage)[:, positions]
     return ties
 
 
 def _tie_keys(search: Search, stage: int) -> Integers:
-    """Return what ``order_key`` adds up for every option of a stage, shape (3, options)."""
+    """Return what ``order_key`` adds up first for every option of a stage, shape (2, options)."""
     indices = search.columns.index[stage, : search.columns.sizes[stage]]
     options = [search.problem.options[stage][index] for index in indices]
-    keys = [(inaccuracy(o.accuracy), o.cost_cores, latency_units(o.total_s)) for o in options]
-    return np.array(keys, dtype=np.int64).T
+    return np.array([(inaccuracy(o.accuracy), o.cost_cores) for o in options], dtype=np.int64).T
 
 
 def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
