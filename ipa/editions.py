@@ -115,7 +115,7 @@ def _published(edition: str, pipeline: str, workload: str, method: str) -> RunPa
     if row["accuracy_floor"]:
         metric = metric.with_floor(float(row["accuracy_floor"]))
     return RunParameters(
-        pipeline=_published_pipeline(
+        pipeline=published_pipeline(
             edition, pipeline, float(row["threshold_rps"]), row["throughput_margin_pct"]
         ),
         objective=Objective(metric, float(row["alpha"]), float(row["beta"]), float(row["delta"])),
@@ -157,7 +157,18 @@ def _published_row(edition: str, pipeline: str, workload: str, method: str) -> "
 
 
 @cache
-def _published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin_pct: str) -> Pipeline:
+def published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin_pct: str) -> Pipeline:
+    """Return a pipeline with the base allocations of a published run.
+
+    Parameters
+    ----------
+    edition
+        v1 or v3.
+    pipeline
+        Name of the pipeline.
+    threshold_rps, margin_pct
+        Threshold rate and throughput margin that the allocations were made for.
+    """
     table = published_table("allocations")
     rows = table[
         (table["edition"] == edition)

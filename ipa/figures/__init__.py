@@ -2,7 +2,8 @@
 
 :mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
 :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
-:func:`deviations` the published averages against ours; :func:`save` writes a figure as PDF and PNG under a
+:func:`deviations` the published averages against ours, :func:`preferences` figure 14, :func:`frontier` one
+frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure as PDF and PNG under a
 name from :func:`file_name`. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an
 experiment.
 """
@@ -20,6 +21,18 @@ from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
 from ipa.figures.end_to_end import end_to_end
 from ipa.figures.frontier import frontier
+from ipa.figures.preferences import preferences
 from ipa.figures.saving import file_name, save
+from ipa.figures.sensitivity import sensitivity
 
-__all__ = ["adaptation", "deviations", "editions", "end_to_end", "file_name", "frontier", "save"]
+__all__ = [
+    "adaptation",
+    "deviations",
+    "editions",
+    "end_to_end",
+    "file_name",
+    "frontier",
+    "preferences",
+    "save",
+    "sensitivity",
+]

@@ -1,0 +1,109 @@
+"""Figure 14 and the maps over rate and SLA."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ipa.errors import ResultsError
+from ipa.figures import preferences, sensitivity
+
+
+def points(edition: str = "as-published", **changes: object) -> pd.DataFrame:
+    rows = [
+        {
+            "edition": edition,
+            "pipeline": pipeline,
+            "preference": preference,
+            "cost_cores": cost,
+            "accuracy": 30.0 + cost,
+            "published_cost_cores": cost + 0.1,
+            "published_accuracy": 30.0 + cost,
+            "within": True,
+            "within_with_ties": True,
+        }
+        for pipeline in ("video", "nlp")
+        for preference, cost in (("accuracy", 9.0), ("balance", 4.0), ("resource", 2.0))
+    ]
+    return pd.DataFrame(rows).assign(**changes)
+
+
+def curves(edition: str = "as-published") -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"edition": edition, "pipeline": pipeline, "ratio_from": ratio, "cost": cost, "accuracy": cost}
+            for pipeline in ("video", "nlp")
+            for ratio, cost in ((0.0, 2.0), (1.0, 9.0))
+        ]
+    )
+
+
+def caption(figure: Figure) -> str:
+    return figure.get_supxlabel()
+
+
+def test_every_pipeline_has_a_panel_and_a_point_per_preference() -> None:
+    figure = preferences(points(), curves(), "trace")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["video", "nlp"]
+    drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_label() == "balanced"]
+    assert drawn == [4.0]
+
+
+def test_only_a_missed_published_point_carries_a_star_that_the_caption_explains() -> None:
+    assert caption(preferences(points(), curves(), "trace")) == "trace"
+    missed = preferences(points(within=False, within_with_ties=False), curves(), "trace")
+    assert caption(missed).endswith("* published point missed")
+    assert [text.get_text() for text in missed.axes[0].texts] == ["*"] * 3
+    tied = preferences(points(within=False), curves(), "trace")
+    assert caption(tied).endswith("(*) met by another choice among exact ties")
+
+
+def test_an_edition_without_published_points_has_no_rings() -> None:
+    frame = points("corrected", published_cost_cores=math.nan, published_accuracy=math.nan, within=False)
+    figure = preferences(frame, curves("corrected"), "trace")
+    assert caption(figure) == "trace"
+    assert len([line for line in figure.axes[0].lines if line.get_markersize() == 9]) == 0
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    with pytest.raises(ResultsError, match="figure preferences: the table has no rows"):
+        preferences(points().head(0), curves(), "trace")
+
+
+def choices() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "rate_rps": rate,
+                "sla_s": sla,
+                "stage": stage,
+                "feasible": sla > 0.1,
+                "cost_cores": rate if sla > 0.1 else math.nan,
+                "pas": 0.5 if sla > 0.1 else math.nan,
+                "variant": ("small" if rate < 2 else "large") if sla > 0.1 else "",
+            }
+            for rate in (1.0, 2.0, 3.0)
+            for sla in (0.1, 1.0)
+            for stage in ("detect", "translate")
+        ]
+    )
+
+
+def test_a_map_shows_the_place_of_the_variant_and_leaves_the_infeasible_out() -> None:
+    variants = {"detect": ["small", "large"], "translate": ["only"]}
+    figure = sensitivity(choices(), variants, 0.5, "toy")
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    assert [axes.get_title(loc="left") for axes in panels] == ["detect", "cost (cores)", "PAS (x 100)"]
+    shown = panels[0].collections[0].get_array()
+    assert np.ma.getmaskarray(shown).tolist() == [[True] * 3, [False] * 3]
+    assert shown[1].tolist() == [0, 1, 1]
+    assert "translate: always only" in caption(figure)
+
+
+def test_where_nothing_is_feasible_the_map_is_drawn_all_the_same() -> None:
+    frame = choices()
+    frame = frame[frame["sla_s"] == 0.1]
+    figure = sensitivity(pd.concat([frame, frame.assign(sla_s=0.05)]), {"detect": ["small", "large"]}, 1, "")
+    assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).all()
