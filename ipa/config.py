@@ -192,7 +192,8 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
 
 
 def _config_error(path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    # A misspelt key also shows as the missing one; the misspelling is what a user has to see.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     if first["type"] == "extra_forbidden":
         return ConfigError(path, key, f"unknown key; allowed: {_keys(_model_at(first['loc'][:-1]))}")

@@ -52,7 +52,7 @@ def test_a_name_that_is_no_text_is_reported_too() -> None:
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:
-    assert 'pip install "ipa[gurobi]"' in str(errors.MissingExtraError("gurobipy", "gurobi"))
+    assert 'pip install -e ".[gurobi]"' in str(errors.MissingExtraError("gurobipy", "gurobi"))
 
 
 def test_a_missing_extra_is_an_import_error_and_a_bad_value_a_value_error() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -38,7 +39,7 @@ def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], title: str | None
             str(column).replace("_", " "), justify="right" if numeric else "left", overflow="fold"
         )
     for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(escape(_cell(value)) for value in row))
     # A pipe has no width; a table that is cut there would lose data.
     wide = Console() if Console().is_terminal else Console(width=200)
     wide.print(table)

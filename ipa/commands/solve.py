@@ -121,9 +121,9 @@ def _print_report(report: dict[str, Any]) -> None:
         f"{objective}\n{report['status']} ({report['solver']}, {report['solve_ms']:.2f} ms)"
     )
     if report["note"]:
-        messages.print(f"note: {report['note']}", highlight=False)
+        messages.print(f"note: {report['note']}", highlight=False, markup=False, soft_wrap=True)
     if not feasible:
-        messages.print(_why_infeasible(report), highlight=False)
+        messages.print(_why_infeasible(report), highlight=False, markup=False, soft_wrap=True)
 
 
 def _why_infeasible(report: dict[str, Any]) -> str:

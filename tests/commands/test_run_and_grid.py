@@ -78,3 +78,8 @@ def test_doctor_exits_with_1_if_the_trace_is_not_the_published_one(ipa, tmp_path
     outcome = ipa("doctor", "--results", tmp_path)
     assert outcome.code == 1
     assert "broken" in outcome.out
+
+
+def test_brackets_of_an_install_line_survive_in_the_table(ipa, tmp_path, monkeypatch):
+    monkeypatch.setattr("ipa.doctor.find_spec", lambda _module: None)
+    assert ".[gurobi]" in ipa("doctor", "--results", tmp_path).out

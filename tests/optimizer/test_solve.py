@@ -340,7 +340,7 @@ class TestStatus:
         assert found["pulp-highs"].usable
         assert found["pulp-highs"].fix == ""
         assert not found["gurobi"].usable
-        assert 'pip install "ipa[gurobi]"' in found["gurobi"].fix
+        assert 'pip install -e ".[gurobi]"' in found["gurobi"].fix
         assert not found["pulp-cbc"].usable
 
     def test_tells_what_the_gurobi_licence_allows(self) -> None:
