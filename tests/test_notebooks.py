@@ -193,7 +193,7 @@ def test_without_papermill_the_answer_is_the_install_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "papermill", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "ipa\[notebooks\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[notebooks\]"'):
         execute("1-adaptation", {}, tmp_path / "b.ipynb")
 
 

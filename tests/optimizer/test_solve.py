@@ -262,7 +262,7 @@ class TestGurobi:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "gurobipy", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "ipa\[gurobi\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[gurobi\]"'):
             solve(two_stages(), "gurobi")
 
     def test_a_model_above_the_size_limit_is_refused_with_a_way_out(self) -> None:
