@@ -73,7 +73,7 @@ class MissingExtraError(IpaError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         self.feature, self.extra = feature, extra
-        super().__init__(f'{feature} is not installed; install it in the clone with: pip install -e ".[{extra}]"')
+        super().__init__(f'{feature} is not installed; install it, in the clone: pip install -e ".[{extra}]"')
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.feature, self.extra)

@@ -37,7 +37,11 @@ def solver_status() -> list[SolverStatus]:
     """Try every solver on a tiny problem."""
     return [
         _tried("exact", lambda: "built in, needs no solver", "reinstall ipa"),
-        _tried("gurobi", _gurobi_detail, 'pip install -e ".[gurobi]"; if it is installed, unset or renew GRB_LICENSE_FILE'),
+        _tried(
+            "gurobi",
+            _gurobi_detail,
+            'pip install -e ".[gurobi]"; if it is installed, unset or renew GRB_LICENSE_FILE',
+        ),
         _tried("pulp-highs", _highs_detail, "pip install pulp highspy"),
         _tried("pulp-cbc", _cbc_detail, 'pip install "pulp[cbc]"'),
     ]
