@@ -79,6 +79,16 @@ class EndToEndParameters(_Parameters):
     editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
 
 
+class PreferencesParameters(_Parameters):
+    """Parameters of ``4-preferences``."""
+
+    pipeline: Annotated[str, AfterValidator(_pipeline)]
+    rate_rps: float = Field(gt=0, allow_inf_nan=False)
+    alpha: float = Field(ge=0, allow_inf_nan=False)
+    beta: float = Field(gt=0, allow_inf_nan=False)
+    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One of the notebooks.
@@ -105,6 +115,7 @@ for _notebook in (
     Notebook("0-claims", ClaimsParameters),
     Notebook("1-adaptation", AdaptationParameters),
     Notebook("2-end-to-end", EndToEndParameters),
+    Notebook("4-preferences", PreferencesParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

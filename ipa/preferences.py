@@ -270,15 +270,20 @@ def _row(setting: Setting, rates_rps: Sequence[float]) -> dict[str, object]:
         "published_cost_cores": published.cost,
         "cost_cores": round(chosen.cost, 4),
         "cost_other_ties_cores": round(other.cost, 4),
-        "cost_deviation_pct": round(deviation_pct(chosen.cost, published.cost), 2),
+        "cost_deviation_pct": _rounded(deviation_pct(chosen.cost, published.cost)),
         "published_accuracy": published.accuracy,
         "accuracy": round(chosen.accuracy, 4),
         "accuracy_other_ties": round(other.accuracy, 4),
-        "accuracy_deviation_pct": round(deviation_pct(chosen.accuracy, published.accuracy), 2),
+        "accuracy_deviation_pct": _rounded(deviation_pct(chosen.accuracy, published.accuracy)),
         "within": compared and within(chosen, published),
         "within_with_ties": compared and within_with_ties(chosen, other, published),
         "cause": _cause(setting, rates_rps, chosen, other) if compared else "",
     }
+
+
+def _rounded(deviation_pct: float) -> float:
+    """Round without a negative zero."""
+    return round(deviation_pct, 2) + 0.0
 
 
 def _cause(setting: Setting, rates_rps: Sequence[float], chosen: Averages, other: Averages) -> str:

@@ -161,6 +161,33 @@ def choice_map(planner: Planner, rates_rps: Sequence[float], slas_s: Sequence[fl
     return pd.DataFrame(rows)
 
 
+def rate_bands(choices: pd.DataFrame) -> pd.DataFrame:
+    """Return the ranges of arrival rates within which the variants stay the same, at one SLA.
+
+    Parameters
+    ----------
+    choices
+        Rows of ``choice_map`` for a single SLA.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per range, in ascending order: first and last rate, variants (``none`` where no plan exists), least
+        and largest cost in cores, and PAS times 100.
+    """
+    plans = choices.groupby("rate_rps").agg(
+        variants=("variant", " + ".join), cost_cores=("cost_cores", "first"), pas=("pas", "first"),
+        feasible=("feasible", "first"),
+    ).reset_index()  # fmt: skip
+    plans["variants"] = plans["variants"].where(plans["feasible"], "none")
+    band = (plans["variants"] != plans["variants"].shift()).cumsum()
+    table = plans.groupby(band).agg(
+        from_rps=("rate_rps", "first"), to_rps=("rate_rps", "last"), variants=("variants", "first"),
+        least_cores=("cost_cores", "min"), most_cores=("cost_cores", "max"), pas=("pas", "first"),
+    )  # fmt: skip
+    return table.assign(pas=(100 * table["pas"]).round(2)).reset_index(drop=True)
+
+
 def sla_range_s(pipeline: Pipeline, count: int, headroom: float = 1.5) -> list[float]:
     """Return SLAs in equal ratios around what decides: from below the fastest plan to above the own SLA.
 

@@ -9,7 +9,8 @@ import pytest
 from ipa.errors import InvalidValueError
 from ipa.experiments import RunSpec, planner_for
 from ipa.optimizer.frontier import frontier
-from ipa.tradeoffs import choice_map, frontier_table, method_decisions, method_table, sla_range_s
+from ipa.optimizer.problem import Objective
+from ipa.tradeoffs import choice_map, frontier_table, method_decisions, method_table, rate_bands, sla_range_s
 
 VIDEO = RunSpec("video")
 PLANNER = planner_for(VIDEO)
@@ -76,3 +77,20 @@ def test_slas_reach_from_the_impossible_to_the_generous() -> None:
     assert slas == sorted(slas)
     assert slas[-1] == pytest.approx(1.5 * 6.89)
     assert not choice_map(PLANNER, [1.0], slas[:1])["feasible"].any()
+
+
+def test_neighbouring_rates_with_the_same_variants_form_a_band() -> None:
+    rates = [float(rate) for rate in range(1, 41)]
+    table = rate_bands(choice_map(replace(PLANNER, objective=Objective(alpha=100)), rates, [6.89]))
+    assert table["from_rps"].iloc[0] == 1
+    assert table["to_rps"].iloc[-1] == 40
+    assert (table["from_rps"].iloc[1:].to_numpy() == table["to_rps"].iloc[:-1].to_numpy() + 1).all()
+    assert (table["variants"].iloc[1:].to_numpy() != table["variants"].iloc[:-1].to_numpy()).all()
+    assert table["variants"].iloc[0] == "yolov5l + resnet101"
+    assert (table["least_cores"] <= table["most_cores"]).all()
+
+
+def test_rates_without_a_plan_form_a_band_of_their_own() -> None:
+    table = rate_bands(choice_map(PLANNER, [5.0, 1e6], [6.89]))
+    assert list(table["variants"])[1] == "none"
+    assert table["pas"].isna().tolist() == [False, True]

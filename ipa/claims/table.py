@@ -13,7 +13,6 @@ from ipa.errors import ResultsError
 from ipa.paths import data_dir
 
 NOT_COVERED = {
-    "figure 14": ("C14", "C15"),
     "figure 15": ("C16", "C17"),
     "figure 16": ("C18", "C19", "C20"),
     "a live cluster": ("C13",),

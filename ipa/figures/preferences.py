@@ -125,6 +125,6 @@ def _draw_point(axes: Axes, row: "pd.Series[float]", look: Look, title: str) -> 
     axes.plot(*zip(ours, theirs, strict=True), color=look.colour, linewidth=0.8, zorder=2)
     if not row["within"]:
         axes.annotate(
-            "(*)" if row["within_with_ties"] else "*", theirs, xytext=(-6, 3), textcoords="offset points",
-            fontsize=8, color=INK, ha="right",
+            "(*)" if row["within_with_ties"] else "*", theirs, xytext=(5, -10), textcoords="offset points",
+            fontsize=8, color=INK, ha="left",
         )  # fmt: skip
