@@ -24,6 +24,9 @@ MOST_TIED = 64
 ALIKE = ROUNDING / 1000
 """Objectives of labels closer than this are the same number, rounded differently."""
 
+_MOST_LEVELS = 60_000
+"""Distinct latencies that 16 bits tell apart."""
+
 _BINS = 24
 
 Integers = NDArray[np.int64]
@@ -167,7 +170,7 @@ def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
     if len(labels.latency) <= CROWDED:
         return labels
     labels = replace(labels, ties=_tie_sums(labels, search))
-    order = np.argsort(labels.latency)
+    order = _by_latency(labels.latency, search)
     if search.columns.additive:
         order = order[_unbeaten(labels.gain[order], search.slop)]
         order = order[_first_of_equals(labels, order, labels.gain)]
@@ -178,6 +181,15 @@ def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
         if len(order) > CROWDED:
             order = _first_along_latency(labels, order, low, high)
     return labels.at(np.sort(order))
+
+
+def _by_latency(latency: Floats, search: Search) -> Ints:
+    """Return the order of latencies, by radix if all are multiples of a unit such as a millisecond."""
+    options = search.columns.latency[search.columns.present]
+    unit = int(np.gcd.reduce(options.astype(np.int64))) or 1
+    if latency.max() / unit < _MOST_LEVELS and latency.min() >= 0:
+        return np.argsort((latency / unit).astype(np.uint16), kind="stable")
+    return np.argsort(latency)
 
 
 def _promising(labels: Labels, search: Search, stage: int) -> Bools:
@@ -250,7 +262,8 @@ def _first_along_latency(labels: Labels, order: Ints, low: Floats, high: Floats)
     # Ranks of a later group lie below those of every earlier one, so that the minimum starts anew.
     keys = rank.ravel()[by_end] - group * (len(order) + 1)
     before = np.concatenate(([len(order)], np.minimum.accumulate(keys)[:-1]))
-    return order[by_end[keys < before]]
+    first: Ints = order[by_end[keys < before]]
+    return first
 
 
 def _ties_of(labels: Labels) -> Integers:
