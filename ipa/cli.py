@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ipa.commands import bench, trace
+from ipa.commands import bench, forecast, trace
 from ipa.commands.claims import claims_command, published_command
 from ipa.commands.describe import describe_command
 from ipa.commands.doctor import doctor_command
@@ -56,6 +56,7 @@ app.command("describe")(describe_command)
 app.command("claims")(claims_command)
 app.command("published")(published_command)
 app.command("doctor")(doctor_command)
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(trace.app, name="trace")
 app.add_typer(bench.app, name="bench")
 

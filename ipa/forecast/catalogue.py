@@ -2,21 +2,47 @@
 
 from collections.abc import Callable
 
+from ipa.errors import UnknownNameError
 from ipa.forecast.base import ForecastContext, Forecaster
 from ipa.forecast.baselines import last, maximum, mean
 from ipa.forecast.ewma_poisson import ewma_poisson
 from ipa.forecast.linear import linear
-from ipa.forecast.oracle import oracle
+from ipa.forecast.lstm import lstm
+from ipa.forecast.mlp import mlp, quantile, quantile_named
+from ipa.forecast.oracle import near_oracle, near_oracle_whole, oracle
 from ipa.registry import Registry
 
-FORECASTERS = Registry[Callable[[ForecastContext], Forecaster]]("forecaster")
+ForecasterMaker = Callable[[ForecastContext], Forecaster]
+
+
+class ForecasterRegistry(Registry[ForecasterMaker]):
+    """Forecasters by name; ``quantile-<level>`` stands for a quantile of one's choice."""
+
+    def __getitem__(self, name: str) -> ForecasterMaker:
+        entry = None if name in self._entries else quantile_named(name)
+        if entry is not None:
+            return entry
+        if name not in self._entries:
+            raise UnknownNameError(self.kind, name, [*self._entries, "quantile-<level>"])
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or quantile_named(name) is not None
+
+
+FORECASTERS = ForecasterRegistry("forecaster")
 
 FORECASTERS.register("last", last)
 FORECASTERS.register("max", maximum)
 FORECASTERS.register("mean", mean)
 FORECASTERS.register("ewma-poisson", ewma_poisson)
 FORECASTERS.register("linear", linear)
+FORECASTERS.register("lstm", lstm)
+FORECASTERS.register("mlp", mlp)
+FORECASTERS.register("quantile", quantile)
 FORECASTERS.register("oracle", oracle)
+FORECASTERS.register("near-oracle", near_oracle)
+FORECASTERS.register("near-oracle-whole", near_oracle_whole)
 
 
 def make_forecaster(name: str, context: ForecastContext | None = None) -> Forecaster:
@@ -25,7 +51,7 @@ def make_forecaster(name: str, context: ForecastContext | None = None) -> Foreca
     Parameters
     ----------
     name
-        One of ``FORECASTERS``.
+        One of ``FORECASTERS``, or ``quantile-<level>``, for example ``quantile-0.95``.
     context
         What it may know about the run.
 
@@ -38,6 +64,8 @@ def make_forecaster(name: str, context: ForecastContext | None = None) -> Foreca
     ------
     UnknownNameError
         If there is no such forecaster.
+    InvalidValueError
+        If the level of a quantile is out of range, or an oracle is not told the true rates.
 
     Examples
     --------

@@ -30,7 +30,7 @@ def held_out_rates(trace_rps: Rates) -> Rates:
     return days(trace_rps, *TEST_DAYS)
 
 
-def days(trace_rps: Rates, first: int, end: int) -> Rates:
+def days(trace_rps: Rates, first: int, end: int, damping_divisor: int = DAMPING_DIVISOR) -> Rates:
     """Cut whole days from the trace, damp them and leave out seconds without a request.
 
     Parameters
@@ -39,6 +39,8 @@ def days(trace_rps: Rates, first: int, end: int) -> Rates:
         Requests in each second, shape (n_s,).
     first, end
         First day (from 0) and the day after the last.
+    damping_divisor
+        Every second is divided by this, rounded down.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def days(trace_rps: Rates, first: int, end: int) -> Rates:
         raise InvalidValueError(
             f"days {first} to {end} need a trace of {end * DAY_S} seconds, this one has {len(trace_rps)}"
         )
-    damped = np.asarray(trace_rps[first * DAY_S : end * DAY_S]) // DAMPING_DIVISOR
+    damped = np.asarray(trace_rps[first * DAY_S : end * DAY_S]) // damping_divisor
     return damped[damped > 0]
 
 
@@ -91,6 +93,26 @@ def samples(rates_rps: Rates) -> tuple[Samples, Samples]:
         )
     views = np.lib.stride_tricks.sliding_window_view(maxima, N_INPUTS + ahead)
     return views[:, :N_INPUTS].copy(), views[:, N_INPUTS:].max(axis=1)
+
+
+def windows(rates_rps: Rates, every_s: int = STEP_S) -> tuple[Samples, Samples]:
+    """Cut a series into windows of seconds and what comes after each.
+
+    Parameters
+    ----------
+    rates_rps
+        Requests in each second, shape (n_s,), at least ``WINDOW_S + HORIZON_S`` of them.
+    every_s
+        Seconds from one window to the next.
+
+    Returns
+    -------
+    tuple[NDArray[np.float64], NDArray[np.float64]]
+        The past 120 s, shape (n, 120), and the next 20 s, shape (n, 20).
+    """
+    rates = np.asarray(rates_rps, dtype=np.float64)
+    views = np.lib.stride_tricks.sliding_window_view(rates, WINDOW_S + HORIZON_S)[::every_s]
+    return views[:, :WINDOW_S], views[:, WINDOW_S:]
 
 
 def step_maxima(rates_rps: Samples) -> Samples:

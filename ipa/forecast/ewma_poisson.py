@@ -11,6 +11,9 @@ from ipa.forecast.window import Window, WindowForecaster
 # The best of 3, 5, 8, 10, 12, 15, 20, 30 and 60 s on the 14 training days.
 HALF_LIFE_S = 8.0
 
+LARGEST_DISPERSION = 4.0
+"""A single spike in the window would otherwise pass for enormous noise, for as long as it is seen."""
+
 
 def expected_poisson_maximum(mean: float, draws: int) -> float:
     """Return the expected maximum of independent Poisson numbers, from their distribution function.
@@ -69,20 +72,38 @@ class EwmaPoisson:
         """Return the predicted maximum rate."""
         weight = 0.5 ** (_AGE_S / self.half_life_s)
         average_rps = float(window @ weight / weight.sum())
-        dispersion = _dispersion(window) if self.dispersion is None else self.dispersion
-        if average_rps == 0 or dispersion == 0:
-            return average_rps
-        return dispersion * expected_poisson_maximum(average_rps / dispersion, self.draws)
+        noise = dispersion(window) if self.dispersion is None else self.dispersion
+        return scaled_poisson_maximum(average_rps, noise, self.draws)
 
 
 _AGE_S = np.arange(WINDOW_S - 1, -1, -1, dtype=np.float64)
 
 
-def _dispersion(window: Window) -> float:
+def scaled_poisson_maximum(mean_rps: float, noise: float, draws: int) -> float:
+    """Return the expected maximum of independent numbers that are ``noise`` times a Poisson number.
+
+    Parameters
+    ----------
+    mean_rps
+        Mean of each.
+    noise
+        Variance over mean.
+    draws
+        How many.
+    """
+    if mean_rps == 0 or noise == 0:
+        return mean_rps
+    return noise * expected_poisson_maximum(mean_rps / noise, draws)
+
+
+def dispersion(window: Window) -> float:
+    """Return variance over mean of the noise in some seconds, at least two; 0 if there is no load."""
     mean_rps = float(window.mean())
+    if mean_rps == 0:
+        return 0.0
     difference = window[1:] - window[:-1]
     # Differences see the noise and hardly the trend: their mean square is twice the variance.
-    return float(difference @ difference) / (2 * len(difference) * mean_rps) if mean_rps else 0.0
+    return min(float(difference @ difference) / (2 * len(difference) * mean_rps), LARGEST_DISPERSION)
 
 
 def ewma_poisson(_context: ForecastContext) -> WindowForecaster:

@@ -166,4 +166,4 @@ def load_linear(path: Path) -> LinearModel:
 
 def linear(_context: ForecastContext) -> WindowForecaster:
     """Predict with the committed coefficients."""
-    return WindowForecaster("linear", load_linear(linear_path()).predict)
+    return WindowForecaster("linear", load_linear(linear_path()).predict, guarded=True)

@@ -8,12 +8,34 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipa.errors import InvalidValueError
-from ipa.forecast.base import WINDOW_S, Forecast
+from ipa.forecast.base import STEP_S, WINDOW_S, Forecast
 
 Window = NDArray[np.float64]
 
 WARM_UP = "warm-up: maximum so far"
 NO_HISTORY = "no usable history"
+
+LARGEST_RISE = 2.0
+"""A guarded prediction is at most this times the maximum of the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a rule answers where there is something to say about it.
+
+    Parameters
+    ----------
+    rate_rps
+        The predicted rate.
+    note
+        Why it is not the rule's ordinary answer, else None.
+    """
+
+    rate_rps: float
+    note: str | None = None
+
+
+Rule = Callable[[Window], float | Prediction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +44,8 @@ class WindowForecaster:
 
     Until that many have been seen it answers the maximum so far. Seconds that are not finite numbers of at
     least 0 count as unmeasured and repeat the measured second before them (at the start: the one after them).
+    A rule with trained weights should be guarded: far from its training data it can answer anything, and a
+    prediction below the load that is there, or far above all that was seen, is never sensible.
 
     Parameters
     ----------
@@ -29,6 +53,9 @@ class WindowForecaster:
         Name it is registered under.
     rule
         From a clean window, shape (WINDOW_S,), to the predicted rate.
+    guarded
+        Keep the prediction between the mean of the last ``STEP_S`` seconds and ``LARGEST_RISE`` times the
+        maximum of the window.
 
     Examples
     --------
@@ -40,7 +67,8 @@ class WindowForecaster:
     """
 
     name: str
-    rule: Callable[[Window], float]
+    rule: Rule
+    guarded: bool = False
 
     def forecast(self, history_rps: ArrayLike, now_s: float | None = None) -> Forecast:  # noqa: ARG002
         """Predict the maximum of the next ``HORIZON_S`` seconds, see :class:`ipa.forecast.Forecaster`."""
@@ -49,12 +77,24 @@ class WindowForecaster:
             return Forecast(0.0, self.name, NO_HISTORY if repair else WARM_UP)
         if len(window) < WINDOW_S:
             return Forecast(float(window.max()), self.name, _join(WARM_UP, repair))
-        rate_rps = self.rule(window)
+        answer = self.rule(window)
+        if not isinstance(answer, Prediction):
+            answer = Prediction(answer)
+        rate_rps, limited = self._limit(answer.rate_rps, window)
+        return Forecast(rate_rps, self.name, _join(limited, answer.note, repair))
+
+    def _limit(self, rate_rps: float, window: Window) -> tuple[float, str | None]:
         if not math.isfinite(rate_rps):
-            return Forecast(float(window.max()), self.name, _join("rule gave no number: maximum", repair))
+            return float(window.max()), "rule gave no number: maximum"
+        if self.guarded:
+            least_rps, most_rps = float(window[-STEP_S:].mean()), LARGEST_RISE * float(window.max())
+            if rate_rps < least_rps:
+                return least_rps, f"prediction {rate_rps:.4g} raised to the mean of the last {STEP_S} s"
+            if rate_rps > most_rps:
+                return most_rps, f"prediction {rate_rps:.4g} cut to {LARGEST_RISE:g} times the maximum seen"
         if rate_rps < 0:
-            return Forecast(0.0, self.name, _join("negative prediction raised to 0", repair))
-        return Forecast(rate_rps, self.name, repair)
+            return 0.0, "negative prediction raised to 0"
+        return rate_rps, None
 
 
 def clean_window(history_rps: ArrayLike) -> tuple[Window, str | None]:
@@ -97,5 +137,5 @@ def _repair(window: Window) -> tuple[Window, str]:
     return repaired, f"{int((~usable).sum())} unusable seconds repaired"
 
 
-def _join(first: str, second: str | None) -> str:
-    return f"{first}; {second}" if second else first
+def _join(*parts: str | None) -> str | None:
+    return "; ".join(part for part in parts if part) or None

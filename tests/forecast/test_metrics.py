@@ -26,7 +26,7 @@ class Recorder:
 def test_every_number_of_a_score_by_hand():
     found = score(np.array([10.0, 6.0, 0.0, 8.0]), np.array([10.0, 10.0, 0.0, 4.0]))
     smape_pct = 100 * (0 + 4 / 8 + 0 + 4 / 6) / 4
-    assert found == ForecastScore(pytest.approx(smape_pct), 2.0, 0.0, 0.25, 4)
+    assert found == ForecastScore(pytest.approx(smape_pct), 2.0, 0.0, 0.25, pytest.approx(1.0), 4)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1))

@@ -1,0 +1,124 @@
+"""``ipa forecast``: train the load forecasters and measure them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ipa.commands.options import JsonOption
+from ipa.commands.output import messages, print_json, print_table, progress_bar
+from ipa.errors import TraceError
+from ipa.forecast.dataset import Rates
+from ipa.forecast.evaluation import (
+    EVALUATED,
+    evaluation_series,
+    score_table,
+    scoring_table,
+    store_table,
+    stored_table,
+)
+from ipa.forecast.lstm_training import LSTM_SETTINGS, train_lstm
+from ipa.forecast.mlp_training import MLP_SETTINGS, train_mlp
+from ipa.forecast.training import Progress, TrainingSettings, Weights, load_torch
+from ipa.forecast.weights import NetworkRecord, save_weights, weights_path
+from ipa.workload import PAPER_WORKLOADS, describe_trace, find_trace, load_trace, load_workload
+
+app = typer.Typer(help="Train the load forecasters, or measure them.", no_args_is_help=True)
+
+Trainer = Callable[[Rates, str, TrainingSettings, Progress], tuple[Weights, NetworkRecord]]
+
+TRAINERS: dict[str, tuple[TrainingSettings, Trainer]] = {
+    "lstm": (
+        LSTM_SETTINGS,
+        lambda rates, digest, how, show: train_lstm(rates, trace_sha256=digest, settings=how, progress=show),
+    ),
+    "mlp": (
+        MLP_SETTINGS,
+        lambda rates, digest, how, show: train_mlp(rates, trace_sha256=digest, settings=how, progress=show),
+    ),
+}
+
+
+@app.command("train")
+def train_command(
+    model: Annotated[
+        Literal["lstm", "mlp"],
+        typer.Option(help="The paper's LSTM, or the network behind mlp and quantile-LEVEL."),
+    ] = "lstm",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training days.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of starting weights and order of samples.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File for the weights (.npz); the one that every run uses by default."),
+    ] = None,
+) -> None:
+    """Train on the first 14 days of the real trace; needs PyTorch (pip install "ipa[lstm]").
+
+    The record of the training is written beside the weights, as JSON.
+
+    \b
+    Examples:
+      ipa forecast train --model mlp
+      ipa forecast train --seed 1 --output lstm-1.npz
+    """
+    load_torch()
+    trace = _trace()
+    settings, train = TRAINERS[model]
+    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed)
+    with progress_bar(f"training {model}") as show:
+        weights, record = train(load_trace(trace), describe_trace(trace).text_sha256, settings, show)
+    path = (output or weights_path(model)).with_suffix(".npz")
+    save_weights(path, weights, record)
+    typer.echo(f"{path}: {record.n_samples} samples, loss {record.losses[-1]:.5f}, {record.wall_s} s")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    forecaster: Annotated[
+        list[str] | None, typer.Option("--forecaster", "-f", help="Only these; can be given several times.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure now; needs the real trace and takes about two minutes.")
+    ] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Measure now and keep the tables in results/published/.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how good every forecaster is on the last 7 days of the trace and on the paper's four excerpts.
+
+    \b
+    Examples:
+      ipa forecast evaluate
+      ipa forecast evaluate --fresh -f lstm -f quantile-0.8
+    """
+    names = list(forecaster or EVALUATED)
+    if fresh or store:
+        trace = _trace()
+        excerpts = {name: load_workload(name, trace="real").rates_rps for name in PAPER_WORKLOADS}
+        series = evaluation_series(load_trace(trace, published=True), excerpts)
+        with progress_bar("forecasts") as show:
+            scores = score_table(series, names, show)
+        if store:
+            for what, frame in (("scores", scores), ("scoring", scoring_table(excerpts))):
+                messages.print(f"stored in {store_table(frame, what)}", highlight=False)
+    else:
+        scores = stored_table("scores")
+        scores = scores[scores["forecaster"].isin(names)]
+    if as_json:
+        print_json(scores.to_dict("records"))
+        return
+    for measured, rows in scores.groupby("series", sort=False):
+        print_table(rows.drop(columns="series"), title=str(measured))
+        typer.echo("")
+
+
+def _trace() -> Path:
+    trace = find_trace()
+    if trace is None:
+        raise TraceError(
+            "this needs the real trace; get it with `ipa trace fetch`, or set IPA_TRACE to a copy of your own"
+        )
+    return trace

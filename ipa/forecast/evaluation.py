@@ -1,0 +1,151 @@
+"""Measures every forecaster on the test week and the paper's four excerpts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ipa.errors import ResultsError
+from ipa.forecast.base import ForecastContext
+from ipa.forecast.catalogue import make_forecaster
+from ipa.forecast.dataset import TEST_DAYS, Rates, days, held_out_rates
+from ipa.forecast.metrics import broadcast_smape_pct, forecasts_and_truth, score, smape_pct
+from ipa.paths import data_dir
+
+EVALUATED = (
+    *("last", "mean", "max", "linear", "ewma-poisson", "lstm", "mlp"),
+    *("quantile-0.5", "quantile-0.9", "quantile-0.95", "near-oracle", "near-oracle-whole"),
+)
+"""Forecasters of the evaluation; the oracle is left out because its errors are 0."""
+
+TEST_WEEK, UNDAMPED_WEEK = "test-week", "test-week-undamped"
+PUBLISHED_SMAPE_PCT = 6.6
+SLIP_FORECASTERS = ("lstm", "mlp", "max", "near-oracle")
+
+
+def evaluation_series(trace_rps: Rates, excerpts: Mapping[str, Rates]) -> dict[str, Rates]:
+    """Return the series that forecasters are measured on.
+
+    Parameters
+    ----------
+    trace_rps
+        Requests in each second of the whole trace, shape (n_s,), undamped.
+    excerpts
+        Requests in each second of the paper's workloads by name.
+
+    Returns
+    -------
+    dict of NDArray[np.int64]
+        The last 7 days divided by 8, the same undamped, and the excerpts.
+    """
+    undamped = days(trace_rps, *TEST_DAYS, damping_divisor=1)
+    return {TEST_WEEK: held_out_rates(trace_rps), UNDAMPED_WEEK: undamped, **excerpts}
+
+
+def score_table(
+    series: Mapping[str, Rates],
+    forecasters: Sequence[str] = EVALUATED,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> pd.DataFrame:
+    """Measure forecasters on series whose future is known.
+
+    Parameters
+    ----------
+    series
+        Requests per second by name.
+    forecasters
+        Names of forecasters.
+    progress
+        Called with (measured, in all, what was measured).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per series and forecaster: both names, then the fields of ``ForecastScore``.
+    """
+    rows = []
+    for name, rates_rps in series.items():
+        for forecaster in forecasters:
+            forecast_rps, true_rps = _run(forecaster, rates_rps)
+            rows.append({"series": name, "forecaster": forecaster, **asdict(score(forecast_rps, true_rps))})
+            if progress is not None:
+                progress(len(rows), len(series) * len(forecasters), f"{forecaster} on {name}")
+    return pd.DataFrame(rows)
+
+
+def scoring_table(series: Mapping[str, Rates], forecasters: Sequence[str] = SLIP_FORECASTERS) -> pd.DataFrame:
+    """Score the same forecasts in several ways, the published one among them.
+
+    Parameters
+    ----------
+    series
+        Requests per second by name, short ones: the published way needs n x n numbers.
+    forecasters
+        Names of forecasters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per series and forecaster: ``paired_pct``, SMAPE of each forecast against its own truth;
+        ``broadcast_pct``, of every forecast against every truth (the published slip); ``half_pct``, paired
+        but with the sum instead of the mean of both in the denominator; ``mape_pct``, relative to the truth.
+    """
+    rows = []
+    for name, rates_rps in series.items():
+        for forecaster in forecasters:
+            forecast_rps, true_rps = _run(forecaster, rates_rps)
+            paired_pct = smape_pct(forecast_rps, true_rps)
+            rows.append(
+                {
+                    "series": name,
+                    "forecaster": forecaster,
+                    "paired_pct": paired_pct,
+                    "broadcast_pct": broadcast_smape_pct(forecast_rps, true_rps),
+                    "half_pct": paired_pct / 2,
+                    "mape_pct": _mape_pct(forecast_rps, true_rps),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _run(name: str, rates_rps: Rates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return forecasts_and_truth(make_forecaster(name, ForecastContext(rates_rps)), rates_rps)
+
+
+def _mape_pct(forecast_rps: NDArray[np.float64], true_rps: NDArray[np.float64]) -> float:
+    loaded = true_rps > 0
+    return 100 * float((np.abs(forecast_rps - true_rps)[loaded] / true_rps[loaded]).mean())
+
+
+def stored_file(name: str) -> Path:
+    """Return where a table of this evaluation is stored (``scores``, ``scoring``, ...)."""
+    return data_dir().parent / "results" / "published" / f"forecast-{name}.csv"
+
+
+def stored_table(name: str) -> pd.DataFrame:
+    """Return a table that was made with the real trace and is kept with the repository.
+
+    Raises
+    ------
+    ResultsError
+        If there is no such table; says how to make it.
+    """
+    file = stored_file(name)
+    try:
+        return pd.read_csv(file)
+    except OSError as error:
+        raise ResultsError(
+            f"{file} cannot be read: {error.strerror};"
+            " with the real trace, run: ipa forecast evaluate --store"
+        ) from error
+
+
+def store_table(frame: pd.DataFrame, name: str) -> Path:
+    """Write a table to where it is kept and return the file."""
+    file = stored_file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+    return file
