@@ -5,7 +5,8 @@ clock, ``reconfigure`` it to another plan, ``drain`` it at the end. ``records`` 
 request (``RequestRecords``, one ``StageRecords`` per stage, ``to_frame`` for a table), ``counts`` says
 where all requests are at the moment (``Counts``), ``running_plan`` which replicas serve and which still
 start (``RunningPlan``, ``RunningStage``), ``running_core_seconds`` what they cost so far.
-``SimulationSettings`` holds the assumptions.
+``collect`` hands over the account of the earliest requests and forgets them, for runs too long to keep.
+``SimulationSettings`` holds the assumptions, ``ClusterSettings`` among them what a real cluster does.
 
 Requests
     A pipeline is a chain of stages, each with one central first-come-first-served queue and a number of
@@ -15,16 +16,18 @@ Requests
     enters and every replica that finishes becomes free, then batches are taken, then requests expire.
 
 Drops
-    A request whose age since its arrival at the pipeline exceeds ``drop_after_s`` leaves the queue in which
+    A request whose age since its arrival at the pipeline exceeds ``drop_after_s``, or the limit of the stage
+    in ``stage_drop_after_s``, leaves the queue in which
     it waits at that instant; one that is too old when it enters a stage is dropped on entry. A request in
     service is never dropped. Each request ends in exactly one state: ``ok`` or ``dropped`` (reason, stage),
     or it is still ``in-flight``.
 
 Service times
     A batch of k takes a time drawn from the log-normal with the mean and the p99 that the profile of the
-    running variant on its cores has for k. Every stage has its own stream of random numbers that depends on
-    the seed and the position of the stage only, one number per batch: the same seed gives the same bytes in
-    any process, however the simulated time is cut into steps.
+    running variant on its cores has for k (or from the exponential with that mean, or the mean itself), times
+    ``profile_error`` and the factor of a slow replica, plus ``dispatch_s``. Every stage has its own stream of
+    random numbers that depends on the seed and the position of the stage only, one number per batch: the same
+    seed gives the same bytes in any process, however the simulated time is cut into steps.
 
 Reconfiguration
     *Same variant and cores:* batch size and waiting time change at once. Additional replicas serve after
@@ -39,6 +42,23 @@ Reconfiguration
     as they are (fewer: newest first); a plan for a third configuration cancels them and starts its own; a
     plan for the running configuration cancels them.
 
+    *Stop-start* instead of make before break: the replicas of the old configuration finish their batches and
+    stop at once; nobody serves until those of the new one are ready.
+
+    *Core limit*: a plan for which all stages together would hold more cores than there are (replicas that
+    finish their last batch left aside, both configurations of a switch counted) stays pending as a whole. It
+    starts as soon as the end of a switch makes room for it; the next plan takes its place.
+
+Replicas
+    A free replica that has waited longest takes the next batch. Replicas are alike unless some are slow
+    (``straggler_share``) or die (``mean_life_s``). One that dies is up again after its start-up time; the
+    batch it was serving is served anew by it then. A dead one counts as busy. ``ready`` replicas in
+    ``running_plan`` include dead ones, as those of a cluster do until a probe fails.
+
+Engines
+    The hot loop exists twice: interpreted, and compiled with numba (extra ``fast``), which gives the same
+    bytes. Replicas that are not alike are always simulated by the interpreted one.
+
 Cost
     The cores of every replica count from the moment it is asked for until it is gone: while it starts,
     while it serves, and while it finishes its last batch. The overlap of a switch is thus paid for.
@@ -47,10 +67,11 @@ Cost
 
 from ipa.simulator.records import RequestRecords, StageRecords
 from ipa.simulator.running import Reconfiguration, RunningPlan, RunningStage
-from ipa.simulator.settings import SimulationSettings
+from ipa.simulator.settings import ClusterSettings, SimulationSettings
 from ipa.simulator.simulator import Counts, PipelineSimulator
 
 __all__ = [
+    "ClusterSettings",
     "Counts",
     "PipelineSimulator",
     "Reconfiguration",

@@ -1,89 +1,33 @@
 """The hot loop: which batches leave a queue, and when.
 
 It inlines the rule of ``ipa.batching.BatchPolicy`` instead of calling it: the calls would cost more than the
-rest of the loop. The tests hold it against an event-by-event model that does call the policy.
+rest of the loop. The tests hold it against an event-by-event model that does call the policy, and the
+compiled engine (``ipa.simulator.compiled``) against this one, byte by byte.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heapreplace
 from math import exp
-from typing import Any
+
+import numpy as np
 
 from ipa.batching import BatchPolicy
+from ipa.simulator.line import Served, WaitingLine, move_to
+from ipa.simulator.log import Floats
+from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.service import ServiceTimes
 
-
-@dataclass(slots=True)
-class WaitingLine:
-    """The queue of a stage in the order of entry; one entry per request in each list.
-
-    Parameters
-    ----------
-    entered_s
-        When it entered, ascending.
-    deadline_s
-        When it expires; not necessarily ascending, since requests overtake each other in earlier stages.
-    request
-        Its number.
-    """
-
-    entered_s: list[float] = field(default_factory=list)
-    deadline_s: list[float] = field(default_factory=list)
-    request: list[int] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.entered_s)
-
-    def move_to(self, head: int, position: int) -> None:
-        """Move an entry forward to ``head``; those it passes step back by one and keep their order."""
-        for column in self._columns():
-            column[head : position + 1] = [column[position], *column[head:position]]
-
-    def pop_front(self, count: int) -> None:
-        """Remove the first entries."""
-        for column in self._columns():
-            del column[:count]
-
-    def expire(self, before_s: float) -> int:
-        """Move the entries whose deadline lies before a time to the front and return how many there are."""
-        late = [deadline_s < before_s for deadline_s in self.deadline_s]
-        order = sorted(range(len(late)), key=lambda position: not late[position])
-        for column in self._columns():
-            column[:] = [column[position] for position in order]
-        return sum(late)
-
-    def _columns(self) -> tuple[list[Any], ...]:
-        return self.entered_s, self.deadline_s, self.request
-
-
-@dataclass(slots=True)
-class Served:
-    """What left a queue: batches in the order of their start, and expired requests.
-
-    Parameters
-    ----------
-    start_s, end_s, size
-        Start and end of service in seconds, and requests, per batch.
-    head
-        Entries at the front of the line that are gone.
-    expired
-        Positions among these that expired; the others were served, in order.
-    """
-
-    start_s: list[float] = field(default_factory=list)
-    end_s: list[float] = field(default_factory=list)
-    size: list[int] = field(default_factory=list)
-    head: int = 0
-    expired: list[int] = field(default_factory=list)
+Serve = Callable[[WaitingLine, BatchPolicy, ServiceTimes, ReplicaPool, Floats, float], Served]
 
 
 def serve(
     line: WaitingLine,
     policy: BatchPolicy,
     times: ServiceTimes,
-    free_s: list[float],
-    normals: list[float],
+    pool: ReplicaPool,
+    normals: Floats,
     until_s: float,
 ) -> Served:
     """Form all batches that start before a time.
@@ -96,10 +40,10 @@ def serve(
         Batching and dropping rule.
     times
         Service time per batch size.
-    free_s
-        Heap of the times from which each replica is free; updated.
+    pool
+        The replicas; updated.
     normals
-        Standard normals, one is used per batch, so as many as there are requests suffice.
+        Random numbers, one is used per batch, so as many as there are requests suffice.
     until_s
         End of the step.
 
@@ -110,16 +54,53 @@ def serve(
     Taking a request out never makes a batch start earlier, so the order in which they are found does not
     matter, and requests further back may be left for later.
     """
-    entered_s, deadline_s = line.entered_s, line.deadline_s
-    batch, wait_s = policy.batch, policy.wait_s
-    scale_s, spread = times.scale_s, times.spread
-    served = Served()
-    expired, add_start, add_end, add_size = (
-        served.expired,
-        served.start_s.append,
-        served.end_s.append,
-        served.size.append,
+    lists = line.entered_s.tolist(), line.deadline_s.tolist(), line.request.tolist()
+    found = _form(lists, policy, times, pool, normals[: len(line)].tolist(), until_s)
+    if found.moved:
+        line.entered_s, line.deadline_s = np.array(lists[0]), np.array(lists[1])
+        line.request = np.array(lists[2], dtype=np.int64)
+    size_of = np.array(found.sizes, dtype=np.int64)
+    return Served(
+        found.head,
+        np.array(found.expired, dtype=np.int64),
+        len(found.sizes),
+        np.repeat(found.start_s, size_of),
+        np.repeat(found.end_s, size_of),
+        np.repeat(found.free_s, size_of),
+        np.repeat(size_of, size_of),
     )
+
+
+@dataclass(slots=True)
+class _Batches:
+    """What the loop found: per batch its times and size, and the positions that expired."""
+
+    head: int = 0
+    moved: bool = False
+    start_s: list[float] = field(default_factory=list)
+    end_s: list[float] = field(default_factory=list)
+    free_s: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    expired: list[int] = field(default_factory=list)
+
+
+# One piece on purpose: a call per request would cost as much as all the rest.
+def _form(  # noqa: C901
+    lists: tuple[list[float], list[float], list[int]],
+    policy: BatchPolicy,
+    times: ServiceTimes,
+    pool: ReplicaPool,
+    normals: list[float],
+    until_s: float,
+) -> _Batches:
+    entered_s, deadline_s, _ = lists
+    batch, wait_s = policy.batch, policy.wait_s
+    scale_s, spread, dispatch_s = times.scale_s, times.spread, times.dispatch_s
+    free_s, alike = pool.free_s, pool.alike
+    found = _Batches()
+    expired, starts_s, ends_s, since_s, sizes = (
+        found.expired, found.start_s, found.end_s, found.free_s, found.sizes,
+    )  # fmt: skip
     head, drawn, waiting = 0, 0, len(entered_s)
     while head < waiting:
         start = entered_s[head] + wait_s
@@ -137,20 +118,48 @@ def serve(
             stop = bisect_right(entered_s, start, head)
         if start >= until_s:
             break
+        if not alike and pool.buries(start):
+            continue
         if deadline_s[head] < start:
             expired.append(head)
             head += 1
             continue
         size = stop - head
         if size > 1 and min(deadline_s[head:stop]) < start:
-            line.move_to(head, next(i for i in range(head, stop) if deadline_s[i] < start))
+            late = next(i for i in range(head, stop) if deadline_s[i] < start)
+            for column in lists:
+                move_to(column, head, late)
+            found.moved = True
+            # It is gone now: asked again in its new place, it might seem to be in time.
+            expired.append(head)
+            head += 1
             continue
-        end = start + scale_s[size] * exp(spread[size] * normals[drawn])
+        since_s.append(free_s[0])
+        service = scale_s[size] * exp(spread[size] * normals[drawn]) + dispatch_s
         drawn += 1
-        heapreplace(free_s, end)
-        add_start(start)
-        add_end(end)
-        add_size(size)
+        if alike:
+            end = start + service
+            heapreplace(free_s, end)
+        else:
+            end = pool.occupy(start, service)
+        starts_s.append(start)
+        ends_s.append(end)
+        sizes.append(size)
         head = stop
-    served.head = head
-    return served
+    found.head = head
+    return found
+
+
+def engine(name: str) -> Serve:
+    """Return the loop of an engine: ``python``, ``numba``, or ``auto`` (numba where it is installed).
+
+    Raises
+    ------
+    MissingExtraError
+        If numba is asked for and not installed.
+    """
+    if name == "python":
+        return serve
+    from ipa.simulator.compiled import compiled_or_none, compiled_serve
+
+    return compiled_serve() if name == "numba" else compiled_or_none() or serve

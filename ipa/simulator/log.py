@@ -1,9 +1,12 @@
 """Where a simulation writes what happens to each request: one growing array per quantity."""
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ipa.simulator.line import Served
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +31,7 @@ class StageLog:
         self.enter_s: Floats = np.empty(0)
         self.start_s: Floats = np.empty(0)
         self.end_s: Floats = np.empty(0)
+        self.free_s: Floats = np.empty(0)
         self.batch: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self.variant: NDArray[np.int16] = np.empty(0, dtype=np.int16)
 
@@ -36,15 +40,24 @@ class StageLog:
         self.enter_s = _grown(self.enter_s, size, np.nan)
         self.start_s = _grown(self.start_s, size, np.nan)
         self.end_s = _grown(self.end_s, size, np.nan)
+        self.free_s = _grown(self.free_s, size, np.nan)
         self.batch = _grown(self.batch, size, 0)
         self.variant = _grown(self.variant, size, NONE)
 
-    def serve(self, request: Ints, start_s: Floats, end_s: Floats, batch: Ints, variant: int) -> None:
+    def serve(self, request: Ints, served: "Served", variant: int) -> None:
         """Write the service of requests, one value per request in each array."""
-        self.start_s[request] = start_s
-        self.end_s[request] = end_s
-        self.batch[request] = batch
+        self.start_s[request] = served.start_s
+        self.end_s[request] = served.end_s
+        self.free_s[request] = served.free_s
+        self.batch[request] = served.size
         self.variant[request] = variant
+
+    def forget(self, count: int, size: int) -> None:
+        """Remove the first requests of ``size``."""
+        for column in (self.enter_s, self.start_s, self.end_s, self.free_s):
+            _shift(column, count, size, np.nan)
+        _shift(self.batch, count, size, 0)
+        _shift(self.variant, count, size, NONE)
 
 
 class RequestLog:
@@ -80,10 +93,23 @@ class RequestLog:
 
     def drop(self, request: Ints, end_s: Floats, stage: int) -> None:
         """Write requests that expired in a stage."""
+        if not len(request):
+            return
         self.end_s[request] = end_s
         self.outcome[request] = DROPPED
         self.reason[request] = EXPIRED
         self.dropped_stage[request] = stage
+
+    def forget(self, count: int) -> None:
+        """Remove the first requests; the numbers of all others fall by ``count``."""
+        for column in (self.arrival_s, self.end_s):
+            _shift(column, count, self.requests, np.nan)
+        _shift(self.outcome, count, self.requests, IN_FLIGHT)
+        _shift(self.reason, count, self.requests, NONE)
+        _shift(self.dropped_stage, count, self.requests, NONE)
+        for stage in self.stages:
+            stage.forget(count, self.requests)
+        self.requests -= count
 
     def _grow(self, size: int) -> None:
         self.arrival_s = _grown(self.arrival_s, size, np.nan)
@@ -99,3 +125,9 @@ def _grown(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
     grown = np.full(size, fill, dtype=values.dtype)
     grown[: len(values)] = values
     return grown
+
+
+def _shift(values: NDArray[Scalar], count: int, size: int, fill: float) -> None:
+    """Move the first ``size`` values forward over the first ``count``."""
+    values[: size - count] = values[count:size]
+    values[size - count : size] = cast("Scalar", fill)

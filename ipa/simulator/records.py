@@ -24,6 +24,8 @@ class StageRecords:
     enter_s, start_s, end_s
         When it entered the queue, and when its service began and ended, in seconds, shape (n,); NaN if not
         yet.
+    free_s
+        Since when the replica that served it had been free, in seconds, shape (n,); NaN if not yet.
     batch
         Requests that were served together with it, itself included, shape (n,); 0 if it was not served.
     variant
@@ -35,8 +37,24 @@ class StageRecords:
     enter_s: Floats
     start_s: Floats
     end_s: Floats
+    free_s: Floats
     batch: NDArray[np.int32]
     variant: NDArray[np.int16]
+
+    @property
+    def batch_wait_s(self) -> Floats:
+        """How long it waited for its batch though a replica was free, in seconds, shape (n,)."""
+        return self.start_s - np.maximum(self.enter_s, self.free_s)
+
+    @property
+    def queue_s(self) -> Floats:
+        """How long it waited for a free replica, in seconds, shape (n,)."""
+        return np.maximum(self.free_s - self.enter_s, 0.0)
+
+    @property
+    def service_s(self) -> Floats:
+        """How long its batch was served, in seconds, shape (n,)."""
+        return self.end_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,8 @@ class RequestRecords:
         pandas.DataFrame
             Columns ``request, arrival_s, end_s, latency_s, outcome, reason, dropped_stage``, and per stage,
             counted from 1, ``<i>_<stage>_wait_s`` (until it was served or dropped), ``_service_s``,
-            ``_batch`` and ``_variant``.
+            ``_batch``, ``_variant`` and ``_batch_wait_s`` (the part of the wait in which a replica was free
+            and its batch not full yet; the rest is the queue).
         """
         stage_names = [f"{i}_{stage.stage}" for i, stage in enumerate(self.stages, 1)]
         columns: dict[str, object] = {
@@ -94,9 +113,10 @@ class RequestRecords:
         for i, (name, stage) in enumerate(zip(stage_names, self.stages, strict=True)):
             left_s = np.where(self.dropped_stage == i, self.end_s, stage.start_s)
             columns[f"{name}_wait_s"] = (left_s - stage.enter_s).astype(np.float32)
-            columns[f"{name}_service_s"] = (stage.end_s - stage.start_s).astype(np.float32)
+            columns[f"{name}_service_s"] = stage.service_s.astype(np.float32)
             columns[f"{name}_batch"] = stage.batch
             columns[f"{name}_variant"] = _named(stage.variant, stage.variants)
+            columns[f"{name}_batch_wait_s"] = stage.batch_wait_s.astype(np.float32)
         return pd.DataFrame(columns)
 
 
@@ -105,7 +125,7 @@ def _named(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> "pd.Categor
 
 
 def records_at(
-    log: RequestLog, now_s: float, stages: tuple[tuple[str, tuple[str, ...]], ...]
+    log: RequestLog, now_s: float, stages: tuple[tuple[str, tuple[str, ...]], ...], count: int | None = None
 ) -> RequestRecords:
     """Return what a log knows at a time; the end of a service that is still going on is not known.
 
@@ -117,8 +137,10 @@ def records_at(
         The time now, in seconds.
     stages
         Name and variants of each stage.
+    count
+        Only the first requests; all by default.
     """
-    n = log.requests
+    n = log.requests if count is None else count
     in_flight = log.outcome[:n] == IN_FLIGHT
     return RequestRecords(
         log.arrival_s[:n].copy(),
@@ -145,6 +167,7 @@ def _stage_records(
         log.enter_s[:n].copy(),
         log.start_s[:n].copy(),
         end_s,
+        log.free_s[:n].copy(),
         log.batch[:n].copy(),
         log.variant[:n].copy(),
     )

@@ -1,15 +1,17 @@
 """The replicas of one configuration: starting, serving, stopping."""
 
+from bisect import bisect_right
 from heapq import heapify, heappush
 
 from ipa.simulator.cost import CoreMeter
+from ipa.simulator.fates import Fate, Fates
 
 
 class ReplicaPool:
-    """Equal replicas, each known only by the time from which it is free.
+    """Replicas, each known only by the time from which it is free, and by its fate if they are not all alike.
 
     A starting replica is free from the moment it is ready. A stopping one has left the pool; if it is busy,
-    its cores are counted until its batch ends.
+    its cores are counted until its batch ends. A dead one counts as busy until it is up again.
 
     Parameters
     ----------
@@ -19,15 +21,25 @@ class ReplicaPool:
         Seconds from asking for a replica until it serves.
     meter
         Where the cores are counted.
+    fates
+        Where slowness and deaths come from; None: all replicas are alike.
     """
 
-    def __init__(self, cores: int, start_up_s: float, meter: CoreMeter) -> None:
+    def __init__(self, cores: int, start_up_s: float, meter: CoreMeter, fates: Fates | None = None) -> None:
         self.cores, self.start_up_s, self.meter = cores, start_up_s, meter
         self.free_s: list[float] = []
         self._ready_s: list[float] = []
+        self._fates = fates
+        # With fates, free_s is kept in ascending order and this list is parallel to it.
+        self._fate: list[Fate] = []
 
     def __len__(self) -> int:
         return len(self.free_s)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it makes no difference which replica serves a batch."""
+        return self._fates is None
 
     @property
     def all_ready_s(self) -> float:
@@ -53,22 +65,74 @@ class ReplicaPool:
 
     def stop(self, count: int, at_s: float) -> None:
         """Stop the newest of the starting replicas, then the idle ones, then those whose batch ends first."""
+        self._bury_until(at_s)
         for _ in range(count):
             if self._ready_s and self._ready_s[-1] > at_s:
-                self.free_s.remove(self._ready_s.pop())
+                position = self.free_s.index(self._ready_s.pop())
                 leaves_s = at_s
             else:
-                leaves_s = max(at_s, min(self.free_s))
-                self.free_s.remove(min(self.free_s))
+                first_s = min(self.free_s)
+                position = self.free_s.index(first_s)
+                leaves_s = max(at_s, first_s)
+            del self.free_s[position]
+            if self._fates:
+                del self._fate[position]
             self.meter.change(leaves_s, -self.cores)
         heapify(self.free_s)
 
     def not_before(self, at_s: float) -> None:
         """Let no replica take a batch in the past: an idle one is free from ``at_s``."""
+        self._bury_until(at_s)
         self.free_s[:] = [max(free_s, at_s) for free_s in self.free_s]
+
+    def buries(self, start_s: float) -> bool:
+        """Whether the first free replica died while it was idle, before a time; it is up again later then."""
+        if self._fate[0].dies_s >= start_s:
+            return False
+        self._return(0, self._revive(self._fate[0]))
+        return True
+
+    def occupy(self, start_s: float, service_s: float) -> float:
+        """Let the first free replica serve a batch and return when it is done, deaths on the way included."""
+        fate = self._fate[0]
+        took_s = service_s * fate.factor
+        while start_s + took_s > fate.dies_s:
+            start_s = self._revive(fate)
+        self._return(0, start_s + took_s)
+        return start_s + took_s
+
+    def _revive(self, fate: Fate) -> float:
+        """Let a replica die when its time has come, and return when it is up again."""
+        up_s = fate.dies_s + self.start_up_s
+        if self._fates:
+            self._fates.revive(fate, up_s)
+        return up_s
+
+    def _bury_until(self, now_s: float) -> None:
+        """Let the idle replicas die whose time has come by now."""
+        dead = 0
+        while dead < len(self._fate) and self.free_s[dead] <= now_s:
+            if self._fate[dead].dies_s < now_s:
+                self._return(dead, self._revive(self._fate[dead]))
+                dead = 0
+            else:
+                dead += 1
+
+    def _return(self, position: int, free_s: float) -> None:
+        """Move a replica to where it belongs once it is free from another time on."""
+        fate = self._fate.pop(position)
+        del self.free_s[position]
+        position = bisect_right(self.free_s, free_s)
+        self.free_s.insert(position, free_s)
+        self._fate.insert(position, fate)
 
     def _start(self, count: int, at_s: float, ready_s: float) -> None:
         self._ready_s = [ready for ready in self._ready_s if ready > at_s] + [ready_s] * count
         for _ in range(count):
-            heappush(self.free_s, ready_s)
+            if self._fates is None:
+                heappush(self.free_s, ready_s)
+            else:
+                position = bisect_right(self.free_s, ready_s)
+                self.free_s.insert(position, ready_s)
+                self._fate.insert(position, self._fates.next(ready_s))
         self.meter.change(at_s, count * self.cores)

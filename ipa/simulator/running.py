@@ -85,8 +85,11 @@ class Reconfiguration:
         later and are not counted.
     switching
         Stages that wait for the replicas of another configuration to become ready.
+    pending
+        Whether the plan waits for room in the cluster; nothing was started or stopped then.
     """
 
     started: int
     stopped: int
     switching: tuple[str, ...] = ()
+    pending: bool = False

@@ -1,7 +1,7 @@
 """How long a batch takes: a log-normal through the profile's mean and p99."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from ipa.errors import InvalidValueError
 from ipa.profiles import Profile, ProfilePoint
-from ipa.simulator.settings import Service
+from ipa.simulator.log import Floats
+from ipa.simulator.settings import IDEAL, ClusterSettings, Service
 
 Z99 = NormalDist().inv_cdf(0.99)
 """Standard normal quantile of 99 %."""
@@ -19,18 +20,32 @@ BLOCK = 4096
 
 @dataclass(frozen=True, slots=True)
 class ServiceTimes:
-    """Service time of a batch of k requests: ``scale_s[k] * exp(spread[k] * z)`` with z standard normal.
+    """Time of a batch of k requests: ``scale_s[k] * exp(spread[k] * z) + dispatch_s``.
+
+    z is a random number of the stage: standard normal, or for exponential service the logarithm of a standard
+    exponential.
 
     Parameters
     ----------
     scale_s
         Median in seconds per batch size, shape (max batch + 1,); the entry at 0 is unused.
     spread
-        Standard deviation of the logarithm per batch size, same shape; 0 is a constant service time.
+        Standard deviation of the logarithm per batch size, same shape; 0 is a constant service time, and 1
+        an exponential one.
+    dispatch_s
+        What every batch takes in addition, in seconds.
     """
 
     scale_s: tuple[float, ...]
     spread: tuple[float, ...]
+    dispatch_s: float = 0.0
+    scales: Floats = field(init=False, repr=False, compare=False)
+    spreads: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # The same numbers as arrays, for the compiled engine.
+        object.__setattr__(self, "scales", np.array(self.scale_s))
+        object.__setattr__(self, "spreads", np.array(self.spread))
 
 
 def lognormal_spread(mean_s: float, p99_s: float) -> float:
@@ -59,7 +74,9 @@ def lognormal_spread(mean_s: float, p99_s: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def service_times(points: tuple[ProfilePoint, ...], batch: int, service: Service) -> ServiceTimes:
+def service_times(
+    points: tuple[ProfilePoint, ...], batch: int, service: Service, cluster: ClusterSettings = IDEAL
+) -> ServiceTimes:
     """Return the service times of all batches up to a size.
 
     Parameters
@@ -70,6 +87,8 @@ def service_times(points: tuple[ProfilePoint, ...], batch: int, service: Service
         Largest batch size.
     service
         Kind of service, see ``SimulationSettings``.
+    cluster
+        By how much the profile errs, and what dispatching takes.
 
     Raises
     ------
@@ -84,16 +103,16 @@ def service_times(points: tuple[ProfilePoint, ...], batch: int, service: Service
             raise InvalidValueError(
                 f"mean latency at batch {point.batch} is {point.latency_mean_s} s; it must be positive"
             )
-        sigma = 0.0
+        mean_s, sigma = point.latency_mean_s * cluster.profile_error, 0.0
         if service == "lognormal":
             sigma = lognormal_spread(point.latency_mean_s, point.latency_p99_s)
-        scale_s.append(point.latency_mean_s * math.exp(-(sigma**2) / 2))
-        spread.append(sigma)
-    return ServiceTimes(tuple(scale_s), tuple(spread))
+        scale_s.append(mean_s * math.exp(-(sigma**2) / 2))
+        spread.append(1.0 if service == "exponential" else sigma)
+    return ServiceTimes(tuple(scale_s), tuple(spread), cluster.dispatch_s)
 
 
-class NormalStream:
-    """Standard normals of one stage, drawn in blocks.
+class RandomStream:
+    """The random numbers of one stage, drawn in blocks.
 
     The values depend on the seed and the stage only, never on how the simulation is cut into steps.
 
@@ -103,20 +122,31 @@ class NormalStream:
         Seed of the simulation.
     stage
         Index of the stage.
+    service
+        Kind of service: standard normals, or logarithms of standard exponentials for ``exponential``.
     """
 
-    def __init__(self, seed: int, stage: int) -> None:
+    def __init__(self, seed: int, stage: int, service: Service) -> None:
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stage,))))
-        self._drawn: list[float] = []
+        self._exponential = service == "exponential"
+        self._drawn: Floats = np.empty(0)
+        self._used = 0
 
-    def peek(self, count: int) -> list[float]:
-        """Return a list whose first ``count`` values come next."""
-        missing = count - len(self._drawn)
+    def peek(self, count: int) -> Floats:
+        """Return an array whose first ``count`` values come next."""
+        missing = count - (len(self._drawn) - self._used)
         if missing > 0:
-            blocks = -(-missing // BLOCK)
-            self._drawn += self._rng.standard_normal(blocks * BLOCK).tolist()
-        return self._drawn
+            size = -(-missing // BLOCK) * BLOCK
+            self._drawn = np.concatenate((self._drawn[self._used :], self._block(size)))
+            self._used = 0
+        return self._drawn[self._used :]
 
     def consume(self, count: int) -> None:
         """Move on past the first ``count`` values."""
-        del self._drawn[:count]
+        self._used += count
+
+    def _block(self, size: int) -> Floats:
+        if self._exponential:
+            # The inverse of the distribution, so that the values do not depend on how they are drawn.
+            return np.log(-np.log1p(-self._rng.random(size)))
+        return self._rng.standard_normal(size)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ipa.errors import InvalidValueError
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
-from ipa.simulator.log import RequestLog
+from ipa.simulator.log import IN_FLIGHT, RequestLog
 from ipa.simulator.records import RequestRecords, records_at
 from ipa.simulator.running import Reconfiguration, RunningPlan
 from ipa.simulator.settings import DEFAULTS, SimulationSettings
@@ -90,8 +90,13 @@ class PipelineSimulator:
         ]
         # The last transit leads back to the client.
         self._transits = [Transit() for _ in range(len(self._stages) + 1)]
-        self._done = self._dropped = 0
+        self._done = self._dropped = self._forgotten = 0
         self._last_end_s = 0.0
+        self._waiting_plan: Plan | None = None
+        if not self._fits(plan):
+            raise InvalidValueError(
+                f"the first plan takes {plan.cost_cores} cores; the cluster has {settings.cluster.core_limit}"
+            )
 
     def offer(self, arrivals_s: ArrayLike) -> None:
         """Announce requests.
@@ -113,7 +118,10 @@ class PipelineSimulator:
             raise InvalidValueError(
                 f"the first request arrives at {arrival_s[0]} s; it is {self.now_s} s already"
             )
-        self._transits[0].put(self._log.add(arrival_s), arrival_s + self.settings.network_delay_s)
+        entry_s = arrival_s + self.settings.network_delay_s
+        if self.settings.cluster.router_delay_s:
+            entry_s = entry_s + self.settings.cluster.router_delay_s
+        self._transits[0].put(self._log.add(arrival_s), entry_s)
 
     def advance(self, until_s: float) -> None:
         """Simulate everything that is due before a time.
@@ -130,11 +138,14 @@ class PipelineSimulator:
         """
         if not self.now_s <= until_s < math.inf:
             raise InvalidValueError(f"cannot advance from {self.now_s} s to {until_s} s")
+        self._make_room(until_s)
         self._run(until_s)
         self._set_now(float(until_s))
+        self._retry()
 
     def drain(self) -> None:
         """Simulate until every offered request has been answered or dropped, and stop at that instant."""
+        self._make_room(math.inf)
         self._run(math.inf)
         self._set_now(max(self.now_s, float(self._last_end_s)))
 
@@ -152,7 +163,11 @@ class PipelineSimulator:
             If the pipeline cannot run it; nothing has changed then.
         """
         self._check(plan)
+        self._waiting_plan = None
         wanted = [stage.configuration(new) for stage, new in zip(self._stages, plan.stages, strict=True)]
+        if not self._fits(plan):
+            self._waiting_plan = plan
+            return Reconfiguration(0, 0, pending=True)
         changes = [
             stage.reconfigure(new, self.now_s) for stage, new in zip(self._stages, wanted, strict=True)
         ]
@@ -175,7 +190,7 @@ class PipelineSimulator:
         """Return where the requests are that have arrived before now."""
         arrival_s = self._log.arrival_s[: self._log.requests]
         return Counts(
-            int(np.count_nonzero(arrival_s < self.now_s)),
+            int(np.count_nonzero(arrival_s < self.now_s)) + self._forgotten,
             self._done,
             self._dropped,
             int(np.count_nonzero(arrival_s[self._transits[0].request] < self.now_s)),
@@ -184,9 +199,54 @@ class PipelineSimulator:
         )
 
     def records(self) -> RequestRecords:
-        """Return the account of every offered request, as it is known now."""
-        names = tuple((stage.name, tuple(v.name for v in stage.variants)) for stage in self.pipeline.stages)
-        return records_at(self._log, self.now_s, names)
+        """Return the account of every offered request that was not collected, as it is known now."""
+        return records_at(self._log, self.now_s, self._names())
+
+    def collect(self) -> RequestRecords:
+        """Return the account of the earliest requests and forget them, so that memory stays bounded.
+
+        Returns
+        -------
+        RequestRecords
+            All requests that arrived in the whole seconds before the first one that has not ended yet; no
+            later call returns them again.
+        """
+        log = self._log
+        in_flight = log.outcome[: log.requests] == IN_FLIGHT
+        first_s = log.arrival_s[in_flight.argmax()] if in_flight.any() else self.now_s
+        count = int(np.searchsorted(log.arrival_s[: log.requests], math.floor(first_s), side="left"))
+        records = records_at(log, self.now_s, self._names(), count)
+        log.forget(count)
+        for stage in self._stages:
+            stage.forget(count)
+        for transit in self._transits:
+            transit.forget(count)
+        self._forgotten += count
+        return records
+
+    def _names(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple((stage.name, tuple(v.name for v in stage.variants)) for stage in self.pipeline.stages)
+
+    def _fits(self, plan: Plan) -> bool:
+        limit = self.settings.cluster.core_limit
+        if limit is None:
+            return True
+        cores = sum(stage.cores_with(new) for stage, new in zip(self._stages, plan.stages, strict=True))
+        return cores <= limit
+
+    def _make_room(self, until_s: float) -> None:
+        """Run up to each switch before a time, after which a plan that waits may fit."""
+        while self._waiting_plan:
+            switch_s = min(stage.switch_s for stage in self._stages)
+            if not switch_s < until_s:
+                return
+            self._run(switch_s)
+            self._set_now(max(self.now_s, switch_s))
+            self._retry()
+
+    def _retry(self) -> None:
+        if self._waiting_plan:
+            self.reconfigure(self._waiting_plan)
 
     def _run(self, until_s: float) -> None:
         # A chain has no feedback, so each stage can be finished up to until_s before the next one begins.
@@ -196,7 +256,7 @@ class PipelineSimulator:
             request, entered_s = before.take(until_s)
             if len(request):
                 self._log.stages[i].enter_s[request] = entered_s
-                stage.accept(request, entered_s, self._log.arrival_s[request] + self.settings.drop_after_s)
+                stage.accept(request, entered_s, self._log.arrival_s[request])
             for left in stage.advance(until_s):
                 after.put(left.request, left.end_s + self.settings.network_delay_s)
                 self._log.drop(left.dropped, left.dropped_s, i)

@@ -1,22 +1,22 @@
 """One stage: its queue, its replicas and the switch from one configuration to the next."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ipa.batching import BatchPolicy
 from ipa.errors import InvalidValueError
-from ipa.pipeline import Stage
+from ipa.pipeline import Stage, Variant
 from ipa.plan import StagePlan
 from ipa.simulator.cost import CoreMeter
-from ipa.simulator.engine import WaitingLine, serve
-from ipa.simulator.log import StageLog
+from ipa.simulator.engine import engine
+from ipa.simulator.fates import Fates
+from ipa.simulator.line import WaitingLine
+from ipa.simulator.log import Floats, Ints, StageLog
 from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.running import RunningStage
-from ipa.simulator.service import NormalStream, ServiceTimes, service_times
+from ipa.simulator.service import RandomStream, ServiceTimes, service_times
 from ipa.simulator.settings import SimulationSettings
 
 
@@ -51,10 +51,10 @@ class Departures:
         When they did, shape (m,).
     """
 
-    request: NDArray[np.int64]
-    end_s: NDArray[np.float64]
-    dropped: NDArray[np.int64]
-    dropped_s: NDArray[np.float64]
+    request: Ints
+    end_s: Floats
+    dropped: Ints
+    dropped_s: Floats
 
 
 class SimulatedStage:
@@ -78,8 +78,13 @@ class SimulatedStage:
         self, stage: Stage, plan: StagePlan, index: int, settings: SimulationSettings, log: StageLog
     ) -> None:
         self._stage, self._settings, self._log = stage, settings, log
+        self._cluster, self._drop_after_s = settings.cluster, settings.drop_limit_s(index)
+        self._fates = (
+            Fates(settings.seed, index, settings.cluster) if settings.cluster.replicas_differ else None
+        )
+        self._serve_line = engine("python" if self._fates else settings.engine)
         self._meter = CoreMeter()
-        self._normals = NormalStream(settings.seed, index)
+        self._random = RandomStream(settings.seed, index, settings.service)
         self._line = WaitingLine()
         self._target, self._reconfigured_s = plan, 0.0
         self._pending: Configuration | None = None
@@ -95,6 +100,18 @@ class SimulatedStage:
     def switching(self) -> bool:
         """Whether another configuration is starting."""
         return self._pending is not None
+
+    @property
+    def switch_s(self) -> float:
+        """When the configuration that starts takes over; infinity if none does."""
+        return self._pending.pool.all_ready_s if self._pending else math.inf
+
+    def cores_with(self, plan: StagePlan) -> int:
+        """Return the cores that the stage holds while it moves to a plan, those about to stop left aside."""
+        before = 0
+        if not self._running.runs(plan) and self._cluster.switching == "make-before-break":
+            before = len(self._running.pool) * self._running.plan.cores
+        return before + plan.replicas * plan.cores
 
     def running(self, now_s: float) -> RunningStage:
         """Return which replicas serve and which start."""
@@ -118,10 +135,13 @@ class SimulatedStage:
         return Configuration(
             plan,
             self._stage.variants.index(variant),
-            BatchPolicy.of(plan, self._settings.drop_after_s),
-            service_times(points, plan.batch, self._settings.service),
-            ReplicaPool(plan.cores, variant.start_up_s, self._meter),
+            BatchPolicy.of(plan, self._drop_after_s),
+            service_times(points, plan.batch, self._settings.service, self._cluster),
+            ReplicaPool(plan.cores, self._start_up_s(variant), self._meter, self._fates),
         )
+
+    def _start_up_s(self, variant: Variant) -> float:
+        return variant.start_up_s if self._cluster.start_up_s is None else self._cluster.start_up_s
 
     def reconfigure(self, wanted: Configuration, at_s: float) -> tuple[int, int]:
         """Move towards a configuration and return how many replicas start and stop at once.
@@ -143,6 +163,10 @@ class SimulatedStage:
             wanted.pool = self._running.pool
             self._running = wanted
             wanted.pool.not_before(at_s)
+        elif self._cluster.switching == "stop-start":
+            cancelled += len(self._running.pool)
+            self._running.pool.stop(len(self._running.pool), at_s)
+            self._running = wanted
         else:
             wanted.pool = self._pending.pool if self._pending else wanted.pool
             self._pending = wanted
@@ -150,13 +174,13 @@ class SimulatedStage:
         self.settle(at_s)
         return max(change, 0), cancelled + max(-change, 0)
 
-    def accept(
-        self, request: NDArray[np.int64], entered_s: NDArray[np.float64], deadline_s: NDArray[np.float64]
-    ) -> None:
-        """Append requests to the queue, in the order in which they enter."""
-        self._line.request += request.tolist()
-        self._line.entered_s += entered_s.tolist()
-        self._line.deadline_s += deadline_s.tolist()
+    def accept(self, request: Ints, entered_s: Floats, arrival_s: Floats) -> None:
+        """Append requests that arrived at the pipeline before, in the order in which they enter the queue."""
+        self._line.append(entered_s, arrival_s + self._drop_after_s, request)
+
+    def forget(self, count: int) -> None:
+        """Let the numbers of all requests fall by ``count``."""
+        self._line.request = self._line.request - count
 
     def advance(self, until_s: float) -> list[Departures]:
         """Serve the queue up to a time; everything that enters before it has been accepted."""
@@ -179,31 +203,22 @@ class SimulatedStage:
 
     def _serve(self, until_s: float) -> Departures:
         line, running = self._line, self._running
-        normals = self._normals.peek(len(line))
-        served = serve(line, running.policy, running.times, running.pool.free_s, normals, until_s)
-        self._normals.consume(len(served.size))
-        gone = np.array(line.request[: served.head], dtype=np.int64)
-        sizes = np.array(served.size, dtype=np.int64)
-        request = np.delete(gone, served.expired) if served.expired else gone
-        end_s = np.repeat(served.end_s, sizes)
-        self._log.serve(
-            request, np.repeat(served.start_s, sizes), end_s, np.repeat(sizes, sizes), running.index
+        served = self._serve_line(
+            line, running.policy, running.times, running.pool, self._random.peek(len(line)), until_s
         )
+        self._random.consume(served.batches)
+        gone = line.request[: served.head]
+        request = np.delete(gone, served.expired) if len(served.expired) else gone
+        self._log.serve(request, served, running.index)
         dropped, dropped_s = self._expired(served.expired)
         line.pop_front(served.head)
-        if self._settings.drop_after_s < math.inf:
-            late = range(line.expire(until_s))
-            late_too, late_too_s = self._expired(late)
-            dropped, dropped_s = dropped + late_too, dropped_s + late_too_s
-            line.pop_front(len(late))
-        return Departures(
-            request, end_s, np.array(dropped, dtype=np.int64), np.array(dropped_s, dtype=np.float64)
-        )
+        if self._drop_after_s < math.inf and (late := line.expire(until_s)):
+            late_too, late_too_s = self._expired(np.arange(late))
+            dropped, dropped_s = np.append(dropped, late_too), np.append(dropped_s, late_too_s)
+            line.pop_front(late)
+        return Departures(request, served.end_s, dropped, dropped_s)
 
-    def _expired(self, positions: Iterable[int]) -> tuple[list[int], list[float]]:
+    def _expired(self, positions: Ints) -> tuple[Ints, Floats]:
         line = self._line
         # A request that is too old when it enters is dropped at that instant, not at its deadline before.
-        return (
-            [line.request[i] for i in positions],
-            [max(line.entered_s[i], line.deadline_s[i]) for i in positions],
-        )
+        return line.request[positions], np.maximum(line.entered_s[positions], line.deadline_s[positions])

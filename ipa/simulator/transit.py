@@ -28,12 +28,18 @@ class Transit:
         """Add requests, in any order of entry."""
         if not len(request):
             return
-        self._request = np.concatenate((self.request, request))
-        self._enter_s = np.concatenate((self._enter_s[self._taken :], enter_s))
-        self._taken = 0
-        if np.any(np.diff(self._enter_s) < 0):
+        if len(self):
+            request = np.concatenate((self.request, request))
+            enter_s = np.concatenate((self._enter_s[self._taken :], enter_s))
+        self._request, self._enter_s, self._taken = request, enter_s, 0
+        if np.any(enter_s[1:] < enter_s[:-1]):
             order = np.argsort(self._enter_s, kind="stable")
             self._request, self._enter_s = self._request[order], self._enter_s[order]
+
+    def forget(self, count: int) -> None:
+        """Let the numbers of all requests fall by ``count``."""
+        self._request = self.request - count
+        self._enter_s, self._taken = self._enter_s[self._taken :], 0
 
     def take(self, before_s: float) -> tuple[Ints, Floats]:
         """Remove and return the requests that enter before a time, and when they do."""

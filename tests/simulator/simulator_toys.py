@@ -1,7 +1,9 @@
 """Small pipelines and plans for the tests of the simulator."""
 
 import hashlib
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 from ipa.profiles import Profile, ProfilePoint
-from ipa.simulator import PipelineSimulator, RequestRecords, SimulationSettings
+from ipa.simulator import ClusterSettings, PipelineSimulator, RequestRecords, SimulationSettings
 
 Step = tuple[float, Plan]
 
@@ -114,15 +116,35 @@ def all_settings(draw: st.DrawFn) -> SimulationSettings:
     """Draw settings; most of them drop."""
     return SimulationSettings(
         seed=draw(st.integers(0, 2**32)),
-        service=draw(st.sampled_from(["lognormal", "deterministic"])),
+        service=draw(st.sampled_from(["lognormal", "deterministic", "exponential"])),
         drop_after_s=draw(st.one_of(st.just(float("inf")), st.floats(0.05, 10.0))),
         network_delay_s=draw(st.sampled_from([0.0, 0.0, 0.03])),
     )
 
 
 @st.composite
+def unreal_settings(draw: st.DrawFn) -> SimulationSettings:
+    """Draw settings of clusters that are not ideal: delays, deaths, slow replicas, limits per stage."""
+
+    def sometimes(value: object, default: object) -> object:
+        return draw(st.sampled_from([value, default]))
+
+    cluster = ClusterSettings(
+        start_up_s=draw(st.sampled_from([None, 0.7, 5.0])),
+        switching=sometimes("stop-start", "make-before-break"),
+        mean_life_s=sometimes(12.0, math.inf),
+        straggler_share=sometimes(0.4, 0.0),
+        profile_error=sometimes(1.3, 1.0),
+        router_delay_s=sometimes(0.02, 0.0),
+        dispatch_s=sometimes(0.01, 0.0),
+    )
+    limits_s = sometimes((1.0, 1.5, 4.0), ())
+    return replace(draw(all_settings()), cluster=cluster, stage_drop_after_s=limits_s)
+
+
+@st.composite
 def scenarios(
-    draw: st.DrawFn, changes: int = 4
+    draw: st.DrawFn, changes: int = 4, assumed: st.SearchStrategy[SimulationSettings] | None = None
 ) -> tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]:
     """Draw everything that ``simulate`` takes."""
     pipe = draw(pipelines())
@@ -130,7 +152,7 @@ def scenarios(
     return (
         pipe,
         draw(plans(pipe)),
-        draw(all_settings()),
+        draw(all_settings() if assumed is None else assumed),
         draw(arrivals()),
         [(t, draw(plans(pipe))) for t in at_s],
     )

@@ -1,7 +1,7 @@
 """A SimPy model of a pipeline, event by event, which asks the batch policy at every event.
 
-It shares nothing with the simulator but the policy and the profile. Events of one instant are ordered by
-priority: reconfiguration, entry and end of service, dispatch, expiry.
+It shares nothing with the simulator but the policy, the profile and the fates that are drawn for replicas.
+Events of one instant are ordered by priority: reconfiguration, entry and end of service, dispatch, expiry.
 """
 
 import math
@@ -15,6 +15,7 @@ from ipa.batching import BatchPolicy
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan, StagePlan
 from ipa.simulator import SimulationSettings
+from ipa.simulator.fates import Fate, Fates
 
 RECONFIGURE, ENTER, DISPATCH, EXPIRE = range(4)
 Z99 = 2.3263478740408408
@@ -30,21 +31,22 @@ class Request:
 
 
 class Replica:
-    """One replica: starting or busy until a time, or idle; gone at some time."""
+    """One replica: starting, busy or dead until a time, or idle since one; gone at some time."""
 
-    def __init__(self, state: str, born_s: float, until_s: float) -> None:
+    def __init__(self, state: str, born_s: float, until_s: float, fate: Fate) -> None:
         self.state, self.born_s, self.until_s, self.gone_s = state, born_s, until_s, math.inf
+        self.fate, self.turn = fate, 0
 
     def stop(self, now_s: float) -> None:
-        self.gone_s = max(now_s, self.until_s) if self.state == "busy" else now_s
+        self.gone_s = max(now_s, self.until_s) if self.state in ("busy", "dead") else now_s
 
     def starts_after(self, now_s: float) -> bool:
         return self.state == "starting" and self.until_s > now_s
 
-    def order_of_stop(self, now_s: float) -> tuple[bool, float]:
-        """Starting ones first, newest first; then idle ones; then those whose batch ends first."""
+    def order_of_stop(self, now_s: float) -> tuple[bool, float, int]:
+        """Starting ones first, newest first; then idle ones, longest idle first; then the next to be idle."""
         starts = self.starts_after(now_s)
-        return not starts, -self.until_s if starts else max(self.until_s, now_s)
+        return not starts, -self.until_s if starts else max(self.until_s, now_s), self.turn
 
 
 class Configuration:
@@ -56,7 +58,7 @@ class Configuration:
 
     def configure(self, chosen: StagePlan) -> None:
         self.chosen, self.key = chosen, (chosen.variant, chosen.cores)
-        self.policy = BatchPolicy.of(chosen, self.stage.twin.settings.drop_after_s)
+        self.policy = BatchPolicy.of(chosen, self.stage.twin.settings.drop_limit_s(self.stage.index))
         self.variant = self.stage.twin.pipeline.stages[self.stage.index].variant(chosen.variant)
 
     def alive(self) -> list[Replica]:
@@ -69,9 +71,15 @@ class Configuration:
         for replica in sorted(self.alive(), key=lambda replica: replica.order_of_stop(now_s))[:count]:
             replica.stop(now_s)
 
+    @property
+    def start_up_s(self) -> float:
+        same_for_all_s = self.stage.twin.settings.cluster.start_up_s
+        return self.variant.start_up_s if same_for_all_s is None else same_for_all_s
+
     def start(self, count: int, now_s: float) -> None:
         for _ in range(count):
-            replica = Replica("starting", now_s, now_s + self.variant.start_up_s)
+            up_s = now_s + self.start_up_s
+            replica = Replica("starting", now_s, up_s, self.stage.fates.next(up_s))
             self.replicas.append(replica)
             self.stage.twin.at(replica.until_s, ENTER, lambda replica=replica: self.stage.free(replica))
 
@@ -81,9 +89,15 @@ class TwinStage:
 
     def __init__(self, twin: "Twin", index: int, chosen: StagePlan, rng: np.random.Generator) -> None:
         self.twin, self.index, self.rng = twin, index, rng
+        self.fates = Fates(twin.settings.seed, index, twin.settings.cluster)
+        self.turns = 0
         self.queue: list[Request] = []
         self.running, self.pending = Configuration(self, chosen), None
-        self.running.replicas = [Replica("idle", 0.0, 0.0) for _ in range(chosen.replicas)]
+        self.running.replicas = [
+            Replica("idle", 0.0, 0.0, self.fates.next(0.0)) for _ in range(chosen.replicas)
+        ]
+        for replica in self.running.replicas:
+            self.expect_death(replica)
         self.all_configurations = [self.running]
 
     @property
@@ -96,7 +110,11 @@ class TwinStage:
         if self.pending and self.pending.key != key:
             self.pending.stop(len(self.pending.alive()), now_s)
             self.pending = None
-        if key != self.running.key and not self.pending:
+        if key != self.running.key and self.twin.settings.cluster.switching == "stop-start":
+            self.running.stop(len(self.running.alive()), now_s)
+            self.running = Configuration(self, chosen)
+            self.all_configurations.append(self.running)
+        elif key != self.running.key and not self.pending:
             self.pending = Configuration(self, chosen)
             self.all_configurations.append(self.pending)
         target = self.pending or self.running
@@ -116,6 +134,9 @@ class TwinStage:
     def free(self, replica: Replica) -> None:
         if replica.gone_s == math.inf:
             replica.state = "idle"
+            self.turns += 1
+            replica.turn = self.turns
+            self.expect_death(replica)
             self.switch_if_ready()
             self.twin.at(self.twin.env.now, DISPATCH, self.dispatch)
 
@@ -153,30 +174,58 @@ class TwinStage:
     def dispatch(self) -> None:
         now_s = self.twin.env.now
         while self.queue:
-            idle = next((replica for replica in self.running.alive() if replica.state == "idle"), None)
+            idle = [replica for replica in self.running.alive() if replica.state == "idle"]
             if not idle:
                 return
+            first = min(idle, key=lambda replica: replica.turn)
             size = self.policy.take(len(self.queue), self.queue[0].history[self.index][0], now_s)
             if not size:
                 self.wake()
                 return
             batch, self.queue = self.queue[:size], self.queue[size:]
-            end_s = now_s + self.service_s(size)
-            idle.state, idle.until_s = "busy", end_s
-            for request in batch:
-                request.history[self.index][1:] = [now_s, end_s, size]
-            self.twin.at(end_s, ENTER, lambda replica=idle: self.free(replica))
-            for request in batch:
-                self.twin.forward(request, self.index + 1, end_s)
+            self.serve(first, batch)
+
+    def serve(self, replica: Replica, batch: list[Request]) -> None:
+        """Serve a batch, anew after each death; the end is known at once since nothing can interfere."""
+        began_s, took_s = self.twin.env.now, self.service_s(len(batch)) * replica.fate.factor
+        end_s = began_s + took_s
+        while end_s > replica.fate.dies_s:
+            up_s = replica.fate.dies_s + self.running.start_up_s
+            self.fates.revive(replica.fate, up_s)
+            end_s = up_s + took_s
+        replica.state, replica.until_s = "busy", end_s
+        self.twin.at(end_s, ENTER, lambda: self.free(replica))
+        for request in batch:
+            request.history[self.index][1:] = [began_s, end_s, len(batch)]
+            self.twin.forward(request, self.index + 1, end_s)
+
+    def expect_death(self, replica: Replica) -> None:
+        """Let an idle replica die in its time."""
+        turn, dies_s = replica.turn, replica.fate.dies_s
+
+        def die() -> None:
+            if replica.state == "idle" and replica.turn == turn and replica.gone_s == math.inf:
+                configuration = next(c for c in self.all_configurations if replica in c.replicas)
+                replica.state, replica.until_s = "dead", dies_s + configuration.start_up_s
+                self.fates.revive(replica.fate, replica.until_s)
+                self.twin.at(replica.until_s, ENTER, lambda: self.free(replica))
+
+        self.twin.at(dies_s, ENTER, die)
 
     def service_s(self, size: int) -> float:
-        z = self.rng.standard_normal()
+        cluster, kind = self.twin.settings.cluster, self.twin.settings.service
         point = self.running.variant.profile_on(self.running.chosen.cores).at(size)
-        mean_s, p99_s = point.latency_mean_s, point.latency_p99_s
-        if self.twin.settings.service == "deterministic" or p99_s <= mean_s:
-            return mean_s
+        mean_s, p99_s = (
+            point.latency_mean_s * cluster.profile_error,
+            point.latency_p99_s * cluster.profile_error,
+        )
+        if kind == "exponential":
+            return mean_s * -math.log1p(-self.rng.random()) + cluster.dispatch_s
+        z = self.rng.standard_normal()
+        if kind == "deterministic" or p99_s <= mean_s:
+            return mean_s + cluster.dispatch_s
         sigma = Z99 - math.sqrt(Z99**2 - 2 * math.log(p99_s / mean_s))
-        return math.exp(math.log(mean_s) - sigma**2 / 2 + sigma * z)
+        return math.exp(math.log(mean_s) - sigma**2 / 2 + sigma * z) + cluster.dispatch_s
 
 
 class Twin:
@@ -215,9 +264,17 @@ class Twin:
         """Return the requests after all of them have ended."""
         requests = [Request(i, t, len(self.stages)) for i, t in enumerate(arrivals_s)]
         for request in requests:
-            self.forward(request, 0, request.arrival_s)
+            self.forward(request, 0, request.arrival_s + self.settings.cluster.router_delay_s)
         for at_s, plan in steps:
             for stage, chosen in zip(self.stages, plan.stages, strict=True):
                 self.at(at_s, RECONFIGURE, lambda s=stage, c=chosen: s.reconfigure(c))
-        self.env.run()
+        # Idle replicas die for ever; the model ends when nothing else is left to happen.
+        while self.env._queue and not self.over(requests, steps):
+            self.env.step()
         return requests
+
+    def over(self, requests: list[Request], steps: list[tuple[float, Plan]]) -> bool:
+        """Whether all requests have ended and no step is left."""
+        return self.env.now > max([0.0, *(t for t, _ in steps)]) and all(
+            request.outcome != "in-flight" for request in requests[-1:] + requests
+        )

@@ -19,15 +19,21 @@ from simulator_toys import (
     plans,
     scenarios,
     simulate,
+    unreal_settings,
     variant,
 )
 
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
 from ipa.simulator import Counts, PipelineSimulator, RequestRecords, SimulationSettings, StageRecords
-from ipa.simulator.log import DROPPED, EXPIRED, NONE, OK
+from ipa.simulator.log import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
+
+
+def either() -> st.SearchStrategy[Scenario]:
+    """Return scenarios on ideal and on real clusters."""
+    return st.one_of(scenarios(), scenarios(assumed=unreal_settings()))
 
 
 def event_times(records: RequestRecords) -> np.ndarray:
@@ -71,7 +77,7 @@ def test_the_books_balance_at_every_event(scenario: Scenario) -> None:
 
 
 @settings(max_examples=150)
-@given(scenarios())
+@given(either())
 def test_every_request_ends_in_exactly_one_state(scenario: Scenario) -> None:
     records = simulate(*scenario).records()
     answered, dropped = records.outcome == OK, records.outcome == DROPPED
@@ -86,14 +92,14 @@ def test_every_request_ends_in_exactly_one_state(scenario: Scenario) -> None:
         assert np.array_equal(stage.variant != NONE, reached)
 
 
-@settings(max_examples=150)
-@given(scenarios())
+@settings(max_examples=250)
+@given(either())
 def test_nothing_happens_before_its_cause(scenario: Scenario) -> None:
     records, delay_s = simulate(*scenario).records(), scenario[2].network_delay_s
-    before_s = records.arrival_s
+    before_s = records.arrival_s + scenario[2].cluster.router_delay_s
     for stage in records.stages:
         entered, ok = np.isfinite(stage.enter_s), served(stage)
-        assert np.array_equal(stage.enter_s[entered], (before_s + delay_s)[entered])
+        np.testing.assert_allclose(stage.enter_s[entered], (before_s + delay_s)[entered], rtol=1e-15)
         assert np.all(stage.start_s[ok] >= stage.enter_s[ok])
         assert np.all(stage.end_s[ok] > stage.start_s[ok])
         before_s = stage.end_s
@@ -102,12 +108,46 @@ def test_nothing_happens_before_its_cause(scenario: Scenario) -> None:
 
 
 @settings(max_examples=150)
-@given(scenarios())
+@given(either())
 def test_each_stage_serves_first_come_first_served(scenario: Scenario) -> None:
     for stage in simulate(*scenario).records().stages:
         order = np.lexsort((stage.start_s, stage.enter_s))
         start_s = stage.start_s[order][served(stage)[order]]
         assert np.all(np.diff(start_s) >= 0)
+
+
+@settings(max_examples=150)
+@given(either())
+def test_the_parts_of_the_latency_add_up(scenario: Scenario) -> None:
+    for stage in simulate(*scenario).records().stages:
+        ok = served(stage)
+        assert np.all(stage.batch_wait_s[ok] >= 0)
+        parts_s = stage.queue_s + stage.batch_wait_s + stage.service_s
+        np.testing.assert_allclose(parts_s[ok], (stage.end_s - stage.enter_s)[ok], rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=100)
+@given(either(), st.floats(1.0, 8.0))
+def test_collecting_now_and_then_returns_every_request_once_and_changes_nothing(
+    scenario: Scenario, every_s: float
+) -> None:
+    pipe, first, assumed, times_s, steps = scenario
+    simulator, parts = PipelineSimulator(pipe, first, assumed), []
+    simulator.offer(times_s)
+    plans_at = dict(steps)
+    for at_s in sorted({*np.arange(every_s, 40.0, every_s).tolist(), *plans_at}):
+        simulator.advance(at_s)
+        if at_s in plans_at:
+            simulator.reconfigure(plans_at[at_s])
+        counts = simulator.counts()
+        parts.append(simulator.collect())
+        assert simulator.counts() == counts
+        assert np.all(parts[-1].outcome != IN_FLIGHT)
+    simulator.drain()
+    parts.append(simulator.records())
+    whole = simulate(pipe, first, assumed, times_s, list(plans_at.items())).records()
+    for columns_, expected in zip(zip(*map(columns, parts), strict=True), columns(whole), strict=True):
+        np.testing.assert_array_equal(np.concatenate(columns_), expected)
 
 
 @settings(max_examples=150)
@@ -162,8 +202,8 @@ def test_replicas_are_paid_for_at_least_while_they_serve(scenario: Scenario) -> 
     assert simulator.running_core_seconds() >= busy_s * (1 - 1e-9)
 
 
-@settings(max_examples=60)
-@given(st.data(), scenarios())
+@settings(max_examples=100)
+@given(st.data(), either())
 def test_the_result_does_not_depend_on_how_time_and_arrivals_are_cut(
     data: st.DataObject, scenario: Scenario
 ) -> None:

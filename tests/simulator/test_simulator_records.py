@@ -15,6 +15,7 @@ from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.service import Z99, lognormal_spread, service_times
 
+PER_STAGE = ("wait_s", "service_s", "batch", "variant", "batch_wait_s")
 PIPE: Pipeline = pipeline([variant("a", {1: 1.0, 2: 1.5})], [variant("a", {1: 0.5}), variant("b", {1: 0.25})])
 PLAN: Plan = plan(("a", 2, 1, 0.5), ("b", 1, 1, 0.0))
 
@@ -25,11 +26,9 @@ def frame() -> pd.DataFrame:
     return simulate(PIPE, PLAN, settings, [0.0, 0.25, 0.5, 1.0, 2.0]).records().to_frame()
 
 
-def test_the_frame_has_one_row_per_request_and_four_columns_per_stage(frame: pd.DataFrame) -> None:
+def test_the_frame_has_one_row_per_request_and_five_columns_per_stage(frame: pd.DataFrame) -> None:
     own = ["request", "arrival_s", "end_s", "latency_s", "outcome", "reason", "dropped_stage"]
-    per_stage = [
-        f"{stage}_{c}" for stage in ("1_s0", "2_s1") for c in ("wait_s", "service_s", "batch", "variant")
-    ]
+    per_stage = [f"{stage}_{c}" for stage in ("1_s0", "2_s1") for c in PER_STAGE]
     assert list(frame.columns) == own + per_stage
     assert len(frame) == 5
 
@@ -47,6 +46,11 @@ def test_the_frame_tells_what_happened(frame: pd.DataFrame) -> None:
     assert frame["2_s1_wait_s"].tolist() == [0.0, 0.25, 0.0, 0.0, 0.0]
     assert frame["2_s1_batch"].tolist() == [1, 1, 0, 0, 0]
     assert frame["2_s1_variant"].tolist()[:2] == ["b", "b"]
+
+
+def test_the_wait_is_split_into_that_for_a_replica_and_that_for_the_batch(frame: pd.DataFrame) -> None:
+    # The replica is free until 0.25 and again at 1.75, when two wait already; from 3.25 on, 4 waits no more.
+    assert frame["1_s0_batch_wait_s"].tolist() == [0.25, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_what_did_not_happen_is_missing(frame: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from simulator_toys import (
     plans,
     scenarios,
     simulate,
+    unreal_settings,
     variant,
 )
 from simulator_twin import Twin
@@ -52,6 +53,12 @@ def test_every_request_has_the_times_of_the_simpy_model(data: st.DataObject) -> 
 @settings(max_examples=300)
 @given(scenarios())
 def test_the_simpy_model_agrees_when_replicas_batches_and_variants_change(scenario: Scenario) -> None:
+    assert_same_as_twin(*scenario)
+
+
+@settings(max_examples=300)
+@given(scenarios(assumed=unreal_settings()))
+def test_the_simpy_model_agrees_on_what_real_clusters_do(scenario: Scenario) -> None:
     assert_same_as_twin(*scenario)
 
 
