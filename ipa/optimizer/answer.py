@@ -25,6 +25,11 @@ class Answer:
         Name of the solver that really answered, if it is not the one that was asked.
     objective
         Objective of the solver's own choice, before ties were broken; that of ``choice`` if None.
+    build_s
+        Wall time in seconds to build the solver's model and hand it over; 0 if there is none.
+    search_s
+        Wall time in seconds that the solver itself took; the rest is building and breaking ties. None if
+        everything is search.
     """
 
     choice: Choice | None
@@ -32,6 +37,8 @@ class Answer:
     note: str = ""
     solver: str = ""
     objective: float | None = None
+    build_s: float = 0.0
+    search_s: float | None = None
 
 
 Solver = Callable[[Problem, float], Answer]

@@ -30,9 +30,13 @@ class Decision:
     solver
         The solver that answered (under ``auto``: the one that was used).
     solve_s
-        Wall time in seconds, building the solver's model included.
+        Wall time in seconds from the problem to the plan, everything included.
     note
         Why something is not as asked for, for example which solver was fallen back to; empty otherwise.
+    build_s
+        Share of ``solve_s`` that built the solver's model and handed it over; 0 if there is none.
+    search_s
+        Share of ``solve_s`` that the solver itself took; the rest breaks ties and checks the answer.
     """
 
     plan: Plan
@@ -41,6 +45,8 @@ class Decision:
     solver: str
     solve_s: float
     note: str = ""
+    build_s: float = 0.0
+    search_s: float = 0.0
 
     @property
     def optimal(self) -> bool:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.core import Core, best_of, core_of
+from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.labels import LabelsExceededError
 from ipa.optimizer.problem import Problem
-from ipa.optimizer.pulp import solve_highs
 
 LABELS_SHARE = 0.5
 """Share of the deadline after which labels give way to HiGHS."""
@@ -61,7 +61,7 @@ def _fallen_back(problem: Problem, core: Core, until: float) -> Answer:
     reason = "too many labels"
     if left_s > 0:
         try:
-            answer = solve_highs(problem, left_s)
+            answer = solve_highs_directly(problem, left_s)
         except SolverUnavailableError as error:
             reason = f"{reason}, {error}"
         else:

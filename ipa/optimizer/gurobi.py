@@ -1,7 +1,7 @@
 """The decision solved by Gurobi (optional)."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -40,22 +40,29 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
     gurobipy = gurobi_module()
     if not all(problem.options):
         return Answer(None, proven=True)
-    until = time.perf_counter() + deadline_s
+    started = time.perf_counter()
+    until = started + deadline_s
     milp = milp_of(problem)
     try:
-        with gurobipy.Model(env=_environment()) as model:
+        with gurobipy.Model(env=environment()) as model:
             variables = _fill(gurobipy, model, milp)
             model.Params.TimeLimit = max(0.0, until - time.perf_counter())
             model.optimize()
             status, found = model.Status, model.SolCount > 0
             values = [variable.X for variable in variables] if found else []
+            search_s = model.Runtime
     except gurobipy.GurobiError as error:
-        raise SolverUnavailableError(
-            f"Gurobi failed on {len(milp.objective)} variables and {len(milp.rows)} constraints: {error};"
-            f" {_FIXES.get(error.errno, 'use solver exact or pulp')}"
-        ) from error
+        raise failed(error, f"{len(milp.objective)} variables and {len(milp.rows)} constraints") from error
+    build_s = time.perf_counter() - started - search_s
     proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
-    return agreed(problem, milp.choice(problem, values) if found else None, proven, "Gurobi", until)
+    answer = agreed(problem, milp.choice(values) if found else None, proven, "Gurobi", until)
+    return replace(answer, build_s=build_s, search_s=search_s)
+
+
+def failed(error: Exception, size: str) -> SolverUnavailableError:
+    """Return what to raise for a Gurobi error on a model of some size."""
+    fix = _FIXES.get(getattr(error, "errno", 0), "use solver exact or pulp")
+    return SolverUnavailableError(f"Gurobi failed on {size}: {error}; {fix}")
 
 
 def gurobi_module() -> Any:
@@ -68,9 +75,9 @@ def gurobi_module() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Any:
+def environment() -> Any:
     """Start the licence once a process; a failure is not remembered."""
-    environment = gurobi_module().Env(empty=True)
+    started = gurobi_module().Env(empty=True)
     for name, value in {
         "OutputFlag": 0,
         "MIPGap": 0.0,
@@ -79,9 +86,9 @@ def _environment() -> Any:
         "IntFeasTol": _TOLERANCE,
         "OptimalityTol": _TOLERANCE,
     }.items():
-        environment.setParam(name, value)
-    environment.start()
-    return environment
+        started.setParam(name, value)
+    started.start()
+    return started
 
 
 def _fill(gurobipy: Any, model: Any, milp: Milp) -> list[Any]:
@@ -126,14 +133,14 @@ def licence() -> Licence:
     """Find out what the Gurobi licence allows by solving a model above the limit of the bundled one."""
     gurobipy = gurobi_module()
     try:
-        with gurobipy.Model(env=_environment()) as model:
+        with gurobipy.Model(env=environment()) as model:
             model.addVars(_BUNDLED_LIMIT + 1, ub=1.0, obj=1.0)
             model.optimize()
             return Licence(_expiry(model.LicenseExpiration), unlimited=True)
     except gurobipy.GurobiError as error:
         if error.errno != gurobipy.GRB.Error.SIZE_LIMIT_EXCEEDED:
             raise SolverUnavailableError(f"no valid Gurobi licence: {error}") from error
-        with gurobipy.Model(env=_environment()) as model:
+        with gurobipy.Model(env=environment()) as model:
             return Licence(_expiry(model.LicenseExpiration), unlimited=False)
 
 

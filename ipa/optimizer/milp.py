@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ipa.accuracy import Combine
 from ipa.optimizer.answer import Choice
+from ipa.optimizer.columns import columns_of, without_dominated
 from ipa.optimizer.problem import ROUNDING, Option, Problem
 
 MILLISECONDS = 1000.0
@@ -28,6 +29,8 @@ class Milp:
 
     Parameters
     ----------
+    kept
+        Indices of the options of each stage that have a variable.
     first
         Number of the first variable of each stage.
     binaries
@@ -40,17 +43,18 @@ class Milp:
         Constraints.
     """
 
+    kept: tuple[tuple[int, ...], ...]
     first: tuple[int, ...]
     binaries: int
     objective: list[float]
     uppers: list[float]
     rows: list[Row] = field(default_factory=list)
 
-    def choice(self, problem: Problem, values: Sequence[float]) -> Choice:
+    def choice(self, values: Sequence[float]) -> Choice:
         """Return the options whose binaries are set."""
         return tuple(
-            max(range(len(options)), key=lambda index: values[first + index])
-            for first, options in zip(self.first, problem.options, strict=True)
+            kept[max(range(len(kept)), key=lambda place: values[first + place])]
+            for first, kept in zip(self.first, self.kept, strict=True)
         )
 
 
@@ -59,15 +63,23 @@ def milp_of(problem: Problem) -> Milp:
 
     Notes
     -----
-    One binary per option, exactly one set per stage. The product p of the scores is linearised exactly: at
-    every stage it is split into one part per distinct score, only the part of the chosen score may differ
-    from 0, the parts sum to the product so far, and the next product is Σ score · part.
+    One binary per option, exactly one set per stage. Options that another one of their stage beats are left
+    out, which a solver's own presolve cannot find out for products. The product p of the scores is
+    linearised exactly: at every stage it is split into one part per distinct score, only the part of the
+    chosen score may differ from 0, the parts sum to the product so far, and the next product is
+    Σ score · part.
     """
-    flat = [option for stage in problem.options for option in stage]
+    columns = without_dominated(columns_of(problem))
+    kept = tuple(
+        tuple(row[:size].tolist()) for row, size in zip(columns.index, columns.sizes.tolist(), strict=True)
+    )
+    stages = [[stage[index] for index in row] for stage, row in zip(problem.options, kept, strict=True)]
+    flat = [option for stage in stages for option in stage]
     first = [0]
-    for stage in problem.options[:-1]:
+    for stage in stages[:-1]:
         first.append(first[-1] + len(stage))
     milp = Milp(
+        kept=kept,
         first=tuple(first),
         binaries=len(flat),
         objective=[_linear(problem, option) for option in flat],
@@ -81,10 +93,10 @@ def milp_of(problem: Problem) -> Milp:
             (problem.sla_s + ROUNDING) * MILLISECONDS,
         )
     )
-    for start, stage in zip(first, problem.options, strict=True):
+    for start, stage in zip(first, stages, strict=True):
         milp.rows.append(Row(range(start, start + len(stage)), [1.0] * len(stage), 1.0, 1.0))
     if not problem.objective.metric.additive:
-        _add_product(milp, problem)
+        _add_product(milp, stages, problem.objective.alpha)
     return milp
 
 
@@ -97,12 +109,12 @@ def _linear(problem: Problem, option: Option) -> float:
     return linear
 
 
-def _add_product(milp: Milp, problem: Problem) -> None:
+def _add_product(milp: Milp, stages: Sequence[Sequence[Option]], alpha: float) -> None:
     """Carry the product of the scores from stage to stage as a list of (variable, score) terms."""
-    stage = problem.options[0]
+    stage = stages[0]
     terms = [(number, option.score) for number, option in enumerate(stage)]
     low, high = min(option.score for option in stage), max(option.score for option in stage)
-    for start, stage in zip(milp.first[1:], problem.options[1:], strict=True):
+    for start, stage in zip(milp.first[1:], stages[1:], strict=True):
         scores = sorted({option.score for option in stage})
         parts = range(len(milp.objective), len(milp.objective) + len(scores))
         milp.objective += [0.0] * len(scores)
@@ -122,4 +134,4 @@ def _add_product(milp: Milp, problem: Problem) -> None:
         terms = list(zip(parts, scores, strict=True))
         low, high = low * scores[0], high * scores[-1]
     for variable, score in terms:
-        milp.objective[variable] += problem.objective.alpha * score
+        milp.objective[variable] += alpha * score

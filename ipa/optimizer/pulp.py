@@ -2,25 +2,22 @@
 
 import logging
 import math
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
+from ipa.optimizer.highs import TOLERANCE, print_banner_unseen
 from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
 
-_TOLERANCE = 1e-9
 _GRACE_S = 1.0
 log = logging.getLogger("ipa.optimizer")
 
@@ -93,19 +90,22 @@ def _named(answer: Answer, solver: str, note: str = "") -> Answer:
     return replace(answer, solver=solver, note="; ".join(text for text in (note, answer.note) if text))
 
 
-def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, float], None]) -> Answer:
+def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, float], float]) -> Answer:
     import pulp
 
     if not all(problem.options):
         return Answer(None, proven=True)
-    until = time.perf_counter() + deadline_s
+    started = time.perf_counter()
+    until = started + deadline_s
     milp = milp_of(problem)
     program, variables = _program(milp)
-    run(program, max(0.01, until - time.perf_counter()))
+    search_s = run(program, max(0.01, until - time.perf_counter()))
+    build_s = time.perf_counter() - started - search_s
     found = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
     proven = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionInfeasible)
     values = [variable.varValue or 0.0 for variable in variables]
-    return agreed(problem, milp.choice(problem, values) if found else None, proven, name, until)
+    answer = agreed(problem, milp.choice(values) if found else None, proven, name, until)
+    return replace(answer, build_s=build_s, search_s=search_s)
 
 
 def _program(milp: Milp) -> tuple[Any, list[Any]]:
@@ -131,18 +131,19 @@ def _program(milp: Milp) -> tuple[Any, list[Any]]:
     return program, variables
 
 
-def _run_highs(program: Any, limit_s: float) -> None:
+def _run_highs(program: Any, limit_s: float) -> float:
+    """Run HiGHS in this process; return the seconds that it took itself."""
     import pulp
 
-    _print_banner_unseen()
+    print_banner_unseen()
     solver = pulp.HiGHS(
         msg=False,
         timeLimit=limit_s,
         gapRel=0.0,
-        gapAbs=_TOLERANCE,
-        mip_feasibility_tolerance=_TOLERANCE,
-        primal_feasibility_tolerance=_TOLERANCE,
-        dual_feasibility_tolerance=_TOLERANCE,
+        gapAbs=TOLERANCE,
+        mip_feasibility_tolerance=TOLERANCE,
+        primal_feasibility_tolerance=TOLERANCE,
+        dual_feasibility_tolerance=TOLERANCE,
     )
     try:
         program.solve(solver)
@@ -150,34 +151,11 @@ def _run_highs(program: Any, limit_s: float) -> None:
         raise SolverUnavailableError(
             f"HiGHS failed: {error}; reinstall it with: pip install highspy"
         ) from error
+    return float(program.solverModel.getRunTime())
 
 
-def highspy_module() -> Any:
-    """Import highspy."""
-    try:
-        import highspy
-    except ImportError as error:
-        raise SolverUnavailableError("HiGHS is missing; install it with: pip install highspy") from error
-    return highspy
-
-
-@lru_cache(maxsize=1)
-def _print_banner_unseen() -> None:
-    """Have HiGHS print its banner, once a process and whatever its options say, to nowhere."""
-    highspy = highspy_module()
-    sys.stdout.flush()
-    kept = os.dup(1)
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (os.devnull is a name, not a path)
-        os.dup2(nowhere.fileno(), 1)
-        try:
-            highspy.Highs()
-        finally:
-            os.dup2(kept, 1)
-            os.close(kept)
-
-
-def _run_cbc(program: Any, limit_s: float) -> None:
-    """Run CBC as a process of its own: PuLP would wait for it without an end."""
+def _run_cbc(program: Any, limit_s: float) -> float:
+    """Run CBC as a process of its own (PuLP would wait for it without an end); return the seconds it took."""
     import pulp
 
     path = cbc_path()
@@ -186,18 +164,19 @@ def _run_cbc(program: Any, limit_s: float) -> None:
     with tempfile.TemporaryDirectory(prefix="ipa-cbc-") as folder:
         model, solution = Path(folder, "decision.mps"), Path(folder, "decision.sol")
         variables, variable_names, row_names, _ = program.writeMPS(str(model), rename=1)
-        options = (
-            f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {_TOLERANCE} -increment 0"
-        )
+        options = f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {TOLERANCE} -increment 0"
         command = [path, str(model), *options.split(), "-solve", "-solution", str(solution)]
+        started = time.perf_counter()
         try:
             subprocess.run(command, timeout=limit_s + _GRACE_S, capture_output=True, check=True)  # noqa: S603
         except subprocess.TimeoutExpired:
-            return
+            return time.perf_counter() - started
         except (subprocess.CalledProcessError, OSError) as error:
             raise SolverUnavailableError(f"CBC at {path} failed: {error}; use solver exact") from error
+        search_s = time.perf_counter() - started
         status, values, *_, solution_status = pulp.COIN_CMD(path=path).readsol_MPS(
             str(solution), program, variables, variable_names, row_names
         )
         program.assignVarsVals(values)
         program.assignStatus(status, solution_status)
+    return search_s

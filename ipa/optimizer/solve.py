@@ -7,14 +7,18 @@ A solver of your own is one function from (problem, deadline in seconds) to an `
 
 import math
 import time
+from collections.abc import Sequence
 
 from ipa.optimizer.answer import Answer, Solver, picked
 from ipa.optimizer.auto import solve_auto
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.exact import solve_exact
+from ipa.optimizer.graph import graph_solver
 from ipa.optimizer.gurobi import solve_gurobi
-from ipa.optimizer.problem import Problem
+from ipa.optimizer.gurobi_nonlinear import solve_gurobi_nonlinear
+from ipa.optimizer.highs import solve_highs_directly
+from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.registry import Registry
 
@@ -25,6 +29,8 @@ SOLVERS: Registry[Solver] = Registry("solver")
 SOLVERS.register("exact", solve_exact)
 SOLVERS.register("brute-force", solve_brute_force)
 SOLVERS.register("gurobi", solve_gurobi)
+SOLVERS.register("gurobi-nonlinear", solve_gurobi_nonlinear)
+SOLVERS.register("highs", solve_highs_directly)
 SOLVERS.register("pulp", solve_pulp)
 SOLVERS.register("pulp-highs", solve_highs)
 SOLVERS.register("pulp-cbc", solve_cbc)
@@ -52,33 +58,42 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_
     ------
     UnknownNameError
         If there is no such solver.
+    InvalidValueError
+        If the stages form a graph and the solver takes chains only.
     MissingExtraError
         If the solver needs a package that is not installed.
     SolverUnavailableError
         If the solver has no valid licence here or the problem exceeds its size limit.
     """
     run = SOLVERS[solver]
+    if problem.edges:
+        run = graph_solver(solver)
     started = time.perf_counter()
     answer = run(problem, deadline_s)
     return _decision(problem, answer, answer.solver or solver, time.perf_counter() - started)
 
 
 def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> Decision:
-    if answer.choice is None:
-        return Decision(
-            plan=problem.plan(problem.best_effort),
-            objective=math.nan,
-            status=Status.INFEASIBLE,
-            solver=solver,
-            solve_s=solve_s,
-            note=answer.note,
-        )
-    options = picked(problem, answer.choice)
+    options = None if answer.choice is None else picked(problem, answer.choice)
     return Decision(
-        plan=problem.plan(options),
-        objective=problem.value(options) if answer.objective is None else answer.objective,
-        status=Status.OPTIMAL if answer.proven else Status.FEASIBLE,
+        plan=problem.plan(problem.best_effort if options is None else options),
+        objective=_objective(problem, answer, options),
+        status=_status(answer),
         solver=solver,
         solve_s=solve_s,
         note=answer.note,
+        build_s=answer.build_s,
+        search_s=solve_s - answer.build_s if answer.search_s is None else answer.search_s,
     )
+
+
+def _objective(problem: Problem, answer: Answer, options: Sequence[Option] | None) -> float:
+    if options is None:
+        return math.nan
+    return problem.value(options) if answer.objective is None else answer.objective
+
+
+def _status(answer: Answer) -> Status:
+    if answer.choice is None:
+        return Status.INFEASIBLE
+    return Status.OPTIMAL if answer.proven else Status.FEASIBLE

@@ -11,11 +11,12 @@ from toys import option, problem
 
 from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
-from ipa.optimizer import auto, exact, gurobi, labels, pulp
+from ipa.optimizer import auto, exact, gurobi, highs, labels, pulp
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import random_problem
+from ipa.optimizer.milp import milp_of
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import SOLVERS, solve
 from ipa.optimizer.status import solver_status
@@ -151,7 +152,7 @@ class TestExact:
 
     def test_without_highs_a_good_plan_is_not_called_optimal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(labels, "MAX_LABELS", 0)
-        monkeypatch.setattr(exact, "solve_highs", refusing("HiGHS is missing"))
+        monkeypatch.setattr(exact, "solve_highs_directly", refusing("HiGHS is missing"))
         decision = solve(random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2))
         assert decision.status is Status.FEASIBLE
         assert "HiGHS is missing: a good plan, not proven" in decision.note
@@ -174,6 +175,31 @@ class TestExact:
         expected = [solve(one).plan for one in given]
         monkeypatch.setattr(labels, "CROWDED", crowded)
         assert [solve(one).plan for one in given] == expected
+
+
+@pytest.mark.parametrize("solver", ["highs", "pulp-highs", "pulp-cbc", "gurobi", "gurobi-nonlinear"])
+def test_building_and_searching_are_timed_apart(solver: str) -> None:
+    decision = solve(random_problem(stages=3), solver)
+    assert 0 < decision.build_s < decision.solve_s
+    assert 0 <= decision.search_s < decision.solve_s - decision.build_s
+
+
+def test_the_exact_solver_builds_no_model() -> None:
+    decision = solve(random_problem(stages=3))
+    assert (decision.build_s, decision.search_s) == (0.0, decision.solve_s)
+
+
+class TestMilp:
+    def test_options_that_another_one_beats_have_no_variable(self) -> None:
+        beaten, better = option(0.2, cost=3, accuracy=0.4), option(0.1, cost=2, accuracy=0.5)
+        milp = milp_of(problem([beaten, better], [better, beaten]))
+        assert milp.kept == ((1,), (0,))
+        assert milp.choice([1.0, 1.0, 0.5]) == (1, 0)
+
+    @pytest.mark.parametrize("metric", sorted(METRICS))
+    def test_tied_options_keep_theirs(self, metric: str) -> None:
+        milp = milp_of(problem([option(), option()], metric=metric))
+        assert milp.kept == ((0, 1),)
 
 
 class TestAgreement:
@@ -212,7 +238,7 @@ class TestPulp:
     def test_a_deadline_without_a_plan_is_not_called_infeasible(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pulp, "_run_highs", lambda program, limit_s: None)  # noqa: ARG005
+        monkeypatch.setattr(pulp, "_run_highs", lambda program, limit_s: 0.0)  # noqa: ARG005
         decision = solve(two_stages(), "pulp-highs")
         assert decision.status is Status.FEASIBLE
         assert "HiGHS found no plan before its deadline" in decision.note
@@ -244,14 +270,14 @@ class TestPulp:
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setitem(sys.modules, "highspy", None)
-        pulp._print_banner_unseen.cache_clear()
+        highs.print_banner_unseen.cache_clear()
         decision = solve(two_stages(), "pulp")
         assert (decision.solver, decision.status) == ("pulp-cbc", Status.OPTIMAL)
         assert decision.note.startswith("pulp-cbc instead of pulp-highs: HiGHS is missing; install it with")
         assert len(caplog.messages) == 1
 
     def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
-        pulp._print_banner_unseen.cache_clear()
+        highs.print_banner_unseen.cache_clear()
         for solver in ("pulp-highs", "pulp-cbc"):
             solve(two_stages(), solver)
         assert capfd.readouterr() == ("", "")
@@ -269,15 +295,22 @@ class TestGurobi:
         pytest.importorskip("gurobipy")
         if gurobi.licence().unlimited:
             pytest.skip("this licence has no size limit")
-        with pytest.raises(SolverUnavailableError, match=r"2100 variables.*solver exact or pulp"):
-            solve(random_problem(stages=30, variants=10, batches=7, metric="mean"), "gurobi")
+        with pytest.raises(SolverUnavailableError, match=r"21\d\d variables.*solver exact or pulp"):
+            solve(random_problem(stages=31, variants=10, batches=7, kind="strong", metric="mean"), "gurobi")
+
+    def test_a_nonlinear_model_above_its_smaller_limit_is_refused_with_a_way_out(self) -> None:
+        pytest.importorskip("gurobipy")
+        if gurobi.licence().unlimited:
+            pytest.skip("this licence has no size limit")
+        with pytest.raises(SolverUnavailableError, match=r"variables and products of them.*solver exact"):
+            solve(random_problem(stages=20, variants=10, batches=7), "gurobi-nonlinear")
 
     def test_a_licence_file_that_is_not_there_is_refused_with_a_way_out(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pytest.importorskip("gurobipy")
         monkeypatch.setenv("GRB_LICENSE_FILE", "/nonexistent/gurobi.lic")
-        gurobi._environment.cache_clear()
+        gurobi.environment.cache_clear()
         with pytest.raises(SolverUnavailableError, match="unset it to use the licence bundled"):
             solve(two_stages(), "gurobi")
         monkeypatch.undo()
@@ -285,7 +318,7 @@ class TestGurobi:
 
     def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
         pytest.importorskip("gurobipy")
-        gurobi._environment.cache_clear()
+        gurobi.environment.cache_clear()
         solve(two_stages(), "gurobi")
         assert capfd.readouterr() == ("", "")
 

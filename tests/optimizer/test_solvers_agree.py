@@ -57,6 +57,15 @@ def test_exact_brute_force_pulp_and_gurobi_agree(start: int) -> None:
     assert list(disagreements(range(start, start + CHUNK), solvers)) == []
 
 
+def test_highs_without_pulp_agrees() -> None:
+    assert list(disagreements(range(400), ["highs"])) == []
+
+
+def test_the_nonlinear_model_of_the_paper_agrees() -> None:
+    pytest.importorskip("gurobipy")
+    assert list(disagreements(range(60), ["gurobi-nonlinear"])) == []
+
+
 def test_cbc_agrees() -> None:
     assert list(disagreements(range(CBC_PROBLEMS), ["pulp-cbc"])) == []
 
@@ -92,3 +101,20 @@ def test_strongly_correlated_problems_are_proven_where_highs_may_run_out_of_time
 def test_cloned_stages_tie_in_all_their_permutations_and_still_agree() -> None:
     problem = random_problem(seed=16, stages=8, variants=6, batches=3, kind="cloned", metric="rank-sum")
     assert agree(solve(problem), solve(problem, "pulp-highs"))
+
+
+@pytest.mark.parametrize("metric", ["mean", "pas"])
+def test_ten_stages_of_seventy_strongly_correlated_options_are_proven_without_falling_back(
+    metric: str,
+) -> None:
+    """Thousands of labels tie: equal latencies have equal objectives, and only the order of ties differs."""
+    problem = random_problem(seed=2, stages=10, variants=10, batches=7, kind="strong", metric=metric)
+    decision = solve(problem)
+    assert (decision.status, decision.note) == (Status.OPTIMAL, "")
+
+
+def test_fifty_stages_whose_product_nearly_vanishes_are_proven_without_falling_back() -> None:
+    """Nearly all plans of least cost tie, so that the labels can only be told apart by the order of ties."""
+    problem = random_problem(seed=8, stages=50, variants=20, batches=7, metric="rank-product")
+    decision = solve(problem)
+    assert (decision.status, decision.note) == (Status.OPTIMAL, "")
