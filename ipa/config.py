@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ipa.errors import ConfigError, UnknownNameError
 from ipa.paths import FileStamp, data_dir, file_stamp
-from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -47,12 +49,25 @@ class ProfileConfig(_Strict):
 
 
 class StageConfig(_Strict):
-    """One entry of ``stages``."""
+    """One entry of ``stages``.
+
+    ``after`` names the stages that lead to this one: a name, a list of names, or a mapping from names to rate
+    factors. If no stage has it, the stages are a chain.
+    """
 
     name: str = Field(min_length=1)
     profile: ProfileConfig
     variants: tuple[VariantConfig, ...] = Field(min_length=1)
     sla_s: Positive | None = None
+    after: tuple[tuple[str, Positive], ...] = ()
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _with_factors(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return tuple(value.items())
+        names = [value] if isinstance(value, str) else value
+        return tuple((name, 1.0) for name in names) if isinstance(names, list) else names
 
 
 class PipelineConfig(_Strict):
@@ -145,6 +160,7 @@ def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ..
         sla_s=config.sla_s,
         title=config.title or config.name,
         description=config.description,
+        edges=_edges(config),
     )
 
 
@@ -188,7 +204,41 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
     for i, stage in enumerate(config.stages):
         if not any(variant.enabled for variant in stage.variants):
             raise ConfigError(path, f"stages[{i}].variants", "at least one variant must be enabled")
-    return config
+    return _in_order(path, config)
+
+
+def _in_order(path: Path, config: PipelineConfig) -> PipelineConfig:
+    """List the stages of a graph so that each comes after those that lead to it."""
+    if not any(stage.after for stage in config.stages):
+        return config
+    known = {stage.name for stage in config.stages}
+    for index, stage in enumerate(config.stages):
+        key, names = f"stages[{index}].after", [name for name, _ in stage.after]
+        for name in names:
+            if name not in known:
+                raise ConfigError(path, key, f"no stage {name!r}; stages: {', '.join(sorted(known))}")
+            if names.count(name) > 1:
+                raise ConfigError(path, key, f"names stage {name} twice")
+    before = {stage.name: {name for name, _ in stage.after} for stage in config.stages}
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        raise ConfigError(path, "stages", f"form a cycle: {' -> '.join(error.args[1])}") from None
+    first = [stage.name for stage in config.stages if not stage.after]
+    if len(first) > 1:
+        raise ConfigError(
+            path, "stages", f"only the first stage may lack the key after; {', '.join(first)} lack it"
+        )
+    by_name = {stage.name: stage for stage in config.stages}
+    return config.model_copy(update={"stages": tuple(by_name[name] for name in order)})
+
+
+def _edges(config: PipelineConfig) -> tuple[Edge, ...]:
+    edges = tuple(
+        Edge(source, stage.name, factor) for stage in config.stages for source, factor in stage.after
+    )
+    chain = tuple(Edge(one.name, other.name) for one, other in pairwise(config.stages))
+    return () if edges == chain else edges
 
 
 def _config_error(path: Path, error: ValidationError) -> ConfigError:

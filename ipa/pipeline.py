@@ -1,5 +1,6 @@
 """Variant, Stage and Pipeline: what there is to choose from."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -87,8 +88,26 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """Requests that go from one stage to another.
+
+    Parameters
+    ----------
+    source, target
+        Names of the stages.
+    factor
+        Requests that enter the target per request that leaves the source: below 1 the edge thins, above 1 it
+        multiplies (a frame with several vehicles).
+    """
+
+    source: str
+    target: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A chain of stages with an end-to-end latency objective.
+    """Stages with an end-to-end latency objective: a chain, or a directed acyclic graph.
 
     Parameters
     ----------
@@ -102,6 +121,14 @@ class Pipeline:
         Name for people, used in figures.
     description
         What the pipeline does.
+    edges
+        Which stage follows which; none for a chain in the order of ``stages``. Each edge leads to a later
+        stage, and only the first stage has none that leads to it. The SLA holds on every path.
+
+    Raises
+    ------
+    InvalidValueError
+        If the edges do not form such a graph.
     """
 
     name: str
@@ -109,6 +136,11 @@ class Pipeline:
     sla_s: float
     title: str = ""
     description: str = ""
+    edges: tuple[Edge, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.edges:
+            _check_edges(self.name, [stage.name for stage in self.stages], self.edges)
 
     def stage(self, name: str) -> Stage:
         """Return a stage by name."""
@@ -116,6 +148,31 @@ class Pipeline:
             if stage.name == name:
                 return stage
         raise UnknownNameError(f"stage of pipeline {self.name}", name, (s.name for s in self.stages))
+
+    def predecessors(self) -> dict[str, tuple[str, ...]]:
+        """Return the stages that lead to each stage, by name in the order of the stages."""
+        if not self.edges:
+            names = [stage.name for stage in self.stages]
+            return {name: tuple(names[max(0, place - 1) : place]) for place, name in enumerate(names)}
+        return {
+            stage.name: tuple(edge.source for edge in self.edges if edge.target == stage.name)
+            for stage in self.stages
+        }
+
+    def rate_factors(self) -> dict[str, float]:
+        """Return the requests that enter each stage per request that enters the pipeline.
+
+        A stage receives what all edges to it bring: where two branches meet, their requests add up.
+        """
+        if not self.edges:
+            return dict.fromkeys((stage.name for stage in self.stages), 1.0)
+        factors: dict[str, float] = {}
+        for place, stage in enumerate(self.stages):
+            entering = (edge for edge in self.edges if edge.target == stage.name)
+            factors[stage.name] = (
+                sum(factors[edge.source] * edge.factor for edge in entering) if place else 1.0
+            )
+        return factors
 
     def with_base_cores(self, cores: Mapping[tuple[str, str], int]) -> "Pipeline":
         """Return the pipeline with other base allocations.
@@ -127,6 +184,32 @@ class Pipeline:
             allocation table lists every variant that a run could choose.
         """
         return replace(self, stages=tuple(_reallocated(stage, cores) for stage in self.stages))
+
+
+def _check_edges(pipeline: str, names: list[str], edges: tuple[Edge, ...]) -> None:
+    places = {name: place for place, name in enumerate(names)}
+    for edge in edges:
+        for name in (edge.source, edge.target):
+            if name not in places:
+                raise UnknownNameError(f"stage of pipeline {pipeline}", name, names)
+        if not 0 < edge.factor < math.inf:
+            raise InvalidValueError(
+                f"edge {edge.source} -> {edge.target}: the rate factor must be finite and above 0,"
+                f" not {edge.factor}"
+            )
+        if places[edge.source] >= places[edge.target]:
+            raise InvalidValueError(
+                f"edge {edge.source} -> {edge.target} leads back: list the stages of pipeline {pipeline}"
+                " so that each comes after those that lead to it"
+            )
+    if len({(edge.source, edge.target) for edge in edges}) < len(edges):
+        raise InvalidValueError(f"pipeline {pipeline} has an edge twice; sum up their rate factors")
+    reached = {edge.target for edge in edges}
+    sources = [name for name in names if name not in reached]
+    if len(sources) > 1:
+        raise InvalidValueError(
+            f"pipeline {pipeline} has several first stages: {', '.join(sources)}; requests enter at one stage"
+        )
 
 
 def _reallocated(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:

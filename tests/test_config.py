@@ -8,6 +8,8 @@ import pytest
 from ipa.config import load_pipeline, pipeline_inputs, pipeline_names
 from ipa.editions import published_table
 from ipa.errors import ConfigError, UnknownNameError
+from ipa.experiments import PIPELINES
+from ipa.pipeline import Edge
 
 PROFILE = """stage,variant,cores,batch,latency_p99_s,throughput_rps
 detect,small,1,1,0.10,10
@@ -211,11 +213,11 @@ def test_an_unknown_name_lists_the_pipelines_and_suggests_one() -> None:
 
 
 def test_the_five_pipelines_of_the_paper_come_with_it() -> None:
-    assert pipeline_names() == ["video", "audio-qa", "audio-sent", "sum-qa", "nlp"]
+    assert pipeline_names() == [*PIPELINES, "traffic"]
 
 
-@pytest.mark.parametrize("name", pipeline_names())
-def test_a_shipped_pipeline_has_the_published_stages_and_slas(name: str) -> None:
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_published_pipeline_has_the_published_stages_and_slas(name: str) -> None:
     pipeline = load_pipeline(name)
     slas = published_table("slas").set_index("pipeline")["sla_table6_s"]
     stages = published_table("pipelines")
@@ -233,8 +235,8 @@ DIFFERENT_CORES = {
 }
 
 
-@pytest.mark.parametrize("name", pipeline_names())
-def test_a_shipped_pipeline_has_the_published_variants(name: str) -> None:
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_published_pipeline_has_the_published_variants(name: str) -> None:
     table = published_table("variants").set_index(["stage", "variant"])
     for stage in load_pipeline(name).stages:
         for variant in stage.variants:
@@ -249,7 +251,7 @@ def test_a_shipped_pipeline_has_the_published_variants(name: str) -> None:
 def test_every_published_variant_of_the_runs_is_in_a_pipeline() -> None:
     shipped = {
         (stage.name, variant.name)
-        for name in pipeline_names()
+        for name in PIPELINES
         for stage in load_pipeline(name).stages
         for variant in stage.choices
     }
@@ -270,3 +272,53 @@ def test_a_misspelt_key_is_named_rather_than_the_one_it_leaves_missing(tmp_path)
     file.write_text("name: a\nsla: 1\nstages: []\n")
     with pytest.raises(ConfigError, match=r"misspelt\.yaml: sla: unknown key; allowed: name, sla_s"):
         load_pipeline(file)
+
+
+GRAPH = """name: graph
+sla_s: 2
+stages:
+  - {name: c, after: [a, b], profile: {file: p.csv}, variants: [{name: v, accuracy: 1, base_cores: 1}]}
+  - {name: b, after: {a: 1.5}, profile: {file: p.csv}, variants: [{name: v, accuracy: 1, base_cores: 1}]}
+  - {name: a, profile: {file: p.csv}, variants: [{name: v, accuracy: 1, base_cores: 1}]}
+"""
+
+
+@pytest.fixture
+def graph_folder(tmp_path: Path) -> Path:
+    rows = "".join(f"{stage},v,1,1,0.1,10\n" for stage in "abc")
+    (tmp_path / "p.csv").write_text(f"stage,variant,cores,batch,latency_p99_s,throughput_rps\n{rows}")
+    return tmp_path
+
+
+def test_the_stages_of_a_graph_are_put_in_order_and_their_edges_have_rate_factors(graph_folder: Path) -> None:
+    pipeline = load_pipeline(written(graph_folder, GRAPH))
+    assert [stage.name for stage in pipeline.stages] == ["a", "b", "c"]
+    assert pipeline.edges == (Edge("a", "b", 1.5), Edge("a", "c"), Edge("b", "c"))
+    assert pipeline.rate_factors() == {"a": 1.0, "b": 1.5, "c": 2.5}
+    assert pipeline.predecessors() == {"a": (), "b": ("a",), "c": ("a", "b")}
+
+
+def test_a_chain_that_is_spelt_out_is_a_chain(graph_folder: Path) -> None:
+    spelt = GRAPH.replace("after: [a, b]", "after: b").replace("{a: 1.5}", "[a]")
+    assert load_pipeline(written(graph_folder, spelt)).edges == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem"),
+    [
+        ("after: [a, b]", "after: [a, d]", "stages[0].after", "no stage 'd'; stages: a, b, c"),
+        ("{name: a,", "{name: a, after: c,", "stages", "form a cycle: "),
+        ("{name: a,", "{name: a, after: a,", "stages", "form a cycle: a -> a"),
+        ("after: {a: 1.5},", "", "stages", "only the first stage may lack the key after; b, a lack it"),
+        ("{a: 1.5}", "{a: 0}", "stages[1].after[0][1]", "greater than 0"),
+        ("[a, b]", "[a, a]", "stages[0].after", "names stage a twice"),
+        ("[a, b]", "7", "stages[0].after", "must be"),
+    ],
+)
+def test_what_is_wrong_with_a_graph_is_named(
+    graph_folder: Path, old: str, new: str, key: str, problem: str
+) -> None:
+    assert GRAPH.count(old) == 1
+    error = error_of(graph_folder, GRAPH.replace(old, new))
+    assert error.key == key
+    assert problem in error.problem

@@ -1,9 +1,12 @@
 """Variants, stages and pipelines."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline import Edge, Pipeline
 
 
 def test_a_variant_runs_on_its_base_allocation() -> None:
@@ -49,3 +52,43 @@ def test_other_base_allocations_disable_what_they_do_not_name() -> None:
 def test_an_allocation_that_was_not_profiled_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="object-detection/yolov5n: allocated 3 cores but profiled"):
         load_pipeline("video").with_base_cores({("object-detection", "yolov5n"): 3})
+
+
+def graph(*edges: Edge) -> Pipeline:
+    stages = tuple(replace(load_pipeline("video").stages[0], name=name) for name in "abcd")
+    return Pipeline("toy", stages, sla_s=1.0, edges=edges)
+
+
+FORK = (Edge("a", "b", 2.0), Edge("a", "c", 0.25), Edge("b", "d"), Edge("c", "d", 4.0))
+
+
+def test_rate_factors_multiply_along_a_path_and_add_up_where_paths_meet() -> None:
+    assert graph(*FORK).rate_factors() == {"a": 1.0, "b": 2.0, "c": 0.25, "d": 3.0}
+
+
+def test_in_a_chain_each_stage_follows_the_one_before() -> None:
+    assert graph().predecessors() == {"a": (), "b": ("a",), "c": ("b",), "d": ("c",)}
+    assert set(graph().rate_factors().values()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([*FORK, Edge("a", "e")], "unknown stage of pipeline toy 'e'; allowed: a, b, c, d"),
+        ([*FORK, Edge("d", "a")], "edge d -> a leads back: list the stages"),
+        ([*FORK, Edge("b", "b")], "edge b -> b leads back"),
+        ([*FORK, Edge("a", "b")], "has an edge twice"),
+        (FORK[:3], None),
+        (FORK[1:], "several first stages: a, b; requests enter at one stage"),
+        (
+            [*FORK[1:], Edge("a", "b", 0.0)],
+            "edge a -> b: the rate factor must be finite and above 0, not 0.0",
+        ),
+    ],
+)
+def test_edges_that_form_no_graph_are_refused(edges: list[Edge], message: str | None) -> None:
+    if message is None:
+        assert graph(*edges).edges
+    else:
+        with pytest.raises((InvalidValueError, UnknownNameError), match=message):
+            graph(*edges)

@@ -143,12 +143,55 @@ def test_what_the_optimiser_calls_feasible_has_no_defects(name: str, method: str
 @pytest.mark.parametrize("name", pipeline_names())
 def test_what_the_optimiser_calls_infeasible_has_defects(name: str) -> None:
     parameters = corrected(name, "bursty", "ipa")
-    fastest_s = sum(
-        min(variant.profile.at(1).latency_p99_s for variant in stage.choices)
+    fastest = [
+        min(stage.choices, key=lambda variant: variant.profile.at(1).latency_p99_s)
         for stage in parameters.pipeline.stages
-    )
+    ]
+    fastest_s = Plan(
+        tuple(
+            StagePlan(stage.name, variant.name, 1, 1, variant.base_cores)
+            for stage, variant in zip(parameters.pipeline.stages, fastest, strict=True)
+        )
+    ).latency_s(parameters.pipeline)
     for sla_s, infeasible in ((fastest_s * 0.999, True), (fastest_s * 1.001, False)):
         constraints = replace(parameters.constraints, sla_s=sla_s)
         decision = Planner(parameters.pipeline, parameters.objective, constraints).decide(1.0)
         assert (decision.status is Status.INFEASIBLE) == infeasible
         assert bool(plan_defects(parameters.pipeline, decision.plan, 1.0, sla_s)) == infeasible
+
+
+def test_in_a_graph_the_slowest_path_counts_and_each_stage_carries_what_reaches_it() -> None:
+    traffic = load_pipeline("traffic")
+    plan = Plan(
+        (
+            StagePlan("detection", "yolov5n", 1, 2, 1),
+            StagePlan("vehicles", "resnet152", 1, 8, 2),
+            StagePlan("persons", "resnet18", 1, 1, 1),
+        )
+    )
+    times_s = [
+        traffic.stage(s.stage).variant(s.variant).profile_on(s.cores).at(1).latency_p99_s for s in plan.stages
+    ]
+    slowest_s = times_s[0] + max(times_s[1:])
+    assert plan.latency_s(traffic) == pytest.approx(slowest_s)
+    assert plan_defects(traffic, plan, 10.0, slowest_s) == []
+    assert "the SLA is" in plan_defects(traffic, plan, 10.0, slowest_s - 0.001)[0]
+    vehicles_rps = 8 * traffic.stage("vehicles").variant("resnet152").profile.at(1).throughput_rps
+    assert plan.throughput_rps(traffic) <= vehicles_rps / 1.5
+    defects = plan_defects(traffic, plan, 1.01 * vehicles_rps / 1.5, 10.0)
+    assert any(defect.startswith("vehicles: carries") for defect in defects)
+
+
+def test_in_a_graph_a_batch_fills_at_the_rate_of_its_stage() -> None:
+    traffic = load_pipeline("traffic")
+    batched = StagePlan("persons", "resnet18", 8, 4, 1)
+    plan = Plan(
+        (StagePlan("detection", "yolov5n", 1, 2, 1), StagePlan("vehicles", "resnet18", 1, 2, 1), batched)
+    )
+    detector_s, classifier_s = (
+        traffic.stage(stage).variant(variant).profile.at(batch).latency_p99_s
+        for stage, variant, batch in (("detection", "yolov5n", 1), ("persons", "resnet18", 8))
+    )
+    needed_s = detector_s + classifier_s + 7 / (10.0 * 0.5)
+    assert plan_defects(traffic, plan, 10.0, needed_s) == []
+    assert plan_defects(traffic, plan, 10.0, needed_s - 0.001) != []

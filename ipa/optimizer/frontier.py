@@ -7,12 +7,11 @@ from itertools import pairwise
 
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.graph import latency_limit, series_parallel_labels
 from ipa.optimizer.pareto import Labels, joined, stage_labels
 from ipa.optimizer.problem import ROUNDING, Option, Problem
-from ipa.optimizer.ties import GRID, inaccuracy
+from ipa.optimizer.ties import inaccuracy
 from ipa.plan import Plan
-
-_LARGEST = 2**62
 
 Interval = tuple[float, float]
 
@@ -122,7 +121,8 @@ def frontier(problem: Problem) -> Frontier:
     Raises
     ------
     InvalidValueError
-        If there are too many partial plans (``ipa.optimizer.pareto.MAX_LABELS``).
+        If there are too many partial plans (``ipa.optimizer.pareto.MAX_LABELS``), or the stages form a graph
+        that is not series-parallel (``ipa.optimizer.graph``).
 
     Notes
     -----
@@ -155,8 +155,15 @@ def frontier(problem: Problem) -> Frontier:
 
 
 def _all_labels(problem: Problem) -> Labels:
-    """Put the stages of a chain together."""
-    limit = min(math.floor((problem.sla_s + ROUNDING) * GRID), _LARGEST)
+    """Put the stages together."""
+    if problem.edges:
+        labels = series_parallel_labels(problem, _cost_cores)
+        if labels is None:
+            raise InvalidValueError(
+                "the frontier of a graph that is not series-parallel is not supported; decide with weights"
+            )
+        return labels
+    limit = latency_limit(problem)
     stages = [stage_labels(problem, stage, _cost_cores) for stage in range(len(problem.options))]
     fastest = [int(labels.latency.min()) for labels in stages]
     labels = stages[0].at((stages[0].latency <= limit - sum(fastest[1:])).nonzero()[0])

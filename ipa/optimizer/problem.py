@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
@@ -152,6 +153,10 @@ class Problem:
     best_effort
         One option per stage that disregards the SLA: the cheapest that carries the rate, else the one with
         the largest throughput. Used when the problem is infeasible.
+    edges
+        Pairs (stage, later stage) of a graph; none for a chain. The SLA holds on every path.
+    rate_factors
+        Arrival rate of each stage over that of the pipeline; none if all are 1.
     """
 
     stages: tuple[str, ...]
@@ -160,6 +165,8 @@ class Problem:
     rate_rps: float
     sla_s: float
     best_effort: tuple[Option, ...] = field(default=())
+    edges: tuple[tuple[int, int], ...] = ()
+    rate_factors: tuple[float, ...] = ()
 
     def value(self, choice: Sequence[Option]) -> float:
         """Return the objective of a choice of one option per stage."""
@@ -171,8 +178,18 @@ class Problem:
         )
 
     def latency_s(self, choice: Sequence[Option]) -> float:
-        """Return the summed latency and queue term of a choice."""
+        """Return the summed latency and queue term of a choice, in a graph along its slowest path."""
+        if self.edges:
+            return self._slowest_path_s(choice)
         return math.fsum(option.total_s for option in choice)
+
+    def _slowest_path_s(self, choice: Sequence[Option]) -> float:
+        left_s: list[float] = []
+        for place, option in enumerate(choice):
+            before = [left_s[source] for source, target in self.edges if target == place]
+            left_s.append(option.total_s + max(before, default=0.0))
+        followed = {source for source, _ in self.edges}
+        return max(end_s for place, end_s in enumerate(left_s) if place not in followed)
 
     def feasible(self, choice: Sequence[Option]) -> bool:
         """Whether a choice keeps the SLA."""
@@ -188,9 +205,11 @@ class Problem:
                     o.batch,
                     o.replicas,
                     o.cores,
-                    batch_wait_s=_finite(o.batch, self.rate_rps),
+                    batch_wait_s=_finite(o.batch, self.rate_rps * factor),
                 )
-                for stage, o in zip(self.stages, choice, strict=True)
+                for stage, o, factor in zip(
+                    self.stages, choice, self.rate_factors or (1.0,) * len(choice), strict=True
+                )
             )
         )
 
@@ -243,8 +262,9 @@ def build_problem(
         )
     restriction = restriction or Restriction()
     _check_restriction(pipeline, restriction)
+    factors = pipeline.rate_factors()
     stages = [
-        _StageOptions(stage, rate_rps, objective.metric, constraints, fixed, variant)
+        _StageOptions(stage, rate_rps * factors[stage.name], objective.metric, constraints, fixed, variant)
         for stage, fixed, variant in zip(
             pipeline.stages,
             restriction.replicas or (None,) * len(pipeline.stages),
@@ -259,7 +279,16 @@ def build_problem(
         rate_rps=rate_rps,
         sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
         best_effort=tuple(stage.best_effort() for stage in stages),
+        edges=_branches(pipeline),
+        rate_factors=tuple(factors.values()) if pipeline.edges else (),
     )
+
+
+def _branches(pipeline: Pipeline) -> tuple[tuple[int, int], ...]:
+    """Return the edges of a pipeline by stage number; none if it is a chain."""
+    place = {stage.name: number for number, stage in enumerate(pipeline.stages)}
+    edges = tuple(sorted((place[edge.source], place[edge.target]) for edge in pipeline.edges))
+    return () if edges == tuple(pairwise(range(len(place)))) else edges
 
 
 def _check_restriction(pipeline: Pipeline, restriction: Restriction) -> None:

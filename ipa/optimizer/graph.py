@@ -1,0 +1,166 @@
+"""Decisions for graphs: exact labels for series-parallel ones, a mixed-integer program for all others.
+
+A graph is series-parallel if merging stages one after the other, and branches side by side, reduces it to a
+single part. Labels then add latencies in series and take the slower one in parallel.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ipa.errors import InvalidValueError
+from ipa.optimizer.answer import Answer, Solver, picked
+from ipa.optimizer.brute_force import solve_brute_force
+from ipa.optimizer.graph_milp import solve_graph_milp
+from ipa.optimizer.pareto import Labels, Price, joined, stage_labels
+from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.ties import GRID, first_in_order
+
+LARGEST = 2**62
+
+_PRICE_GRID = 1e10
+"""Prices are whole multiples of 1 / this; far finer than ``ROUNDING`` needs."""
+
+
+def latency_limit(problem: Problem) -> int:
+    """Return the SLA in units of 1e-12 s, with the tolerance of ``Problem.feasible``."""
+    return min(math.floor((problem.sla_s + ROUNDING) * GRID), LARGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of the graph between two of its nodes."""
+
+    start: int
+    end: int
+    labels: Labels
+
+
+def graph_solver(name: str) -> Solver:
+    """Return what a solver of ``ipa.optimizer.solve.SOLVERS`` does for a graph.
+
+    Raises
+    ------
+    InvalidValueError
+        If the solver takes chains only.
+    """
+    if name not in GRAPH_SOLVERS:
+        raise InvalidValueError(
+            f"solver {name} takes chains only; for a graph use one of: {', '.join(GRAPH_SOLVERS)}"
+        )
+    return GRAPH_SOLVERS[name]
+
+
+def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
+    """Return the labels of a whole graph; None if it is not series-parallel.
+
+    Parameters
+    ----------
+    problem
+        A graph; every stage has an option.
+    price
+        What is minimised.
+    """
+    limit = latency_limit(problem)
+    parts = list(_parts(problem, price))
+    # A queue term may be negative: what is too slow so far can still come below the limit.
+    slack = sum(max(0, -int(part.labels.latency.min())) for part in parts)
+    last = len(problem.options) * 2
+    while len(parts) > 1:
+        pair = _side_by_side(parts) or _in_a_row(parts, last)
+        if pair is None:
+            return None
+        one, other = pair
+        parallel = one.start == other.start and one.end == other.end
+        parts = [part for part in parts if part is not one and part is not other]
+        merged = joined(one.labels, other.labels, limit + slack, parallel=parallel)
+        parts.append(_Part(one.start, other.end, merged))
+    labels = parts[0].labels
+    return labels.at(np.flatnonzero(labels.latency <= limit))
+
+
+def _parts(problem: Problem, price: Price) -> Iterator[_Part]:
+    """Yield a part per stage, from its node 2n to 2n + 1, and an empty one per edge and per last stage."""
+    count = len(problem.options)
+    followed = {source for source, _ in problem.edges}
+    for stage in range(count):
+        yield _Part(2 * stage, 2 * stage + 1, stage_labels(problem, stage, price))
+    for source, target in problem.edges:
+        yield _Part(2 * source + 1, 2 * target, _nothing())
+    for stage in range(count):
+        if stage not in followed:
+            yield _Part(2 * stage + 1, 2 * count, _nothing())
+
+
+def _nothing() -> Labels:
+    zero = np.zeros(1, dtype=np.int64)
+    return Labels((), zero, zero, zero, np.zeros((4, 1), dtype=np.int64), np.zeros((1, 0), dtype=np.int16))
+
+
+def _side_by_side(parts: list[_Part]) -> tuple[_Part, _Part] | None:
+    seen: dict[tuple[int, int], _Part] = {}
+    for part in parts:
+        key = (part.start, part.end)
+        if key in seen:
+            return seen[key], part
+        seen[key] = part
+    return None
+
+
+def _in_a_row(parts: list[_Part], last: int) -> tuple[_Part, _Part] | None:
+    for node in {part.end for part in parts} - {last}:
+        before = [part for part in parts if part.end == node]
+        after = [part for part in parts if part.start == node]
+        if len(before) == len(after) == 1:
+            return before[0], after[0]
+    return None
+
+
+def solve_graph(problem: Problem, deadline_s: float) -> Answer:
+    """Find the best plan of a graph.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from; ``edges`` say how the stages follow each other.
+    deadline_s
+        Wall time in seconds for the mixed-integer program, if the graph needs one.
+
+    Returns
+    -------
+    Answer
+        For a series-parallel graph the first in the order of ties among the labels that are left; else what
+        HiGHS proves, where one of several tied plans may come out.
+    """
+    if not all(problem.options):
+        return Answer(None, proven=True)
+    weights = problem.objective
+    labels = series_parallel_labels(
+        problem,
+        lambda option: round((weights.beta * option.cost_cores + weights.delta * option.batch) * _PRICE_GRID),
+    )
+    if labels is None:
+        return replace(solve_graph_milp(problem, deadline_s), solver="pulp-highs")
+    choices = [tuple(row) for row in labels.choices.tolist()]
+    if not choices:
+        return Answer(None, proven=True)
+    values = {choice: problem.value(picked(problem, choice)) for choice in choices}
+    best = max(values.values())
+    return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - ROUNDING)), True)
+
+
+def _solve_auto(problem: Problem, deadline_s: float) -> Answer:
+    answer = solve_graph(problem, deadline_s)
+    return replace(answer, solver=answer.solver or "exact")
+
+
+GRAPH_SOLVERS: dict[str, Solver] = {
+    "exact": solve_graph,
+    "auto": _solve_auto,
+    "brute-force": solve_brute_force,
+    "pulp": solve_graph_milp,
+    "pulp-highs": solve_graph_milp,
+}
+"""Solvers that take graphs, under their names for chains."""
