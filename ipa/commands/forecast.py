@@ -5,27 +5,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pandas as pd
 import typer
 
-from ipa.commands.options import JsonOption
-from ipa.commands.output import messages, print_json, print_table, progress_bar
+from ipa.bench.forecast import QUANTILES, REFERENCES, closed_loop_specs, closed_loop_table
+from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption
+from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import TraceError
 from ipa.forecast.dataset import Rates
 from ipa.forecast.evaluation import (
     EVALUATED,
+    TEST_WEEK,
     evaluation_series,
     score_table,
     scoring_table,
     store_table,
     stored_table,
+    window_table,
 )
 from ipa.forecast.lstm_training import LSTM_SETTINGS, train_lstm
 from ipa.forecast.mlp_training import MLP_SETTINGS, train_mlp
 from ipa.forecast.training import Progress, TrainingSettings, Weights, load_torch
 from ipa.forecast.weights import NetworkRecord, save_weights, weights_path
+from ipa.grid import run_grid, summaries
 from ipa.workload import PAPER_WORKLOADS, describe_trace, find_trace, load_trace, load_workload
 
 app = typer.Typer(help="Train the load forecasters, or measure them.", no_args_is_help=True)
+
+SEEDS = (0, 1, 2)
+"""Seeds of the stored closed-loop comparison."""
 
 Trainer = Callable[[Rates, str, TrainingSettings, Progress], tuple[Weights, NetworkRecord]]
 
@@ -102,7 +110,12 @@ def evaluate_command(
         with progress_bar("forecasts") as show:
             scores = score_table(series, names, show)
         if store:
-            for what, frame in (("scores", scores), ("scoring", scoring_table(excerpts))):
+            tables = {
+                "scores": scores,
+                "scoring": scoring_table(excerpts),
+                "windows": window_table(series[TEST_WEEK]),
+            }
+            for what, frame in tables.items():
                 messages.print(f"stored in {store_table(frame, what)}", highlight=False)
     else:
         scores = stored_table("scores")
@@ -113,6 +126,54 @@ def evaluate_command(
     for measured, rows in scores.groupby("series", sort=False):
         print_table(rows.drop(columns="series"), title=str(measured))
         typer.echo("")
+
+
+@app.command("compare")
+def compare_command(
+    store: Annotated[
+        bool,
+        typer.Option("--store", help="Run now on the real trace; keep the table in results/published/."),
+    ] = False,
+    jobs: JobsOption = None,
+    results: ResultsOption = DEFAULT_RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show cost and SLA violations of whole simulated runs under each forecaster.
+
+    The edition as-published-v1 under the bursty load is figure 16; the edition corrected, without the
+    published margins, is the mean of the four loads. Three seeds each.
+
+    \b
+    Examples:
+      ipa forecast compare
+      IPA_TRACE=twitter_trace.txt.xz ipa forecast compare --store
+    """
+    if store:
+        _trace()
+        table = _closed_loop(results, jobs or default_jobs())
+        messages.print(f"stored in {store_table(table, 'closed-loop')}", highlight=False)
+    else:
+        table = stored_table("closed-loop")
+    if as_json:
+        print_json(table.to_dict("records"))
+        return
+    for edition, rows in table.groupby("edition", sort=False):
+        print_table(rows.drop(columns=["edition", "trace"]), title=str(edition))
+        typer.echo("")
+
+
+def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
+    specs = [
+        *closed_loop_specs(
+            "as-published-v1", ("bursty",), (*REFERENCES, *QUANTILES), seeds=SEEDS, trace="real"
+        ),
+        *closed_loop_specs(
+            "corrected", PAPER_WORKLOADS, (*REFERENCES, *QUANTILES), seeds=SEEDS, trace="real"
+        ),
+    ]
+    with progress_bar("runs") as show:
+        run_grid(specs, results, jobs, show)
+    return closed_loop_table(summaries(specs, results))
 
 
 def _trace() -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.errors import ResultsError
-from ipa.forecast.base import ForecastContext
+from ipa.forecast.base import STEP_S, ForecastContext
 from ipa.forecast.catalogue import make_forecaster
 from ipa.forecast.dataset import TEST_DAYS, Rates, days, held_out_rates
 from ipa.forecast.metrics import broadcast_smape_pct, forecasts_and_truth, score, smape_pct
@@ -108,6 +108,36 @@ def scoring_table(series: Mapping[str, Rates], forecasters: Sequence[str] = SLIP
                     "mape_pct": _mape_pct(forecast_rps, true_rps),
                 }
             )
+    return pd.DataFrame(rows)
+
+
+def window_table(
+    rates_rps: Rates, forecasters: Sequence[str] = SLIP_FORECASTERS, window_s: int = 1200
+) -> pd.DataFrame:
+    """Score every 20 minutes of a long series in both ways: how far one window can be from the whole.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per forecaster and percentile of the windows: ``paired_pct`` and ``broadcast_pct``, each
+        ranked on its own.
+    """
+    rows = []
+    for forecaster in forecasters:
+        both = np.array(_run(forecaster, rates_rps))
+        size = window_s // STEP_S
+        chunks = [both[:, start : start + size] for start in range(0, both.shape[1] - size + 1, size)]
+        ways = {"paired_pct": smape_pct, "broadcast_pct": broadcast_smape_pct}
+        found = {way: np.array([judge(*chunk) for chunk in chunks]) for way, judge in ways.items()}
+        rows += [
+            {
+                "forecaster": forecaster,
+                "percentile": percentile,
+                **{way: float(np.percentile(values, percentile)) for way, values in found.items()},
+                "windows": len(chunks),
+            }
+            for percentile in (10, 50, 90)
+        ]
     return pd.DataFrame(rows)
 
 

@@ -153,20 +153,24 @@ def mlp(_context: ForecastContext) -> WindowForecaster:
     return WindowForecaster("mlp", rule, guarded=True)
 
 
-def quantile(_context: ForecastContext, level: float = DEFAULT_LEVEL) -> WindowForecaster:
+def quantile(
+    _context: ForecastContext, level: float = DEFAULT_LEVEL, name: str = "quantile"
+) -> WindowForecaster:
     """Predict a quantile with the committed weights: the higher it is, the more load is planned for.
 
     Parameters
     ----------
     level
         Share of coming maxima that shall not exceed the forecast, between the first and last of ``LEVELS``.
+    name
+        What the forecaster is called.
     """
     if not LEVELS[0] <= level <= LEVELS[-1]:
         raise InvalidValueError(
             f"the quantile must lie between {LEVELS[0]} and {LEVELS[-1]}, as in quantile-0.95; got {level}"
         )
     rule = partial(quantile_at, model=load_mlp(weights_path("mlp")), level=level)
-    return WindowForecaster(f"quantile-{level:g}", rule, guarded=True)
+    return WindowForecaster(name, rule, guarded=True)
 
 
 _QUANTILE = re.compile(r"quantile-(\d*\.?\d+)")
@@ -175,4 +179,4 @@ _QUANTILE = re.compile(r"quantile-(\d*\.?\d+)")
 def quantile_named(name: object) -> Callable[[ForecastContext], WindowForecaster] | None:
     """Return how to make the forecaster that a name like ``quantile-0.95`` stands for, else None."""
     found = _QUANTILE.fullmatch(name) if isinstance(name, str) else None
-    return partial(quantile, level=float(found[1])) if found else None
+    return partial(quantile, level=float(found[1]), name=found[0]) if found else None
