@@ -277,6 +277,11 @@ def _check(spec: RunSpec) -> None:
     ARRIVAL_PROCESSES[spec.arrivals]
     parameters = spec.parameters()
     FORECASTERS[parameters.forecaster]
+    if parameters.pipeline.edges:
+        raise InvalidValueError(
+            f"pipeline {parameters.pipeline.name} is a graph; runs take chains only. Decide with `ipa solve`"
+            " or `ipa frontier`, and simulate a plan with ipa.simulator.graph.simulate_graph"
+        )
     SimulationSettings(spec.seed, spec.service, parameters.drop_after_s)
     if any(replicas < 1 for replicas in spec.replicas or ()):
         raise InvalidValueError(f"a stage needs at least 1 replica, not {spec.replicas}")

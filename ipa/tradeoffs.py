@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ipa.errors import InvalidValueError
 from ipa.experiments import RunSpec, planner_for
@@ -16,6 +17,8 @@ from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import solve
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
+from ipa.simulator import SimulationSettings
+from ipa.simulator.graph import simulate_graph
 
 
 def plan_line(plan: Plan) -> str:
@@ -158,6 +161,45 @@ def choice_map(planner: Planner, rates_rps: Sequence[float], slas_s: Sequence[fl
                 }
                 for chosen in plan.stages
             ]
+    return pd.DataFrame(rows)
+
+
+def simulated_frontier(
+    found: Frontier, pipeline: Pipeline, arrivals_s: ArrayLike, settings: SimulationSettings
+) -> pd.DataFrame:
+    """Simulate every plan of a frontier that some weights choose, each under the same requests.
+
+    Parameters
+    ----------
+    found
+        The frontier.
+    pipeline
+        The pipeline it belongs to, a chain or a graph.
+    arrivals_s
+        Arrival times in seconds, ascending, shape (n,).
+    settings
+        Assumptions of the simulation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per plan: cost in cores, PAS in 0..1, the latency that the decision budgeted, mean and p99 of the
+        simulated latency in seconds, the share of requests not answered within the SLA, and the plan.
+    """
+    rows = []
+    for point in found.supported:
+        records = simulate_graph(pipeline, point.plan, arrivals_s, settings)
+        rows.append(
+            {
+                "cost_cores": point.cost_cores,
+                "pas": point.plan.accuracy(pipeline),
+                "budgeted_s": point.latency_s,
+                "mean_s": float(np.nanmean(records.latency_s)),
+                "p99_s": float(np.nanquantile(records.latency_s, 0.99)),
+                "violation_share": records.violation_share(found.problem.sla_s),
+                "plan": plan_line(point.plan),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -4,13 +4,23 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError
 from ipa.experiments import RunSpec, planner_for
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.problem import Objective
-from ipa.tradeoffs import choice_map, frontier_table, method_decisions, method_table, rate_bands, sla_range_s
+from ipa.simulator import SimulationSettings
+from ipa.tradeoffs import (
+    choice_map,
+    frontier_table,
+    method_decisions,
+    method_table,
+    rate_bands,
+    simulated_frontier,
+    sla_range_s,
+)
 
 VIDEO = RunSpec("video")
 PLANNER = planner_for(VIDEO)
@@ -94,3 +104,13 @@ def test_rates_without_a_plan_form_a_band_of_their_own() -> None:
     table = rate_bands(choice_map(PLANNER, [5.0, 1e6], [6.89]))
     assert list(table["variants"])[1] == "none"
     assert table["pas"].isna().tolist() == [False, True]
+
+
+def test_the_supported_plans_of_a_graph_are_simulated_under_the_same_requests() -> None:
+    traffic = planner_for(RunSpec("traffic"))
+    found = frontier(traffic.problem(12.0))
+    arrivals_s = np.arange(0, 60, 0.1)
+    table = simulated_frontier(found, traffic.pipeline, arrivals_s, SimulationSettings(seed=1))
+    assert list(table["cost_cores"]) == [point.cost_cores for point in found.supported]
+    assert (table["mean_s"] < table["p99_s"]).all()
+    assert (table["violation_share"] == 0).all()

@@ -273,6 +273,11 @@ class PipelineSimulator:
             stage.settle(now_s)
 
     def _check(self, plan: Plan) -> None:
+        if self.pipeline.edges:
+            raise InvalidValueError(
+                f"pipeline {self.pipeline.name} is a graph; simulate a plan of it with"
+                " ipa.simulator.graph.simulate_graph"
+            )
         names, given = [s.name for s in self.pipeline.stages], [s.stage for s in plan.stages]
         if given != names:
             raise InvalidValueError(

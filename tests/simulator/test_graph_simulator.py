@@ -1,0 +1,151 @@
+"""Plans of graphs in the simulator."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ipa.config import load_pipeline
+from ipa.errors import InvalidValueError
+from ipa.experiments import RunSpec, planner_for, simulate
+from ipa.pipeline import Edge, Pipeline, Stage, Variant
+from ipa.plan import Plan, StagePlan
+from ipa.profiles import Profile, ProfilePoint
+from ipa.simulator import PipelineSimulator, SimulationSettings
+from ipa.simulator.graph import simulate_graph
+from ipa.workload import arrival_times
+
+EXACT = SimulationSettings(service="deterministic")
+
+
+def stage(name: str, time_s: float) -> Stage:
+    profile = Profile(1, (ProfilePoint(1, 2 * time_s, time_s, 1 / time_s),))
+    return Stage(name, (Variant("v", 1.0, 1, (profile,)),))
+
+
+def graph(*times_s: float, edges: tuple[Edge, ...] = ()) -> Pipeline:
+    return Pipeline("toy", tuple(stage("abcd"[n], t) for n, t in enumerate(times_s)), 1.0, edges=edges)
+
+
+def plan(pipeline: Pipeline, replicas: int = 100) -> Plan:
+    return Plan(tuple(StagePlan(each.name, "v", 1, replicas, 1) for each in pipeline.stages))
+
+
+def arrivals(rate_rps: int, duration_s: int, seed: int = 0) -> np.ndarray:
+    return arrival_times(np.full(duration_s, rate_rps), "poisson", np.random.default_rng(seed))
+
+
+def test_a_request_is_answered_when_its_slowest_branch_is() -> None:
+    fork = graph(0.1, 0.2, 0.5, edges=(Edge("a", "b"), Edge("a", "c")))
+    records = simulate_graph(fork, plan(fork), [0.0, 1.0, 2.0], EXACT)
+    assert records.latency_s == pytest.approx([0.6] * 3)
+    assert [len(visits.request) for visits in records.stages] == [3, 3, 3]
+    assert records.violation_share(0.6 + 1e-9) == 0
+    assert records.violation_share(0.59) == 1
+
+
+def test_where_branches_meet_every_visit_is_served_on_its_own() -> None:
+    diamond = graph(
+        0.1, 0.2, 0.5, 0.1, edges=(Edge("a", "b"), Edge("a", "c"), Edge("b", "d"), Edge("c", "d"))
+    )
+    records = simulate_graph(diamond, plan(diamond), [0.0], EXACT)
+    assert records.stages[3].enter_s == pytest.approx([0.3, 0.6])
+    assert records.latency_s == pytest.approx([0.7])
+
+
+def test_the_network_delay_counts_into_every_stage_and_back() -> None:
+    fork = graph(0.1, 0.2, 0.5, edges=(Edge("a", "b"), Edge("a", "c")))
+    records = simulate_graph(fork, plan(fork), [0.0], replace(EXACT, network_delay_s=0.01))
+    assert records.latency_s == pytest.approx([0.63])
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 2.0, 2.6])
+def test_an_edge_multiplies_or_thins_by_its_factor(factor: float) -> None:
+    pipeline = graph(0.01, 0.01, edges=(Edge("a", "b", factor),))
+    records = simulate_graph(pipeline, plan(pipeline), np.linspace(0, 1000, 20_000), EXACT)
+    per_request = np.bincount(records.stages[1].request, minlength=20_000)
+    assert set(np.unique(per_request)) == {math.floor(factor), math.ceil(factor)}
+    assert per_request.mean() == pytest.approx(factor, abs=0.015)
+
+
+def test_a_request_that_is_thinned_to_nothing_ends_where_that_happens() -> None:
+    pipeline = graph(0.1, 0.5, edges=(Edge("a", "b", 0.5),))
+    records = simulate_graph(pipeline, plan(pipeline), np.arange(100.0), EXACT)
+    went_on = np.isin(np.arange(100), records.stages[1].request)
+    assert 20 < went_on.sum() < 80
+    assert records.latency_s == pytest.approx(np.where(went_on, 0.6, 0.1))
+
+
+def test_a_request_of_which_one_visit_expires_is_dropped() -> None:
+    fork = graph(0.1, 0.1, 1.0, edges=(Edge("a", "b"), Edge("a", "c")))
+    one_server = replace(plan(fork), stages=(*plan(fork).stages[:2], StagePlan("c", "v", 1, 1, 1)))
+    records = simulate_graph(fork, one_server, [0.0, 0.0, 0.0], replace(EXACT, drop_after_s=1.5))
+    assert np.isnan(records.latency_s).tolist() == [False, False, True]
+    assert records.dropped == 1
+    assert records.violation_share(100.0) == pytest.approx(1 / 3)
+    assert np.isnan(records.stages[2].end_s).sum() == 1
+    assert not np.isnan(records.stages[1].end_s).any()
+
+
+@pytest.mark.parametrize("settings", [EXACT, SimulationSettings(seed=3, drop_after_s=1.0)])
+def test_a_chain_comes_out_as_in_the_simulator_of_chains(settings: SimulationSettings) -> None:
+    video = load_pipeline("video")
+    chosen = planner_for(RunSpec("video")).decide(20.0).plan
+    arrival_s = arrivals(21, 300)
+    chain = PipelineSimulator(video, chosen, settings)
+    chain.offer(arrival_s)
+    chain.drain()
+    np.testing.assert_array_equal(
+        simulate_graph(video, chosen, arrival_s, settings).latency_s, chain.records().latency_s
+    )
+
+
+def test_every_visit_is_served_or_its_request_dropped_and_the_same_seed_gives_the_same_bytes() -> None:
+    traffic = load_pipeline("traffic")
+    chosen = planner_for(RunSpec("traffic")).decide(10.0).plan
+    settings = SimulationSettings(seed=1, drop_after_s=2.0)
+    first, second = (simulate_graph(traffic, chosen, arrivals(12, 200), settings) for _ in range(2))
+    assert first.latency_s.tobytes() == second.latency_s.tobytes()
+    for visits in first.stages:
+        lost = np.isnan(visits.end_s)
+        assert np.isnan(first.latency_s[visits.request[lost]]).all()
+        assert (visits.start_s[~lost] >= visits.enter_s[~lost]).all()
+    assert first.latency_s[~np.isnan(first.latency_s)].min() > 0
+
+
+def test_a_plan_for_the_traffic_pipeline_keeps_its_sla() -> None:
+    traffic = load_pipeline("traffic")
+    chosen = planner_for(RunSpec("traffic")).decide(12.0).plan
+    records = simulate_graph(traffic, chosen, arrivals(10, 600), SimulationSettings(seed=0))
+    assert records.dropped == 0
+    assert records.violation_share(traffic.sla_s) < 0.001
+
+
+def test_the_table_of_stages_counts_visits_and_their_times() -> None:
+    fork = graph(0.1, 0.2, 0.5, edges=(Edge("a", "b", 2.0), Edge("a", "c")))
+    table = simulate_graph(fork, plan(fork), [0.0, 1.0], EXACT).stage_table().set_index("stage")
+    assert table["visits_per_request"].tolist() == [1, 2, 1]
+    assert table["service_p99_s"].tolist() == pytest.approx([0.1, 0.2, 0.5])
+    assert table["wait_mean_s"].tolist() == pytest.approx([0, 0, 0])
+
+
+def test_plans_and_arrivals_that_do_not_fit_are_refused() -> None:
+    pipeline = graph(0.1, 0.1)
+    with pytest.raises(InvalidValueError, match="the plan is for stages"):
+        simulate_graph(pipeline, Plan(()), [0.0])
+    with pytest.raises(InvalidValueError, match="ascending"):
+        simulate_graph(pipeline, plan(pipeline), [1.0, 0.0])
+    assert len(simulate_graph(pipeline, plan(pipeline), []).latency_s) == 0
+    assert simulate_graph(pipeline, plan(pipeline), []).violation_share(1.0) == 0
+
+
+def test_the_simulator_of_chains_refuses_a_graph() -> None:
+    traffic = load_pipeline("traffic")
+    with pytest.raises(InvalidValueError, match="traffic is a graph"):
+        PipelineSimulator(traffic, planner_for(RunSpec("traffic")).decide(5.0).plan)
+
+
+def test_an_adaptation_run_of_a_graph_is_refused_with_what_works() -> None:
+    with pytest.raises(InvalidValueError, match="traffic is a graph; runs take chains only"):
+        simulate(RunSpec("traffic", trace="synthetic"))
