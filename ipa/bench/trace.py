@@ -1,0 +1,118 @@
+"""The whole 21-day trace through one pipeline with adaptation: how long it takes and how much memory."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
+from ipa.errors import TraceError
+from ipa.experiments import RunSpec, planner_for
+from ipa.forecast import ForecastContext, make_forecaster
+from ipa.optimizer.decision import Decision
+from ipa.optimizer.planner import Planner
+from ipa.platforms.streamed import StreamedPlatform
+from ipa.simulator import SimulationSettings
+from ipa.simulator.settings import EngineName
+from ipa.streaming import RunningMeasures
+from ipa.workload import find_trace, load_trace
+
+TELL_EVERY_S = 3600
+
+
+@dataclass(frozen=True)
+class RememberingPlanner(Planner):
+    """Decides once per arrival rate; with whole rates there are only as many as the load has."""
+
+    known: dict[float, Decision] = field(default_factory=dict, compare=False)
+
+    def decide(self, rate_rps: float) -> Decision:
+        """Return the decision for an arrival rate in requests per second."""
+        if rate_rps not in self.known:
+            self.known[rate_rps] = super().decide(rate_rps)
+        return self.known[rate_rps]
+
+
+def full_trace() -> NDArray[np.int64]:
+    """Return the requests per second of the whole real trace, undivided."""
+    path = find_trace()
+    if path is None:
+        raise TraceError("no load trace on this machine; get it with `ipa trace fetch` or set IPA_TRACE")
+    return load_trace(path)
+
+
+def bench_trace(
+    rates_rps: NDArray[np.int64],
+    spec: RunSpec,
+    engine: EngineName = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Simulate a load of any length with adaptation, in bounded memory.
+
+    Parameters
+    ----------
+    rates_rps
+        Requests in each second, shape (n_s,).
+    spec
+        Pipeline, method, edition, seed, service and arrivals; its workload is not used. Decisions are taken
+        for whole rates.
+    engine
+        Of the simulator.
+    progress
+        Called with (simulated seconds, seconds in all).
+
+    Returns
+    -------
+    dict
+        The figures of ``ipa.streaming.RunningMeasures``, then ``simulated_s``, ``wall_s``, ``cpu_s``,
+        ``requests_per_s`` (wall), and ``memory_mb`` (the largest resident memory of this process).
+    """
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    parameters = spec.parameters()
+    measures = RunningMeasures(parameters.pipeline.sla_s)
+    settings = SimulationSettings(spec.seed, spec.service, parameters.drop_after_s, engine=engine)
+    platform = StreamedPlatform(rates_rps, settings, measures.add_requests, spec.seed, arrivals=spec.arrivals)
+    base = planner_for(spec)
+    planner = RememberingPlanner(
+        base.pipeline, base.objective, base.constraints, base.method, base.method_settings, base.solver
+    )
+    total_s = len(rates_rps)
+
+    def record(decision: DecisionRecord) -> None:
+        measures.add_decision(decision)
+        if progress is not None and int(decision.time_s) % TELL_EVERY_S < parameters.interval_s:
+            progress(int(decision.time_s), total_s)
+
+    context = ForecastContext(true_rates_rps=rates_rps)
+    adapter = Adapter(
+        platform,
+        planner,
+        make_forecaster(parameters.forecaster, context),
+        replace(AdapterSettings(parameters.interval_s, parameters.forecast_margin), whole_rates=True),
+        record,
+    )
+    first_rps = float(np.mean(rates_rps[: max(1, int(parameters.interval_s))]))
+    adapter.deploy(planner.decide(float(round(first_rps))).plan)
+    adapter.run(until_s=total_s)
+    platform.teardown()
+    wall_s = time.perf_counter() - began_s
+    return {
+        **measures.summary(),
+        "running_mean_cores": platform.simulator.running_core_seconds() / platform.simulator.now_s,
+        "simulated_s": total_s,
+        "wall_s": wall_s,
+        "cpu_s": time.process_time() - began_cpu_s,
+        "requests_per_s": measures.requests / wall_s,
+        "memory_mb": _peak_memory_mb(),
+    }
+
+
+def _peak_memory_mb() -> float:
+    # Linux counts kilobytes here, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
