@@ -16,13 +16,14 @@ import numpy as np
 from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
 from ipa.config import pipeline_inputs
 from ipa.editions import EDITIONS, RunParameters
-from ipa.errors import InvalidValueError
+from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.first_plan import first_plan
 from ipa.forecast import FORECASTERS, ForecastContext, make_forecaster
 from ipa.measures import Measures, measure
 from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import SOLVERS
+from ipa.pipeline import Pipeline
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.provenance import code_sha256, data_sha256, environment, file_sha256, package_versions
 from ipa.results import (
@@ -35,7 +36,8 @@ from ipa.results import (
     write_json,
     write_lines,
 )
-from ipa.simulator import RequestRecords, SimulationSettings
+from ipa.simulator import ClusterSettings, RequestRecords, SimulationSettings
+from ipa.simulator.settings import IDEAL
 from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times, load_workload
 
 PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
@@ -82,6 +84,16 @@ class RunSpec:
         Fixed replicas of each stage for rim.
     variants
         Fixed variants of each stage for fa2-low and fa2-high.
+    interval_s
+        Seconds between decisions.
+    drop
+        When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
+        (older than the SLA), ``stage-deadline`` (older at a stage than the SLA of the pipeline up to there,
+        divided in proportion to the SLAs of the stages).
+    network_delay_s
+        Seconds on the way into each stage and on the way back to the client.
+    cluster
+        What the cluster does to the pipeline.
     """
 
     pipeline: str = "video"
@@ -100,6 +112,10 @@ class RunSpec:
     sla_s: float | None = None
     replicas: tuple[int, ...] | None = None
     variants: tuple[str, ...] | None = None
+    interval_s: float | None = None
+    drop: Literal["edition", "none", "sla", "stage-deadline"] = "edition"
+    network_delay_s: float = 0.0
+    cluster: ClusterSettings = IDEAL
 
     def parameters(self) -> RunParameters:
         """Return the edition's parameters with the overrides of this run."""
@@ -124,6 +140,29 @@ class RunSpec:
                 replicas=settings.replicas if self.replicas is None else self.replicas,
             ),
             forecaster=self.forecaster or base.forecaster,
+            interval_s=base.interval_s if self.interval_s is None else self.interval_s,
+        )
+
+    def simulation_settings(self) -> SimulationSettings:
+        """Return what the simulator assumes in this run."""
+        parameters = self.parameters()
+        sla_s = parameters.pipeline.sla_s
+        limits_s = {
+            "edition": (parameters.drop_after_s, ()),
+            "none": (math.inf, ()),
+            "sla": (sla_s, ()),
+            "stage-deadline": (sla_s, stage_deadlines_s(parameters.pipeline)),
+        }
+        if self.drop not in limits_s:
+            raise UnknownNameError("drop policy", self.drop, limits_s)
+        drop_after_s, by_stage_s = limits_s[self.drop]
+        return SimulationSettings(
+            seed=self.seed,
+            service=self.service,
+            drop_after_s=drop_after_s,
+            network_delay_s=self.network_delay_s,
+            stage_drop_after_s=by_stage_s,
+            cluster=self.cluster,
         )
 
     @property
@@ -151,6 +190,19 @@ def _named(name_or_path: str) -> str:
     if not path.suffix:
         return name_or_path
     return f"{path.stem}~{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
+
+
+def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:
+    """Return the age by which a request should have left each stage, so that it meets the SLA at the last.
+
+    Examples
+    --------
+    >>> from ipa.config import load_pipeline
+    >>> stage_deadlines_s(load_pipeline("video"))
+    (4.62, 6.89)
+    """
+    shares = [stage.sla_s or 1.0 for stage in pipeline.stages]
+    return tuple(round(pipeline.sla_s * float(sum_) / sum(shares), 9) for sum_ in np.cumsum(shares))
 
 
 def _brief(value: object) -> str:
@@ -195,13 +247,15 @@ class RunOutcome:
         }
 
 
-def simulate(spec: RunSpec) -> RunOutcome:
+def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
     """Run an experiment in the simulator without touching the disk.
 
     Parameters
     ----------
     spec
         What to run.
+    workload
+        A load to use instead of the one that the spec names.
 
     Returns
     -------
@@ -216,13 +270,12 @@ def simulate(spec: RunSpec) -> RunOutcome:
     """
     _check(spec)
     parameters = spec.parameters()
-    workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+    workload = workload or load_workload(
+        spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s
+    )
     rng = np.random.default_rng([spec.seed, 1])
     arrivals_s = arrival_times(workload.rates_rps, spec.arrivals, rng)
-    platform = SimulatedPlatform(
-        arrivals_s,
-        SimulationSettings(seed=spec.seed, service=spec.service, drop_after_s=parameters.drop_after_s),
-    )
+    platform = SimulatedPlatform(arrivals_s, spec.simulation_settings())
     planner = planner_for(spec)
     # A solver that never answers (not installed, no licence) is an error; the adapter would hold every step.
     planner.decide(workload.mean_rps)
@@ -282,7 +335,9 @@ def _check(spec: RunSpec) -> None:
             f"pipeline {parameters.pipeline.name} is a graph; runs take chains only. Decide with `ipa solve`"
             " or `ipa frontier`, and simulate a plan with ipa.simulator.graph.simulate_graph"
         )
-    SimulationSettings(spec.seed, spec.service, parameters.drop_after_s)
+    spec.simulation_settings()
+    if not 0 < parameters.interval_s < math.inf:
+        raise InvalidValueError(f"the interval must be finite and above 0 s, not {parameters.interval_s}")
     if any(replicas < 1 for replicas in spec.replicas or ()):
         raise InvalidValueError(f"a stage needs at least 1 replica, not {spec.replicas}")
     fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
