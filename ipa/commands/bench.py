@@ -1,20 +1,35 @@
-"""``ipa bench``: how fast decisions and the simulator are on this machine."""
+"""``ipa bench``: how fast decisions and the simulator are on this machine, and whether solvers agree."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pandas as pd
 import typer
 
+from ipa.bench.agreement import Campaign, bench_agreement, usable_opponents
 from ipa.bench.decision import bench_decision
+from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
 from ipa.bench.trace import bench_trace, full_trace
 from ipa.bench.validate import REQUESTS, validate
-from ipa.commands.options import EditionOption, JsonOption, MethodOption, PipelineOption, SeedOption
-from ipa.commands.output import messages, print_json, print_table, progress_bar
+from ipa.commands.options import (
+    DEFAULT_RESULTS,
+    EditionOption,
+    JobsOption,
+    JsonOption,
+    MethodOption,
+    PipelineOption,
+    ResultsOption,
+    SeedOption,
+)
+from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.experiments import RunSpec
 from ipa.intervals import SEEDS
 from ipa.provenance import environment
+from ipa.results import write_json
+
+EXIT_DISAGREEMENT = 1
 
 app = typer.Typer(
     help="Measure this machine. Compare within one run only: machines are noisy.", no_args_is_help=True
@@ -82,6 +97,54 @@ def trace_command(
     print_table(
         pd.DataFrame([{"measure": name.replace("_", " "), "value": value} for name, value in found.items()])
     )
+
+
+@app.command("agree")
+def agree_command(
+    cases: Annotated[int, typer.Option(min=1, help="Problems to solve.")] = 100_000,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Keep the problems that are done already.")
+    ] = True,
+    results: ResultsOption = DEFAULT_RESULTS,
+    replay: Annotated[
+        Path | None, typer.Option(help="Solve one file of a disagreement again instead.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the exact solver with brute force, HiGHS, CBC and Gurobi on very many problems.
+
+    Problems have 1 to 6 stages and 1 to 8 variants, ties, rates from zero to far too much and SLAs that no
+    plan keeps. Slow solvers see a sample; the share is in the summary. An interrupted run goes on where it
+    stopped. Exits with 1 if solvers disagree; each disagreement is shrunk and kept as a file.
+
+    \b
+    Examples:
+      ipa bench agree --cases 2000
+      ipa bench agree --cases 100000 --jobs 2 --json > agreement.json
+      ipa bench agree --replay results/agreement/seed-0/disagreement-0-17-highs.json
+    """
+    if replay is not None:
+        rows = replayed(replay)
+        _show(rows, as_json=as_json)
+        raise typer.Exit(0 if rows["agrees"].all() else EXIT_DISAGREEMENT)
+    campaign = Campaign(cases, seed, usable_opponents(), results / "agreement" / f"seed-{seed}")
+    with progress_bar("agree") as show:
+        outcome = bench_agreement(campaign, jobs or default_jobs(), resume=resume, progress=show)
+    write_json(campaign.folder / "summary.json", outcome)
+    if as_json:
+        print_json(outcome)
+    else:
+        print_table([{"solver": name} | counts for name, counts in outcome["solvers"].items()])
+        messages.print(
+            f"{outcome['cases']:,} problems, {outcome['infeasible']:,} of them infeasible;"
+            f" kept in {campaign.folder}",
+            highlight=False,
+        )
+    if outcome["disagreements"]:
+        messages.print(f"disagreements: {', '.join(outcome['disagreements'])}", highlight=False)
+        raise typer.Exit(EXIT_DISAGREEMENT)
 
 
 def _show(frame: pd.DataFrame, *, as_json: bool) -> None:

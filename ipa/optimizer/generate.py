@@ -8,6 +8,8 @@ from random import Random
 from ipa.accuracy import METRICS, AccuracyMetric, Combine
 from ipa.errors import InvalidValueError
 from ipa.optimizer.problem import Objective, Option, Problem
+from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.profiles import Profile, ProfilePoint
 from ipa.registry import Registry
 
 
@@ -96,6 +98,37 @@ def shaped_problem(seed: int, shape: Shape) -> Problem:
         sla_s=_sla_s(random, options, shape.tightness),
         best_effort=tuple(min(stage, key=lambda option: option.cost_cores) for stage in options),
     )
+
+
+def random_pipeline(seed: int, stages: int, variants: int) -> Pipeline:
+    """Draw a pipeline with measured batch sizes 1, 2 and 8; every stage has 1 to ``variants`` variants.
+
+    Examples
+    --------
+    >>> [stage.name for stage in random_pipeline(seed=0, stages=2, variants=3).stages]
+    ['stage-1', 'stage-2']
+    """
+    random = Random(f"pipeline {seed} {stages} {variants}")
+    made = tuple(
+        Stage(
+            f"stage-{number}",
+            tuple(_random_variant(random, index) for index in range(random.randint(1, variants))),
+        )
+        for number in range(1, stages + 1)
+    )
+    slowest_s = sum(max(v.profile.at(1).latency_p99_s for v in stage.variants) for stage in made)
+    return Pipeline(f"random-{seed}", made, sla_s=round(slowest_s * random.uniform(0.8, 3), 3))
+
+
+def _random_variant(random: Random, index: int) -> Variant:
+    cores, single_s, share = random.choice((1, 1, 2, 4)), random.uniform(0.02, 0.6), random.uniform(0.2, 1)
+    points = []
+    for batch in (1, 2, 8):
+        latency_s = round(single_s * (1 - share + share * batch), random.choice((2, 3, 6)))
+        latency_s = max(latency_s, 0.001)
+        points.append(ProfilePoint(batch, latency_s, latency_s, batch / latency_s))
+    accuracy = random.choice((round(random.uniform(0.2, 1), 2), 0.5, 0.0 if index == 0 else 0.9))
+    return Variant(f"variant-{index}", accuracy, cores, (Profile(cores, tuple(points)),))
 
 
 @KINDS.named("profile")

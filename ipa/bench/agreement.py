@@ -1,0 +1,284 @@
+"""Whether all solvers agree, on very many generated problems."""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ipa.accuracy import METRICS
+from ipa.bench.reproducer import disagree, shrunk, store
+from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
+from ipa.grid import ignore_interrupts
+from ipa.optimizer.decision import Status
+from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
+from ipa.optimizer.methods import METHODS, MethodSettings
+from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.solve import solve
+from ipa.provenance import environment
+from ipa.results import write_json
+
+CHUNK = 250
+"""Problems between two records of progress."""
+
+RATES_RPS = (0.0, 1e-3, 0.5, 1.0, 4.0, 10.0, 20.0, 33.3, 60.0, 250.0, 1e4, 1e7)
+"""Arrival rates; at the last ones no plan carries the load."""
+
+TIGHTNESS = (None, None, None, None, -0.1, 0.0, 0.05, 1.0, 1.2)
+"""Where the SLA lies; below 0 no plan keeps it."""
+
+DEADLINE_S = 5.0
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opponent:
+    """A solver that the exact one is compared with.
+
+    Parameters
+    ----------
+    solver
+        Name in ``SOLVERS``.
+    every
+        Compare on every n-th problem: a slow solver sees a sample.
+    most_combinations
+        Only problems with at most so many combinations of options; any if None.
+    """
+
+    solver: str
+    every: int = 1
+    most_combinations: int | None = None
+
+    def meets(self, case: int, combinations: int) -> bool:
+        """Whether it takes part in a case."""
+        return case % self.every == 0 and (
+            self.most_combinations is None or combinations <= self.most_combinations
+        )
+
+
+OPPONENTS = (
+    Opponent("brute-force", most_combinations=400),
+    Opponent("highs"),
+    Opponent("gurobi"),
+    Opponent("pulp-highs", every=20),
+    Opponent("pulp-cbc", every=25),
+    Opponent("gurobi-nonlinear", every=20, most_combinations=10_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Very many problems, each solved by several solvers.
+
+    Parameters
+    ----------
+    cases
+        Number of problems.
+    seed
+        Seed of all of them; the same seed and number give the same problem.
+    opponents
+        Solvers that the exact one is compared with.
+    folder
+        Where progress and disagreements are kept.
+    """
+
+    cases: int
+    seed: int
+    opponents: tuple[Opponent, ...]
+    folder: Path
+
+    @property
+    def chunks(self) -> list[range]:
+        """The cases in portions."""
+        return [range(at, min(at + CHUNK, self.cases)) for at in range(0, self.cases, CHUNK)]
+
+    def file(self, chunk: range) -> Path:
+        """Where the counts of a portion are kept."""
+        return self.folder / "chunks" / f"{chunk.start}-{chunk.stop}.json"
+
+
+def usable_opponents() -> tuple[Opponent, ...]:
+    """Return the opponents that can be used here."""
+    return tuple(o for o in OPPONENTS if not o.solver.startswith("gurobi") or find_spec("gurobipy"))
+
+
+def drawn(seed: int, case: int) -> Problem:
+    """Draw a problem of 1 to 6 stages with 1 to 8 variants.
+
+    Half of them are built from a random pipeline at a rate from zero to far too much; the other half are
+    options without a pipeline, among them many ties, zero accuracies and strong correlation.
+    """
+    random = Random(f"agreement {seed} {case}")
+    metric = random.choice(sorted(METRICS))
+    stages, variants = random.randint(1, 6), random.randint(1, 8)
+    if random.random() < 0.5:
+        return _from_pipeline(random, stages, variants, metric)
+    kind = random.choice(sorted(KINDS))
+    if kind == "strong":
+        stages, variants = min(stages, 3), min(variants, 4)
+    return random_problem(
+        seed=random.randrange(10**9),
+        stages=stages,
+        variants=variants,
+        batches=random.randint(1, 3),
+        kind=kind,
+        metric=metric,
+        tightness=random.choice(TIGHTNESS),
+    )
+
+
+def _from_pipeline(random: Random, stages: int, variants: int, metric: str) -> Problem:
+    pipeline = random_pipeline(random.randrange(10**9), stages, variants)
+    method = random.choice(sorted(METHODS))
+    settings = MethodSettings(replicas=tuple(random.randint(1, 12) for _ in range(stages)))
+    return build_problem(
+        pipeline,
+        random.choice(RATES_RPS),
+        Objective(
+            METRICS[metric], random.choice((0.0, 1.0, 5.0, 40.0)), random.choice((0.0, 0.5, 1.0)), 1e-6
+        ),
+        Constraints(
+            batch_sizes=random.choice(((1,), (1, 2, 8), (1, 2, 4, 8))),
+            latency_margin=random.choice((0.0, 0.2)),
+            throughput_margin=random.choice((0.0, -0.5)),
+            queue=random.choice(("fill", "loosening")),
+            sla_s=pipeline.sla_s * random.choice((0.0, 0.3, 0.6, 1.0, 3.0)),
+        ),
+        METHODS[method](pipeline, settings),
+    )
+
+
+def bench_agreement(campaign: Campaign, jobs: int, *, resume: bool, progress: Progress) -> dict[str, Any]:
+    """Compare the exact solver with the others on every problem of a campaign.
+
+    Parameters
+    ----------
+    campaign
+        Problems and solvers.
+    jobs
+        Processes.
+    resume
+        Keep the portions that are complete; start anew if False.
+    progress
+        Called with (cases done, cases, disagreements) as portions end.
+
+    Returns
+    -------
+    dict
+        The summary: counts per solver, per status and kind of outcome, and the files of disagreements.
+
+    Raises
+    ------
+    ResultsError
+        If the folder holds progress of another campaign.
+    """
+    _begin(campaign, resume=resume)
+    left = [chunk for chunk in campaign.chunks if not campaign.file(chunk).exists()]
+    done = campaign.cases - sum(map(len, left))
+    progress(done, campaign.cases, "")
+    for chunk in _run(campaign, left, jobs):
+        done += len(chunk)
+        progress(done, campaign.cases, "")
+    return summary(campaign)
+
+
+def summary(campaign: Campaign) -> dict[str, Any]:
+    """Add up the portions that are complete."""
+    counts: Counter[str] = Counter()
+    files = [campaign.file(chunk) for chunk in campaign.chunks if campaign.file(chunk).exists()]
+    for file in files:
+        counts.update(json.loads(file.read_text(encoding="utf-8")))
+    cases = int(counts["cases"])
+    return {
+        "cases": cases,
+        "asked_for": campaign.cases,
+        "seed": campaign.seed,
+        "infeasible": int(counts["infeasible"]),
+        "fell_back": int(counts["fell back"]),
+        "busy_s": round(counts["seconds"], 1),
+        "solvers": {opponent.solver: _outcomes(opponent, counts) for opponent in campaign.opponents},
+        "disagreements": sorted(file.name for file in campaign.folder.glob("disagreement-*.json")),
+        "environment": environment(),
+    }
+
+
+def _outcomes(opponent: Opponent, counts: Counter[str]) -> dict[str, Any]:
+    names = ("compared", "same", "unproven", "refused", "disagreements")
+    outcomes = {name: int(counts[f"{opponent.solver} {name}"]) for name in names}
+    return outcomes | {
+        "share": round(outcomes["compared"] / max(counts["cases"], 1), 4),
+        "every": opponent.every,
+        "most_combinations": opponent.most_combinations,
+    }
+
+
+def _begin(campaign: Campaign, *, resume: bool) -> None:
+    identity = {"seed": campaign.seed, "opponents": [[o.solver, o.every] for o in campaign.opponents]}
+    file = campaign.folder / "campaign.json"
+    if resume and file.exists():
+        if json.loads(file.read_text(encoding="utf-8")) != identity:
+            raise ResultsError(
+                f"{campaign.folder} holds a run with another seed or other solvers; use --no-resume"
+            )
+        return
+    for old in (*campaign.folder.glob("chunks/*.json"), *campaign.folder.glob("disagreement-*.json")):
+        old.unlink()
+    write_json(file, identity)
+
+
+def _run(campaign: Campaign, chunks: Sequence[range], jobs: int) -> Iterator[range]:
+    if jobs == 1:
+        for chunk in chunks:
+            run_chunk(campaign, chunk)
+            yield chunk
+        return
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts)
+    try:
+        futures = {pool.submit(run_chunk, campaign, chunk): chunk for chunk in chunks}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_chunk(campaign: Campaign, chunk: range) -> None:
+    """Compare on a portion of the cases and keep the counts."""
+    counts: Counter[str] = Counter()
+    started = time.perf_counter()
+    for case in chunk:
+        _compare(campaign, case, counts)
+    write_json(campaign.file(chunk), counts | {"seconds": time.perf_counter() - started})
+
+
+def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
+    problem = drawn(campaign.seed, case)
+    exact = solve(problem, deadline_s=DEADLINE_S)
+    counts["cases"] += 1
+    counts["infeasible"] += exact.status is Status.INFEASIBLE
+    counts["fell back"] += bool(exact.note)
+    combinations = math.prod(len(options) for options in problem.options)
+    for opponent in campaign.opponents:
+        if not opponent.meets(case, combinations):
+            continue
+        solver = opponent.solver
+        try:
+            other = solve(problem, solver, DEADLINE_S)
+        except (SolverUnavailableError, MissingExtraError):
+            counts[f"{solver} refused"] += 1
+            continue
+        counts[f"{solver} compared"] += 1
+        if disagree(exact, other):
+            counts[f"{solver} disagreements"] += 1
+            name = f"disagreement-{campaign.seed}-{case}-{solver}.json"
+            store(campaign.folder / name, shrunk(problem, solver, DEADLINE_S), solver)
+        else:
+            counts[f"{solver} {'unproven' if other.status is Status.FEASIBLE else 'same'}"] += 1

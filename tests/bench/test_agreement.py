@@ -1,0 +1,145 @@
+"""The campaign of differential tests: what it draws, counts, keeps and resumes."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ipa.accuracy import METRICS
+from ipa.bench import agreement, reproducer
+from ipa.bench.agreement import Campaign, Opponent, bench_agreement, drawn
+from ipa.cli import app
+from ipa.errors import ResultsError
+from ipa.optimizer.answer import Answer
+from ipa.optimizer.decision import Status
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.solve import SOLVERS, solve
+
+FAST = (Opponent("brute-force", most_combinations=200), Opponent("highs", every=5))
+WRONG = (Opponent("first-options"),)
+
+
+def campaign(
+    folder: Path, cases: int = 40, seed: int = 0, opponents: tuple[Opponent, ...] = FAST
+) -> Campaign:
+    return Campaign(cases, seed, opponents, folder)
+
+
+def run(given: Campaign, jobs: int = 1, *, resume: bool = True) -> dict[str, object]:
+    return bench_agreement(given, jobs, resume=resume, progress=lambda *_: None)
+
+
+@pytest.fixture
+def wrong_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_options(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
+        if not all(problem.options):
+            return Answer(None, proven=True)
+        return Answer(tuple(0 for _ in problem.options), proven=True)
+
+    monkeypatch.setitem(SOLVERS._entries, "first-options", first_options)
+
+
+def test_solvers_agree_and_every_comparison_is_counted(tmp_path: Path) -> None:
+    outcome = run(campaign(tmp_path))
+    brute, highs = outcome["solvers"]["brute-force"], outcome["solvers"]["highs"]  # type: ignore[index]
+    assert outcome["cases"] == 40
+    assert outcome["disagreements"] == []
+    assert brute["compared"] == brute["same"] > 10
+    assert (highs["compared"], highs["share"]) == (8, 0.2)
+
+
+def test_two_processes_count_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "CHUNK", 10)
+    one, two = run(campaign(tmp_path / "one")), run(campaign(tmp_path / "two"), jobs=2)
+    assert one["solvers"] == two["solvers"]
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "CHUNK", 10)
+    run(campaign(tmp_path, cases=20))
+    done: list[range] = []
+    monkeypatch.setattr(agreement, "run_chunk", lambda _, chunk: done.append(chunk))
+    run(campaign(tmp_path, cases=40))
+    assert done == [range(20, 30), range(30, 40)]
+
+
+def test_starting_anew_forgets_what_was_done(tmp_path: Path) -> None:
+    run(campaign(tmp_path, cases=20))
+    stale = tmp_path / "disagreement-0-1-highs.json"
+    stale.write_text("{}")
+    assert run(campaign(tmp_path, cases=20), resume=False)["disagreements"] == []
+
+
+def test_another_seed_does_not_mix_with_what_was_done(tmp_path: Path) -> None:
+    run(campaign(tmp_path, cases=10))
+    with pytest.raises(ResultsError, match="another seed or other solvers; use --no-resume"):
+        run(campaign(tmp_path, cases=10, seed=1))
+
+
+@pytest.mark.usefixtures("wrong_solver")
+def test_a_wrong_solver_leaves_a_small_problem_that_shows_it(tmp_path: Path) -> None:
+    outcome = run(campaign(tmp_path, cases=10, opponents=WRONG))
+    assert outcome["disagreements"]
+    for name in outcome["disagreements"]:  # type: ignore[attr-defined]
+        problem, solver = reproducer.load(tmp_path / name)
+        assert solver == "first-options"
+        assert math.prod(len(options) for options in problem.options) <= 2
+        assert not reproducer.replayed(tmp_path / name)["agrees"].all()
+
+
+@pytest.mark.usefixtures("wrong_solver")
+def test_the_command_replays_a_disagreement_and_exits_with_1(tmp_path: Path) -> None:
+    outcome = run(campaign(tmp_path, cases=10, opponents=WRONG))
+    file = tmp_path / outcome["disagreements"][0]  # type: ignore[index]
+    result = CliRunner().invoke(app, ["bench", "agree", "--replay", str(file), "--json"])
+    assert result.exit_code == 1
+    assert [row["agrees"] for row in json.loads(result.stdout)["rows"]] == [True, False]
+
+
+def test_the_command_prints_a_summary_that_it_also_keeps(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["bench", "agree", "--cases", "15", "--jobs", "1", "--results", str(tmp_path), "--json"]
+    )
+    assert result.exit_code == 0
+    kept = json.loads((tmp_path / "agreement" / "seed-0" / "summary.json").read_text())
+    assert json.loads(result.stdout)["solvers"] == kept["solvers"]
+
+
+def test_a_problem_read_back_is_the_one_that_was_stored(tmp_path: Path) -> None:
+    problem = drawn(0, 3)
+    reproducer.store(tmp_path / "one.json", problem, "highs")
+    loaded, solver = reproducer.load(tmp_path / "one.json")
+    assert (loaded.options, loaded.sla_s, loaded.objective, solver) == (
+        problem.options, problem.sla_s, problem.objective, "highs",
+    )  # fmt: skip
+    assert solve(loaded).plan == solve(problem).plan
+
+
+def test_a_file_that_holds_no_problem_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text('{"stages": []}')
+    with pytest.raises(ResultsError, match=r"other\.json does not hold a problem"):
+        reproducer.load(file)
+
+
+def test_a_solver_at_its_deadline_disagrees_only_with_a_better_plan() -> None:
+    exact = solve(drawn(0, 3))
+    assert exact.optimal
+    stopped = replace(exact, status=Status.FEASIBLE, objective=exact.objective - 1)
+    assert not reproducer.disagree(exact, stopped)
+    assert reproducer.disagree(exact, replace(stopped, objective=exact.objective + 1))
+    assert reproducer.disagree(exact, replace(stopped, note="HiGHS claimed 7 to be optimal"))
+
+
+def test_the_drawn_problems_cover_what_matters() -> None:
+    problems = [drawn(0, case) for case in range(400)]
+    statuses = [solve(problem).status for problem in problems]
+    assert 100 < statuses.count(Status.INFEASIBLE) < 200
+    assert {len(problem.options) for problem in problems} == {1, 2, 3, 4, 5, 6}
+    assert {problem.objective.metric.name for problem in problems} == set(METRICS)
+    assert {0.0, 1e7} <= {problem.rate_rps for problem in problems}
+    assert any(len(options) >= 24 for problem in problems for options in problem.options)
+    assert any(not options for problem in problems for options in problem.options)
