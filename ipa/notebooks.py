@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ipa.config import load_pipeline
 from ipa.editions import EDITIONS
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
+from ipa.forecast import FORECASTERS
 from ipa.optimizer.methods import METHODS
 from ipa.paths import data_dir
 from ipa.registry import Registry
@@ -89,6 +90,14 @@ class PreferencesParameters(_Parameters):
     editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
 
 
+class ForecastParameters(_Parameters):
+    """Parameters of ``5-load-forecast``."""
+
+    workloads: list[Annotated[str, AfterValidator(_workload)]] = Field(min_length=1)
+    forecasters: list[Annotated[str, _one_of(FORECASTERS)]] = Field(min_length=1)
+    jobs: int = Field(ge=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One of the notebooks.
@@ -116,6 +125,7 @@ for _notebook in (
     Notebook("1-adaptation", AdaptationParameters),
     Notebook("2-end-to-end", EndToEndParameters),
     Notebook("4-preferences", PreferencesParameters),
+    Notebook("5-load-forecast", ForecastParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

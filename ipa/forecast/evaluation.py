@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.errors import ResultsError
-from ipa.forecast.base import STEP_S, ForecastContext
+from ipa.forecast.base import STEP_S, WINDOW_S, ForecastContext
 from ipa.forecast.catalogue import make_forecaster
 from ipa.forecast.dataset import TEST_DAYS, Rates, days, held_out_rates
 from ipa.forecast.metrics import broadcast_smape_pct, forecasts_and_truth, score, smape_pct
@@ -111,6 +111,30 @@ def scoring_table(series: Mapping[str, Rates], forecasters: Sequence[str] = SLIP
     return pd.DataFrame(rows)
 
 
+def series_table(series: Mapping[str, Rates], forecasters: Sequence[str]) -> pd.DataFrame:
+    """Return every forecast on some series.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per series, forecaster and forecast: ``workload``, ``forecaster``, ``time_s`` (when the
+        forecast was made, in seconds), ``forecast_rps`` and ``true_rps`` (the maximum of the next 20 s).
+    """
+    frames = []
+    for name, rates_rps in series.items():
+        for forecaster in forecasters:
+            forecast_rps, true_rps = _run(forecaster, rates_rps)
+            content = {
+                "workload": name,
+                "forecaster": forecaster,
+                "time_s": WINDOW_S + STEP_S * np.arange(len(true_rps)),
+                "forecast_rps": forecast_rps,
+                "true_rps": true_rps,
+            }
+            frames.append(pd.DataFrame(content))
+    return pd.concat(frames, ignore_index=True)
+
+
 def window_table(
     rates_rps: Rates, forecasters: Sequence[str] = SLIP_FORECASTERS, window_s: int = 1200
 ) -> pd.DataFrame:
@@ -148,6 +172,20 @@ def _run(name: str, rates_rps: Rates) -> tuple[NDArray[np.float64], NDArray[np.f
 def _mape_pct(forecast_rps: NDArray[np.float64], true_rps: NDArray[np.float64]) -> float:
     loaded = true_rps > 0
     return 100 * float((np.abs(forecast_rps - true_rps)[loaded] / true_rps[loaded]).mean())
+
+
+def printed_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of ``score_table`` as printed: indexed by series and forecaster, rounded."""
+    columns = {
+        "SMAPE (%)": scores["smape_pct"],
+        "MAE (rps)": scores["mae_rps"],
+        "bias (rps)": scores["bias_rps"],
+        "too low (%)": 100 * scores["under_forecast_share"],
+        "pinball 0.9 (rps)": scores["pinball_rps"],
+    }
+    keys = pd.MultiIndex.from_frame(scores[["series", "forecaster"]])
+    values = {name: column.to_numpy() for name, column in columns.items()}
+    return pd.DataFrame(values, index=keys).round(2)
 
 
 def stored_file(name: str) -> Path:

@@ -40,7 +40,7 @@ def test_claims_that_need_no_runs_have_a_verdict(without_runs) -> None:
 def test_what_no_check_covers_says_what_it_needs(without_runs) -> None:
     rest = without_runs.drop(index=[claim for claim in CHECKS if claim in without_runs.index])
     assert set(rest["verdict"]) == {"not covered"}
-    assert rest.loc["C18", "reproduced"] == "needs figure 16"
+    assert rest.loc["C13", "reproduced"] == "needs a live cluster"
 
 
 def test_every_check_belongs_to_a_claim() -> None:
