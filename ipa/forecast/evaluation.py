@@ -22,6 +22,7 @@ EVALUATED = (
 """Forecasters of the evaluation; the oracle is left out because its errors are 0."""
 
 TEST_WEEK, UNDAMPED_WEEK = "test-week", "test-week-undamped"
+CLOSED_LOOP = "closed-loop"
 PUBLISHED_SMAPE_PCT = 6.6
 SLIP_FORECASTERS = ("lstm", "mlp", "max", "near-oracle")
 
@@ -205,9 +206,10 @@ def stored_table(name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(file)
     except OSError as error:
+        command = "compare" if name == CLOSED_LOOP else "evaluate"
         raise ResultsError(
             f"{file} cannot be read: {error.strerror};"
-            " with the real trace, run: ipa forecast evaluate --store"
+            f" with the real trace, run: ipa forecast {command} --store"
         ) from error
 
 

@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
-from ipa.forecast import Forecast, ForecastContext, make_forecaster
+from ipa.forecast import Forecast, ForecastContext, evaluate, make_forecaster
 from ipa.forecast.baselines import maximum, mean
-from ipa.forecast.ewma_poisson import EwmaPoisson, expected_poisson_maximum
+from ipa.forecast.ewma_poisson import (
+    LARGEST_DISPERSION,
+    EwmaPoisson,
+    dispersion,
+    expected_poisson_maximum,
+)
 
 HISTORY = [*[30] * 99, 12, *[8] * 10, 9, *[4] * 8, 5]
 CONTEXT = ForecastContext()
@@ -109,3 +114,42 @@ def test_the_oracle_needs_the_time(now_s):
 def test_the_oracle_needs_the_future():
     with pytest.raises(InvalidValueError, match="choose another forecaster"):
         make_forecaster("oracle")
+
+
+@pytest.mark.parametrize("divisor", [1, 8])
+def test_the_near_oracle_knows_the_coming_mean_but_not_the_noise(divisor):
+    rates_rps = np.random.default_rng(2).poisson(240, 6000) // divisor
+    near_oracle = make_forecaster("near-oracle", ForecastContext(rates_rps))
+    found = evaluate(near_oracle, rates_rps)
+    assert abs(found.bias_rps) < 0.01 * rates_rps.mean()
+    assert 0 < found.smape_pct < evaluate(make_forecaster("max"), rates_rps).smape_pct
+
+
+def test_the_near_oracle_expects_poisson_noise_where_nothing_was_seen():
+    near_oracle = make_forecaster("near-oracle", ForecastContext(np.full(40, 44)))
+    assert near_oracle.forecast([], 0).rate_rps == pytest.approx(expected_poisson_maximum(44, 20))
+
+
+def test_the_whole_near_oracle_rounds():
+    context = ForecastContext(np.random.default_rng(3).poisson(9, 200))
+    history_rps = context.true_rates_rps[:120]
+    exact = make_forecaster("near-oracle", context).forecast(history_rps, 120).rate_rps
+    assert make_forecaster("near-oracle-whole", context).forecast(history_rps, 120).rate_rps == round(exact)
+
+
+@pytest.mark.parametrize("name", ["near-oracle", "near-oracle-whole"])
+def test_near_oracles_need_future_and_time_and_end_with_the_workload(name):
+    with pytest.raises(InvalidValueError, match="choose another forecaster"):
+        make_forecaster(name)
+    known = make_forecaster(name, ForecastContext(np.arange(100)))
+    with pytest.raises(InvalidValueError, match="the oracle needs now_s"):
+        known.forecast([1], None)
+    assert known.forecast([1], 100) == Forecast(0.0, name, "the workload is over")
+
+
+def test_one_spike_does_not_pass_for_noise():
+    window = np.full(120, 10.0)
+    window[40] = 1000.0
+    assert EwmaPoisson()(window) < 40
+    assert dispersion(window) == LARGEST_DISPERSION
+    assert dispersion(np.zeros(120)) == 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
 from ipa.forecast import Forecast, ForecastContext, ForecastScore, evaluate, make_forecaster
-from ipa.forecast.metrics import score
+from ipa.forecast.metrics import broadcast_smape_pct, score, smape_pct
 
 
 class Recorder:
@@ -59,3 +59,21 @@ def test_the_oracle_is_never_wrong(rates_rps):
 def test_a_series_too_short_to_judge_is_refused():
     with pytest.raises(InvalidValueError, match="139 seconds are too few"):
         evaluate(Recorder(), np.ones(139, dtype=int))
+
+
+def test_the_pinball_loss_counts_too_low_nine_times():
+    truth = np.array([10.0, 10.0])
+    assert score(truth - 2, truth).pinball_rps == pytest.approx(9 * score(truth + 2, truth).pinball_rps)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1, max_size=20))
+def test_the_published_slip_scores_every_forecast_against_every_truth(pairs):
+    forecast_rps, true_rps = np.array(pairs).T
+    by_pair = [smape_pct(np.array([f]), np.array([a])) for f in forecast_rps for a in true_rps]
+    assert broadcast_smape_pct(forecast_rps, true_rps) == pytest.approx(np.mean(by_pair))
+
+
+def test_the_published_slip_calls_a_perfect_forecast_wrong():
+    truth = np.array([5.0, 30.0])
+    assert smape_pct(truth, truth) == 0
+    assert broadcast_smape_pct(truth, truth) > 70

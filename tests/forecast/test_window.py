@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.forecast import FORECASTERS, WINDOW_S, Forecast, ForecastContext, WindowForecaster, make_forecaster
-from ipa.forecast.window import clean_window
+from ipa.forecast.window import Prediction, clean_window
 
-LOOKING_BACK = [name for name in FORECASTERS if name != "oracle"]
+LOOKING_BACK = [*(name for name in FORECASTERS if "oracle" not in name), "quantile-0.05", "quantile-0.995"]
 
+RAISED = "raised to the mean of the last 10 s"
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=150)
 rates = st.lists(st.integers(0, 400), min_size=WINDOW_S, max_size=WINDOW_S + 20)
 
@@ -38,7 +39,8 @@ def test_a_young_run_is_forecast_by_its_maximum_so_far(name):
     assert make_forecaster(name).forecast([3, 9, *[1] * 117]) == Forecast(
         9.0, name, "warm-up: maximum so far"
     )
-    assert make_forecaster(name).forecast([3, 9, *[1] * 118]).fallback is None
+    older = make_forecaster(name).forecast([3, 9, *[1] * 118])
+    assert "warm-up" not in (older.fallback or "")
 
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
@@ -57,7 +59,8 @@ def test_a_damaged_history_is_forecast_like_the_repaired_one_and_says_so(name):
     repaired = [5, 5, *[5] * 50, 5, *[8] * 60, 8, *[6] * 6]
     forecast = make_forecaster(name).forecast(damaged)
     assert forecast.rate_rps == make_forecaster(name).forecast(repaired).rate_rps
-    assert forecast.fallback == "4 unusable seconds repaired"
+    assert forecast.fallback is not None
+    assert forecast.fallback.endswith("4 unusable seconds repaired")
 
 
 def test_warm_up_and_repair_are_both_reported():
@@ -88,6 +91,27 @@ def test_a_rule_that_answers_nonsense_is_replaced(answer, expected):
     assert WindowForecaster("rule", lambda _window: answer).forecast([*[2] * 119, 7]) == expected
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (1.0, Forecast(4.0, "rule", f"prediction 1 {RAISED}")),
+        (-900.0, Forecast(4.0, "rule", f"prediction -900 {RAISED}")),
+        (41.0, Forecast(40.0, "rule", "prediction 41 cut to 2 times the maximum seen")),
+        (math.nan, Forecast(20.0, "rule", "rule gave no number: maximum")),
+        (4.0, Forecast(4.0, "rule", None)),
+        (40.0, Forecast(40.0, "rule", None)),
+        (Prediction(7.0, "odd"), Forecast(7.0, "rule", "odd")),
+        (
+            Prediction(1.0, "odd"),
+            Forecast(4.0, "rule", "prediction 1 raised to the mean of the last 10 s; odd"),
+        ),
+    ],
+)
+def test_a_guarded_rule_stays_near_the_load_that_is_there(answer, expected):
+    guarded = WindowForecaster("rule", lambda _window: answer, guarded=True)
+    assert guarded.forecast([*[2] * 109, 20, *[4] * 10]) == expected
+
+
 @pytest.mark.parametrize("history_rps", [[[1, 2], [3, 4]], 5, ["a", "b"], [[1], [2, 3]]])
 def test_what_is_no_list_of_numbers_is_refused(history_rps):
     with pytest.raises(InvalidValueError, match="the history must be a list of"):
@@ -99,7 +123,10 @@ def test_an_unmeasured_second_may_be_none():
 
 
 def test_an_unknown_forecaster_names_the_known_ones():
-    with pytest.raises(UnknownNameError, match="last, max, mean, ewma-poisson, linear, oracle"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"last, max, mean, ewma-poisson, linear, lstm, mlp, quantile, oracle.*quantile-<level>",
+    ):
         make_forecaster("liner")
 
 
