@@ -8,16 +8,24 @@ from ipa.optimizer.labels import LabelsExceededError
 from ipa.optimizer.problem import Problem
 
 TOLERANCE = 1e-6
-"""Objectives that a solver's own arithmetic cannot tell apart."""
+"""Objectives closer than this cannot be told apart by a solver's own arithmetic."""
+
+RELATIVE_TOLERANCE = 1e-9
+"""The same as a share of the objective."""
 
 _TIE_BREAK_S = 2.0
+
+
+def tolerance(objective: float) -> float:
+    """Return how far two objectives of about this size may lie apart and count as the same."""
+    return max(TOLERANCE, RELATIVE_TOLERANCE * abs(objective))
 
 
 def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, until: float) -> Answer:
     """Replace a choice by the first in the total order among those tied with it.
 
     The value of the solver's own choice stays in the answer. If a plan turns up that is better by more than
-    ``TOLERANCE``, or the choice breaks the SLA, the answer is no longer proven and says why.
+    ``tolerance``, or the choice breaks the SLA, the answer is no longer proven and says why.
 
     Parameters
     ----------
@@ -43,7 +51,7 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
     if first is None:
         return Answer(choice, proven, note="too many ties to look for the first one", objective=own)
     better = problem.value(picked(problem, first)) - own
-    if better > TOLERANCE:
+    if better > tolerance(own):
         found = f"{solver} claimed {own:.9g} to be optimal" if proven else f"{solver} reached {own:.9g}"
         return Answer(first, proven=False, note=f"{found}; a plan better by {better:.3g} exists")
     return Answer(first, proven, objective=own, note="" if proven else f"{solver} ran into its deadline")

@@ -19,6 +19,8 @@ from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
 
 _GRACE_S = 1.0
+# CBC's integer preprocessing calls wrong plans optimal (tests/optimizer/test_cbc.py holds one).
+_CBC_OPTIONS = f"-preprocess off -ratio 0 -allow 0 -increment 0 -primalT {TOLERANCE} -dualT {TOLERANCE}"
 log = logging.getLogger("ipa.optimizer")
 
 
@@ -164,7 +166,7 @@ def _run_cbc(program: Any, limit_s: float) -> float:
     with tempfile.TemporaryDirectory(prefix="ipa-cbc-") as folder:
         model, solution = Path(folder, "decision.mps"), Path(folder, "decision.sol")
         variables, variable_names, row_names, _ = program.writeMPS(str(model), rename=1)
-        options = f"-max -sec {limit_s} -ratio 0 -allow 0 -timeMode elapsed -primalT {TOLERANCE} -increment 0"
+        options = f"-max -sec {limit_s} -timeMode elapsed {_CBC_OPTIONS}"
         command = [path, str(model), *options.split(), "-solve", "-solution", str(solution)]
         started = time.perf_counter()
         try:
