@@ -24,8 +24,11 @@ from ipa.commands.options import (
     SeedOption,
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.experiments import RunSpec
 from ipa.intervals import SEEDS
+from ipa.optimizer.gurobi import SizeLimits, size_limits
+from ipa.optimizer.solve import DEADLINE_S
 from ipa.provenance import environment
 from ipa.results import write_json
 
@@ -43,9 +46,52 @@ RepeatsOption = Annotated[int, typer.Option(min=1, help="Repetitions; medians ar
 
 
 @app.command("decision")
-def decision_command(repeats: RepeatsOption = 20, seed: SeedOption = 0, as_json: JsonOption = False) -> None:
-    """Time every solver on the five pipelines and on 10 stages with 10 variants and 7 batch sizes."""
-    _show(bench_decision(repeats=repeats, seed=seed), as_json=as_json)
+def decision_command(
+    repeats: RepeatsOption = 20,
+    seed: SeedOption = 0,
+    solver: Annotated[
+        list[str] | None, typer.Option("--solver", help="All that can be used by default. May be repeated.")
+    ] = None,
+    deadline_s: Annotated[float, typer.Option("--deadline", help="Time limit of one solve.")] = DEADLINE_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Time solvers on the five pipelines and on generated problems of up to 50 stages and 20 variants.
+
+    All times are wall times in milliseconds: from the problem to the plan, and how much of it built the
+    solver's model and how much the solver itself took. A solver that has spent 20 s on a family of problems
+    sits the rest out (see n). "refused" is the size limit of the Gurobi licence.
+
+    \b
+    Examples:
+      ipa bench decision
+      ipa bench decision --solver exact --solver highs --repeats 100 --json
+    """
+    with progress_bar("decision") as show:
+        rows = bench_decision(repeats, seed, solver, deadline_s, progress=show)
+    limits = _gurobi_limits()
+    if as_json:
+        _show(rows, as_json=True, gurobi_licence=None if limits is None else asdict(limits))
+        return
+    rows["refused"] = rows["refused"].map(lambda why: "yes" if why else "")
+    _show(rows, as_json=False)
+    if limits is not None:
+        messages.print(f"Gurobi licence here: {_limits_text(limits)}", highlight=False)
+
+
+def _gurobi_limits() -> SizeLimits | None:
+    try:
+        return size_limits()
+    except (MissingExtraError, SolverUnavailableError):
+        return None
+
+
+def _limits_text(limits: SizeLimits) -> str:
+    if limits.variables is None:
+        return "no size limit found"
+    return (
+        f"at most {limits.variables:,} variables and {limits.constraints:,} constraints,"
+        f" {limits.variables_with_products:,} variables with products"
+    )
 
 
 @app.command("simulator")
@@ -147,9 +193,9 @@ def agree_command(
         raise typer.Exit(EXIT_DISAGREEMENT)
 
 
-def _show(frame: pd.DataFrame, *, as_json: bool) -> None:
+def _show(frame: pd.DataFrame, *, as_json: bool, **also: object) -> None:
     if as_json:
-        print_json({"environment": environment(), "rows": frame.to_dict("records")})
+        print_json({"environment": environment(), **also, "rows": frame.to_dict("records")})
         return
     print_table(frame)
     messages.print(f"on {environment()['cpu']}, Python {environment()['python']}", highlight=False)

@@ -1,6 +1,7 @@
 """The decision solved by Gurobi (optional)."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -14,6 +15,9 @@ from ipa.optimizer.problem import Problem
 
 _TOLERANCE = 1e-9
 _BUNDLED_LIMIT = 2000
+MOST_TRIED = 5000
+"""Size up to which the limits of a licence are looked for."""
+
 _FIXES = {
     10009: "check GRB_LICENSE_FILE (unset it to use the licence bundled with gurobipy) or run grbgetkey",
     10010: "use a full licence (free for academics: gurobi.com/academia) or solver exact or pulp",
@@ -142,6 +146,79 @@ def licence() -> Licence:
             raise SolverUnavailableError(f"no valid Gurobi licence: {error}") from error
         with gurobipy.Model(env=environment()) as model:
             return Licence(_expiry(model.LicenseExpiration), unlimited=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimits:
+    """The largest models that the licence accepts; None where even ``MOST_TRIED`` is accepted.
+
+    Parameters
+    ----------
+    variables
+        Variables of a linear model.
+    constraints
+        Constraints of a linear model.
+    variables_with_products
+        Variables of a model with a product of two of them.
+    """
+
+    variables: int | None
+    constraints: int | None
+    variables_with_products: int | None
+
+
+def size_limits() -> SizeLimits:
+    """Find the size limits of the licence by solving models of growing size.
+
+    Raises
+    ------
+    MissingExtraError
+        If gurobipy is not installed.
+    SolverUnavailableError
+        If there is no valid licence.
+    """
+    return SizeLimits(
+        variables=_largest(lambda model, size: model.addVars(size, ub=1.0, obj=1.0)),
+        constraints=_largest(_add_rows),
+        variables_with_products=_largest(_add_product),
+    )
+
+
+def _add_rows(model: Any, size: int) -> None:
+    variable = model.addVar(ub=1.0, obj=1.0)
+    model.addConstrs(variable <= 1.0 + row for row in range(size))
+
+
+def _add_product(model: Any, size: int) -> None:
+    variables = model.addVars(size, ub=1.0, obj=1.0)
+    model.addQConstr(variables[0] * variables[0] <= 1.0)
+
+
+def _largest(fill: Callable[[Any, int], object]) -> int | None:
+    """Return the largest size that is accepted, by bisection."""
+    accepted, refused = 0, MOST_TRIED
+    if _accepts(fill, refused):
+        return None
+    while refused - accepted > 1:
+        middle = (accepted + refused) // 2
+        if _accepts(fill, middle):
+            accepted = middle
+        else:
+            refused = middle
+    return accepted
+
+
+def _accepts(fill: Callable[[Any, int], object], size: int) -> bool:
+    gurobipy = gurobi_module()
+    try:
+        with gurobipy.Model(env=environment()) as model:
+            fill(model, size)
+            model.optimize()
+            return True
+    except gurobipy.GurobiError as error:
+        if error.errno != gurobipy.GRB.Error.SIZE_LIMIT_EXCEEDED:
+            raise SolverUnavailableError(f"no valid Gurobi licence: {error}") from error
+        return False
 
 
 def _expiry(number: int) -> date | None:

@@ -1,0 +1,180 @@
+"""The decision time of figure 13 over the number of stages and variants, and beyond."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from ipa.accuracy import METRICS
+from ipa.bench.comparison import compared
+from ipa.errors import InvalidValueError
+from ipa.optimizer.problem import Constraints, Objective, build_problem
+from ipa.paths import data_dir
+from ipa.pipeline import Pipeline
+
+SIDE = 9
+"""Stages and variants of the published grid."""
+
+SOLVES = 19
+"""Decisions behind each published point."""
+
+ALPHA = 10.0
+HIGHEST_RPS = 38.0
+
+Size = tuple[int, int]
+"""Stages and variants."""
+
+PUBLISHED_SIZES: tuple[Size, ...] = tuple(
+    (stages, variants) for stages in range(1, SIDE + 1) for variants in range(1, SIDE + 1)
+)
+
+
+def scaled_pipeline(pipeline: Pipeline, stages: int, variants: int) -> Pipeline:
+    """Return a pipeline of any size by cloning, as the paper does it.
+
+    Parameters
+    ----------
+    pipeline
+        Its first stage is cloned.
+    stages
+        Number of stages.
+    variants
+        Number of variants per stage: the lightest ones; beyond those there are, clones of the heaviest.
+
+    Returns
+    -------
+    Pipeline
+        With an SLA of as many times that of the first stage.
+
+    Raises
+    ------
+    InvalidValueError
+        If a number is below 1.
+
+    Notes
+    -----
+    Source: paper, section 5.3 and figure 13.
+
+    Examples
+    --------
+    >>> from ipa.config import load_pipeline
+    >>> large = scaled_pipeline(load_pipeline("video"), stages=2, variants=7)
+    >>> [variant.name for variant in large.stages[1].variants][-3:]
+    ['yolov5x', 'yolov5x-clone-1', 'yolov5x-clone-2']
+    """
+    if stages < 1 or variants < 1:
+        raise InvalidValueError(f"there has to be a stage and a variant, not {stages} and {variants}")
+    first = pipeline.stages[0]
+    known = sorted(first.choices, key=lambda variant: variant.accuracy)
+    clones = (
+        replace(known[-1], name=f"{known[-1].name}-clone-{number}")
+        for number in range(1, variants - len(known) + 1)
+    )
+    chosen = (*known[:variants], *clones)
+    stage_sla_s = first.sla_s or pipeline.sla_s / len(pipeline.stages)
+    return Pipeline(
+        f"{pipeline.name}-{stages}x{variants}",
+        tuple(replace(first, name=f"stage-{n}", variants=chosen) for n in range(1, stages + 1)),
+        sla_s=stage_sla_s * stages,
+    )
+
+
+def decision_times(
+    pipeline: Pipeline,
+    sizes: Iterable[Size],
+    solvers: Sequence[str],
+    metric: str = "rank-sum",
+    solves: int = SOLVES,
+    budget_s: float = 5.0,
+) -> pd.DataFrame:
+    """Time solvers on pipelines of growing size.
+
+    Parameters
+    ----------
+    pipeline
+        Its first stage is cloned (``scaled_pipeline``).
+    sizes
+        Stages and variants.
+    solvers
+        Names in ``SOLVERS``.
+    metric
+        Name of the accuracy metric; the published times belong to the sum of ranks.
+    solves
+        Arrival rates per size, evenly spaced up to 38 requests/s.
+    budget_s
+        Seconds after which a solver sits the rest of a size out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns stages, variants and those of ``ipa.bench.comparison.compared``.
+    """
+    objective = Objective(METRICS[metric], alpha=ALPHA)
+    rates_rps = [HIGHEST_RPS * turn / solves for turn in range(1, solves + 1)]
+    rows = []
+    for stages, variants in sizes:
+        scaled = scaled_pipeline(pipeline, stages, variants)
+        problems = [build_problem(scaled, rate, objective, Constraints()) for rate in rates_rps]
+        rows += [
+            {"stages": stages, "variants": variants} | row
+            for row in compared(problems, solvers, budget_s=budget_s)
+        ]
+    return pd.DataFrame(rows)
+
+
+def published_decision_times() -> pd.DataFrame:
+    """Return the points of figure 13: columns stages, variants, published_ms."""
+    table = pd.read_csv(data_dir() / "paper" / "fig13_decision_time.csv")
+    table["published_ms"] = table["seconds"] * 1000
+    return table.rename(columns={"tasks": "stages", "models": "variants"})[
+        ["stages", "variants", "published_ms"]
+    ]
+
+
+def beside_published(times: pd.DataFrame, solver: str = "exact") -> pd.DataFrame:
+    """Return a solver's times beside the published ones.
+
+    Parameters
+    ----------
+    times
+        Rows of ``decision_times``.
+    solver
+        Whose rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns stages, variants, published_ms, median_ms, worst_ms and speed_up (published over median).
+    """
+    own = times[times["solver"] == solver][["stages", "variants", "median_ms", "worst_ms"]]
+    table = published_decision_times().merge(own, on=["stages", "variants"])
+    table["speed_up"] = table["published_ms"] / table["median_ms"]
+    return table
+
+
+def verdicts(times: pd.DataFrame) -> pd.DataFrame:
+    """Return per solver what does not depend on the machine.
+
+    Parameters
+    ----------
+    times
+        Rows of ``decision_times``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns solver, sizes, refused (sizes above the limit of a licence, or a missing solver), all proven
+        and all as exact (whether every plan was proven, and is the exact solver's).
+    """
+    rows = []
+    for solver, part in times.groupby("solver", sort=False):
+        rows.append(
+            {
+                "solver": solver,
+                "sizes": len(part),
+                "refused": int((part["refused"] != "").sum()),
+                "all proven": "yes" if (part["proven"] == part["n"]).all() else "no",
+                "all as exact": "yes" if (part["same_plan"] == part["n"]).all() else "no",
+            }
+        )
+    return pd.DataFrame(rows)
