@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ipa.accuracy import METRICS
 from ipa.config import load_pipeline
 from ipa.editions import EDITIONS
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
 from ipa.forecast import FORECASTERS
 from ipa.optimizer.methods import METHODS
+from ipa.optimizer.solve import SOLVERS
 from ipa.paths import data_dir
 from ipa.registry import Registry
 from ipa.workload import load_workload
@@ -80,6 +82,15 @@ class EndToEndParameters(_Parameters):
     editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
 
 
+class DecisionTimeParameters(_Parameters):
+    """Parameters of ``3-decision-time``."""
+
+    pipeline: Annotated[str, AfterValidator(_pipeline)]
+    metric: Annotated[str, _one_of(METRICS)]
+    solvers: list[Annotated[str, _one_of(SOLVERS)]] = Field(min_length=1)
+    solves: int = Field(ge=1)
+
+
 class PreferencesParameters(_Parameters):
     """Parameters of ``4-preferences``."""
 
@@ -124,6 +135,7 @@ for _notebook in (
     Notebook("0-claims", ClaimsParameters),
     Notebook("1-adaptation", AdaptationParameters),
     Notebook("2-end-to-end", EndToEndParameters),
+    Notebook("3-decision-time", DecisionTimeParameters),
     Notebook("4-preferences", PreferencesParameters),
     Notebook("5-load-forecast", ForecastParameters),
 ):

@@ -2,7 +2,8 @@
 
 :mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
 :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
-:func:`deviations` the published averages against ours, :func:`preferences` figure 14, :func:`frontier` one
+:func:`deviations` the published averages against ours, :func:`decision_time` figure 13,
+:func:`preferences` figure 14, :func:`frontier` one
 frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure as PDF and PNG under a
 name from :func:`file_name`. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an
 experiment.
@@ -17,6 +18,7 @@ except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
 from ipa.figures.adaptation import adaptation
+from ipa.figures.decision_time import decision_time
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
 from ipa.figures.end_to_end import end_to_end
@@ -27,6 +29,7 @@ from ipa.figures.sensitivity import sensitivity
 
 __all__ = [
     "adaptation",
+    "decision_time",
     "deviations",
     "editions",
     "end_to_end",

@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from ipa.bench.decision_time import PUBLISHED_SIZES, beside_published
+from ipa.errors import ResultsError
+from ipa.figures.decision_time import decision_time
+
+
+def times(sizes: list[tuple[int, int]], solvers: list[str], refused_from: int = 10**6) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "solver": solver,
+                "stages": stages,
+                "variants": variants,
+                "median_ms": np.nan if refused else 0.1 * stages,
+                "worst_ms": np.nan if refused else 0.3 * stages,
+                "refused": "too large" if refused else "",
+            }
+            for stages, variants in sizes
+            for solver in solvers
+            for refused in [solver != "exact" and stages >= refused_from]
+        ]
+    )
+
+
+NINE = times([(stages, 9) for stages in range(1, 10)], ["exact", "gurobi"])
+LARGER = times([(stages, 20) for stages in (10, 30, 50)], ["exact", "gurobi"], refused_from=30)
+BESIDE = beside_published(times(list(PUBLISHED_SIZES), ["exact"]))
+
+
+def words(figure: object) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text)]  # type: ignore[attr-defined]
+
+
+def test_published_points_and_every_solver_are_in_the_first_panel() -> None:
+    axes = decision_time(NINE, LARGER, BESIDE, "a caption").axes[0]
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert set(lines) == {"published (Gurobi)", "exact (ours)", "Gurobi, linear model"}
+    np.testing.assert_allclose(lines["published (Gurobi)"].get_ydata()[-1], 2222.4)
+    np.testing.assert_allclose(lines["exact (ours)"].get_ydata()[0], 0.1)
+
+
+def test_every_size_of_the_paper_has_its_speed_up() -> None:
+    axes = decision_time(NINE, LARGER, BESIDE, "a caption").axes[1]
+    assert len(axes.texts) == 81
+    assert axes.texts[-1].get_text() == "2.5k"
+
+
+def test_a_line_ends_where_the_licence_does() -> None:
+    figure = decision_time(NINE, LARGER, BESIDE, "a caption")
+    lines = {line.get_label(): line for line in figure.axes[2].get_lines()}
+    assert list(lines["Gurobi, linear model"].get_xdata()) == [10]
+    assert any("refused" in word for word in words(figure))
+
+
+def test_no_refusal_is_claimed_where_there_is_none() -> None:
+    figure = decision_time(NINE, LARGER[LARGER["solver"] == "exact"], BESIDE, "a caption")
+    assert not any("refused" in word for word in words(figure))
+
+
+def test_a_table_without_a_column_is_refused() -> None:
+    with pytest.raises(ResultsError, match="median_ms"):
+        decision_time(NINE.drop(columns="median_ms"), LARGER, BESIDE, "a caption")
