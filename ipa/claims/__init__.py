@@ -6,7 +6,7 @@ its claim. :func:`stored_comparison` reads the comparison of all 160 published r
 ``results/published/``.
 """
 
-from ipa.claims import from_data, from_forecast, from_preferences, from_runs, from_solver
+from ipa.claims import from_data, from_forecast, from_latency, from_preferences, from_runs, from_solver
 from ipa.claims.check import CHECKS, Finding, Support
 from ipa.claims.evidence import Evidence
 from ipa.claims.table import claims_table, stored_comparison
@@ -19,6 +19,7 @@ __all__ = [
     "claims_table",
     "from_data",
     "from_forecast",
+    "from_latency",
     "from_preferences",
     "from_runs",
     "from_solver",

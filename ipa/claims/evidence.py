@@ -32,6 +32,11 @@ class Evidence:
         self._common = {"trace": trace, "seed": seed}
         self._summaries: dict[RunSpec, dict[str, Any]] = {}
 
+    @property
+    def results_dir(self) -> Path:
+        """Where the runs lie."""
+        return self._results_dir
+
     @cache  # noqa: B019 (one instance lives as long as a table is made)
     def specs(self, edition: str) -> dict[tuple[str, str, str], RunSpec]:
         """Return the specs of an edition's grid by (pipeline, workload, method)."""

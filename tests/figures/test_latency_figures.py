@@ -1,0 +1,163 @@
+"""The figures of the latency notebook, drawn from small tables."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ipa.errors import ResultsError
+from ipa.figures.effects import cluster_effects
+from ipa.figures.latency import latency_breakdown, latency_distribution
+from ipa.figures.reaction import reaction
+from ipa.latency import published_latency
+from ipa.reaction import attribute
+
+KEYS = {"edition": "as-published", "trace": "synthetic"}
+METHODS = ("ipa", "rim")
+
+
+def curves() -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame({"share": [0.0, 0.5, 1.0], "latency_s": [0.2, 0.5 * n, 8.0]}).assign(
+                pipeline=pipeline, method=method, kind=kind, **KEYS
+            )
+            for pipeline in ("video", "nlp")
+            for n, method in enumerate(METHODS, 1)
+            for kind in ("seconds", "requests")
+        ]
+    )
+
+
+def summary() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"pipeline": pipeline, "method": method, "seed": seed, "sla_s": sla_s, **KEYS}
+            for pipeline, sla_s in (("video", 6.89), ("nlp", 17.61))
+            for method in METHODS
+            for seed in (3, 4)
+        ]
+    )
+
+
+def parts() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "pipeline": "video",
+                "method": method,
+                "seed": 3,
+                "stage": stage,
+                "part": part,
+                "mean_s": 0.1,
+                **KEYS,
+            }
+            for method in METHODS
+            for stage, part in [
+                *((stage, part) for stage in ("one", "two") for part in ("queue", "batch wait", "service")),
+                ("", "network"),
+            ]
+        ]
+    )
+
+
+def effects() -> pd.DataFrame:
+    frame = pd.DataFrame({"group": ["plain", "network", "network"], "label": ["defaults", "low", "high"]})
+    for name in ("violation_share", "latency_p99_s", "running_mean_cores"):
+        frame[name], frame[f"{name}_interval"] = [0.1, 0.2, 0.4], [0.0, 0.05, np.inf]
+    return frame
+
+
+def reactions() -> pd.DataFrame:
+    flags = ("forecast", "interval", "start_up", "profile")
+    return pd.DataFrame(
+        [
+            {
+                **{name: bool(code >> bit & 1) for bit, name in enumerate(flags)},
+                "seed": seed,
+                "second": second,
+                "late_share": code / 15 * (second < 2),
+            }
+            for code in range(16)
+            for seed in (0, 1)
+            for second in range(4)
+        ]
+    )
+
+
+SMALL = {
+    "distribution": lambda: latency_distribution(curves(), summary(), published_latency(), "a note"),
+    "breakdown": lambda: latency_breakdown(parts(), "a note"),
+    "effects": lambda: cluster_effects(effects(), "a note"),
+    "reaction": lambda: reaction(reactions(), attribute(reactions()), "a note"),
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(mpl.text.Text)]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_figure_carries_its_caption_and_leaves_the_style_alone(name: str) -> None:
+    before = dict(mpl.rcParams)
+    assert any("a note" in text for text in texts(SMALL[name]()))
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda empty: latency_distribution(empty, summary()),
+        lambda empty: latency_distribution(curves(), empty),
+        latency_breakdown,
+        lambda empty: cluster_effects(empty, ""),
+        lambda empty: reaction(empty, empty, ""),
+    ],
+)
+def test_an_empty_table_is_refused(draw) -> None:
+    with pytest.raises(ResultsError, match="no rows"):
+        draw(pd.DataFrame())
+
+
+def test_the_distribution_has_a_column_per_pipeline_a_row_per_kind_and_the_sla() -> None:
+    figure = SMALL["distribution"]()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["video", "nlp", "", ""]
+    assert [axes.get_ylabel() for axes in figure.axes[::2]] == [
+        "share of per-second p99",
+        "share of requests",
+    ]
+    slas = [line.get_xdata()[0] for axes in figure.axes for line in axes.lines if line.get_linestyle() == ":"]
+    assert {6.89, 17.61} <= set(slas)
+    assert all(axes.get_xscale() == "log" for axes in figure.axes)
+
+
+def test_published_quantiles_are_marked_where_they_belong() -> None:
+    figure = SMALL["distribution"]()
+    marks = [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert marks[0] == [[0.818, 0.5], [1.323, 0.9], [9.815, 0.99]]
+    assert not [line for line in figure.axes[2].lines if line.get_linestyle() == "None"]
+    bare = latency_distribution(curves(), summary())
+    assert not any("published p50" in text for text in texts(bare))
+
+
+def test_the_bars_of_the_breakdown_stack_to_the_mean_latency() -> None:
+    figure = SMALL["breakdown"]()
+    tops = [bar.get_y() + bar.get_height() for bar in figure.axes[0].patches]
+    assert max(tops) == pytest.approx(0.7)
+    assert {"stage 1", "stage 2"} <= set(texts(figure))
+    assert "stage 3" not in texts(figure)
+
+
+def test_effects_are_labelled_and_a_single_seed_has_no_whisker() -> None:
+    figure = SMALL["effects"]()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["plain: defaults", "network: low", "network: high"]
+
+
+def test_the_parts_of_the_reaction_reach_from_ideal_to_real() -> None:
+    figure = SMALL["reaction"]()
+    bars = figure.axes[1].patches
+    assert bars[0].get_y() == pytest.approx(0.0)
+    assert bars[3].get_y() + bars[3].get_height() == pytest.approx(bars[4].get_height())
+    assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(100.0)
