@@ -83,7 +83,7 @@ def test_figure_16_shows_ours_as_bars_and_published_values_as_diamonds():
     diamonds = [line.get_ydata() for line in drops.lines]
     assert diamonds[0][0] == 0.4779
     assert len(violations.lines) == 0
-    assert [t.get_text() for t in drops.texts] == ["ours: none in any run"]
+    assert [t.get_text() for t in drops.texts] == ["ours: none"]
     assert texts(figure)[0] == "LSTM"
     assert texts(figure)[-1] == "published"
 
