@@ -33,7 +33,11 @@ TraceOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 SolverOption = Annotated[
-    str, typer.Option("--solver", help="auto, exact, brute-force, gurobi, pulp, pulp-highs, pulp-cbc.")
+    str,
+    typer.Option(
+        "--solver",
+        help="auto, exact, brute-force, highs, pulp, pulp-highs, pulp-cbc, gurobi, gurobi-nonlinear.",
+    ),
 ]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", "-j", min=1, help="Processes; all cores by default.")

@@ -13,7 +13,7 @@ TOLERANCE = 1e-6
 RELATIVE_TOLERANCE = 1e-9
 """The same as a share of the objective."""
 
-_TIE_BREAK_S = 2.0
+_TIE_BREAK_S = 0.5
 
 
 def tolerance(objective: float) -> float:

@@ -67,7 +67,7 @@ def _fallen_back(problem: Problem, core: Core, until: float) -> Answer:
         else:
             if answer.proven or _value(problem, answer) >= core.known:
                 note = "; ".join(text for text in (f"{reason}: solved by HiGHS", answer.note) if text)
-                return replace(answer, solver="exact", note=note)
+                return replace(answer, solver="exact", note=note, build_s=0.0, search_s=None)
     return Answer(core.choice(), proven=False, note=f"{reason}: a good plan, not proven to be the best")
 
 

@@ -148,6 +148,7 @@ class TestExact:
         assert decision.plan == expected.plan
         assert decision.status is Status.OPTIMAL
         assert decision.note.startswith("too many labels: solved by HiGHS")
+        assert (decision.build_s, decision.search_s) == (0.0, decision.solve_s)
         assert caplog.messages == ["solver exact: too many labels, falling back to HiGHS"]
 
     def test_without_highs_a_good_plan_is_not_called_optimal(self, monkeypatch: pytest.MonkeyPatch) -> None:
