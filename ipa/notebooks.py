@@ -22,7 +22,7 @@ from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
 from ipa.paths import data_dir
 from ipa.registry import Registry
-from ipa.workload import load_workload
+from ipa.workload import ARRIVAL_PROCESSES, load_workload
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -109,6 +109,16 @@ class ForecastParameters(_Parameters):
     jobs: int = Field(ge=1)
 
 
+class LatencyParameters(_Parameters):
+    """Parameters of ``6-latency``."""
+
+    pipeline: Annotated[str, AfterValidator(_pipeline)]
+    edition: Annotated[str, _one_of(EDITIONS)]
+    arrivals: Annotated[str, _one_of(ARRIVAL_PROCESSES)]
+    seeds: int = Field(ge=1)
+    jobs: int = Field(ge=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One of the notebooks.
@@ -138,6 +148,7 @@ for _notebook in (
     Notebook("3-decision-time", DecisionTimeParameters),
     Notebook("4-preferences", PreferencesParameters),
     Notebook("5-load-forecast", ForecastParameters),
+    Notebook("6-latency", LatencyParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

@@ -50,6 +50,7 @@ for _number, _pipeline in enumerate(PIPELINES, start=FIRST_FIGURE):
     )
 TARGETS.register("figure-13", Target("figure-13", "3-decision-time"))
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))
+TARGETS.register("figure-15", Target("figure-15", "6-latency"))
 TARGETS.register("figure-16", Target("figure-16", "5-load-forecast"))
 TARGETS.register("claims", Target("claims", "0-claims", {}, ALL_EDITIONS, PIPELINES))
 

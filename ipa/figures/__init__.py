@@ -3,7 +3,8 @@
 :mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
 :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
 :func:`deviations` the published averages against ours, :func:`decision_time` figure 13,
-:func:`preferences` figure 14, :func:`frontier` one
+:func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where the
+time goes, :func:`cluster_effects` and :func:`reaction` what real clusters and bursts do, :func:`frontier` one
 frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure as PDF and PNG under a
 name from :func:`file_name`. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an
 experiment.
@@ -21,21 +22,28 @@ from ipa.figures.adaptation import adaptation
 from ipa.figures.decision_time import decision_time
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
+from ipa.figures.effects import cluster_effects
 from ipa.figures.end_to_end import end_to_end
 from ipa.figures.frontier import frontier
+from ipa.figures.latency import latency_breakdown, latency_distribution
 from ipa.figures.preferences import preferences
+from ipa.figures.reaction import reaction
 from ipa.figures.saving import file_name, save
 from ipa.figures.sensitivity import sensitivity
 
 __all__ = [
     "adaptation",
+    "cluster_effects",
     "decision_time",
     "deviations",
     "editions",
     "end_to_end",
     "file_name",
     "frontier",
+    "latency_breakdown",
+    "latency_distribution",
     "preferences",
+    "reaction",
     "save",
     "sensitivity",
 ]
