@@ -166,7 +166,9 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
 
 def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
     """Drop labels that another one beats whatever the stages to come add."""
-    labels = labels.at(np.flatnonzero(_promising(labels, search, stage)))
+    promising = _promising(labels, search, stage)
+    if not promising.all():
+        labels = labels.at(np.flatnonzero(promising))
     if len(labels.latency) <= CROWDED:
         return labels
     labels = replace(labels, ties=_tie_sums(labels, search))

@@ -110,28 +110,31 @@ def _linear(problem: Problem, option: Option) -> float:
 
 
 def _add_product(milp: Milp, stages: Sequence[Sequence[Option]], alpha: float) -> None:
-    """Carry the product of the scores from stage to stage as a list of (variable, score) terms."""
-    stage = stages[0]
-    terms = [(number, option.score) for number, option in enumerate(stage)]
-    low, high = min(option.score for option in stage), max(option.score for option in stage)
-    for start, stage in zip(milp.first[1:], stages[1:], strict=True):
-        scores = sorted({option.score for option in stage})
-        parts = range(len(milp.objective), len(milp.objective) + len(scores))
-        milp.objective += [0.0] * len(scores)
-        milp.uppers += [high] * len(scores)
-        for part, score in zip(parts, scores, strict=True):
-            chosen = [start + number for number, option in enumerate(stage) if option.score == score]
-            milp.rows.append(Row([part, *chosen], [1.0, *[-high] * len(chosen)], -math.inf, 0.0))
+    """Carry the product of the scores from stage to stage as a list of (variable, score) terms.
+
+    Scores are shares of the highest one of their stage, so that no coefficient is tiny for its size alone.
+    """
+    highest = [max(option.score for option in stage) or 1.0 for stage in stages]
+    terms = [(number, option.score / highest[0]) for number, option in enumerate(stages[0])]
+    low = min(share for _, share in terms)
+    for start, stage, most in zip(milp.first[1:], stages[1:], highest[1:], strict=True):
+        shares = sorted({option.score / most for option in stage})
+        parts = range(len(milp.objective), len(milp.objective) + len(shares))
+        milp.objective += [0.0] * len(shares)
+        milp.uppers += [1.0] * len(shares)
+        for part, share in zip(parts, shares, strict=True):
+            chosen = [start + number for number, option in enumerate(stage) if option.score / most == share]
+            milp.rows.append(Row([part, *chosen], [1.0, *[-1.0] * len(chosen)], -math.inf, 0.0))
             milp.rows.append(Row([part, *chosen], [1.0, *[-low] * len(chosen)], 0.0, math.inf))
         milp.rows.append(
             Row(
                 [*parts, *(variable for variable, _ in terms)],
-                [*[1.0] * len(scores), *(-score for _, score in terms)],
+                [*[1.0] * len(shares), *(-share for _, share in terms)],
                 0.0,
                 0.0,
             )
         )
-        terms = list(zip(parts, scores, strict=True))
-        low, high = low * scores[0], high * scores[-1]
-    for variable, score in terms:
-        milp.objective[variable] += alpha * score
+        terms = list(zip(parts, shares, strict=True))
+        low *= shares[0]
+    for variable, share in terms:
+        milp.objective[variable] += alpha * math.prod(highest) * share

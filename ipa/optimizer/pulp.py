@@ -19,7 +19,7 @@ from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
 
 _GRACE_S = 1.0
-# CBC's integer preprocessing calls wrong plans optimal (tests/optimizer/test_cbc.py holds one).
+# CBC's integer preprocessing calls wrong plans optimal (tests/optimizer/test_disagreements.py holds one).
 _CBC_OPTIONS = f"-preprocess off -ratio 0 -allow 0 -increment 0 -primalT {TOLERANCE} -dualT {TOLERANCE}"
 log = logging.getLogger("ipa.optimizer")
 

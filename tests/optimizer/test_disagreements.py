@@ -1,4 +1,4 @@
-"""Problems on which CBC was wrong with other settings; ``ipa bench agree`` found them and shrank them."""
+"""Problems on which a solver was wrong with another model or other settings, found by ``ipa bench agree``."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 from toys import option, problem
 
 from ipa.optimizer.decision import Status
-from ipa.optimizer.problem import Problem
+from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solve import solve
 
 
@@ -32,15 +32,36 @@ def preprocessed_away() -> Problem:
 def only_batches_count() -> Problem:
     """All that tells plans apart are batches at 1e-6 each, below CBC's own tolerance."""
 
-    def served(batch: int, latency_s: float, wait_s: float) -> object:
+    def served(batch: int, latency_s: float, wait_s: float) -> Option:
         return replace(option(latency_s, batch=batch), wait_s=wait_s)
 
     first = [served(2, 0.410588, -0.1), served(4, 0.5883, -0.3), served(8, 0.93, -0.7), served(1, 0.475, 0.0)]
     second = [served(1, 0.535, 0.0), served(4, 0.2817, -0.3), served(8, 0.452, -0.7), served(2, 0.091, -0.1)]
-    return problem(first, second, sla_s=2.0616, metric="mean", alpha=0.0, beta=0.0)  # type: ignore[arg-type]
+    return problem(first, second, sla_s=2.0616, metric="mean", alpha=0.0, beta=0.0)
 
 
-@pytest.mark.parametrize("make", [preprocessed_away, only_batches_count])
+def tiny_products() -> Problem:
+    """With products of scores as they are, Gurobi's presolve overlooks batches of 8 at 1e-6 each."""
+
+    def served(batch: int, latency_s: float, wait_s: float, cost: int) -> Option:
+        return replace(option(latency_s, cost, 0.3, batch), wait_s=wait_s, score=0.05)
+
+    return problem(
+        [served(2, 1.1687999999999998, -1.0, 2)],
+        [served(1, 0.504, 0.0, 4)],
+        [served(1, 0.672, 0.0, 4)],
+        [served(1, 0.084, 0.0, 1), served(8, 0.54, -7.0, 1)],
+        [
+            served(1, 0.32349599999999995, 0.0, 2),
+            served(2, 0.636, -1.0, 2),
+            served(8, 2.4696, -7.0, 2),
+        ],
+        sla_s=1.3542,
+        metric="rank-product",
+    )
+
+
+@pytest.mark.parametrize("make", [preprocessed_away, only_batches_count, tiny_products])
 @pytest.mark.parametrize("solver", ["pulp-cbc", "pulp-highs", "highs", "gurobi"])
 def test_every_solver_finds_the_plan_of_the_exact_one(solver: str, make: Callable[[], Problem]) -> None:
     if solver == "gurobi":
