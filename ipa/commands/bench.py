@@ -12,7 +12,7 @@ from ipa.bench.decision import bench_decision
 from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
 from ipa.bench.trace import bench_trace, full_trace
-from ipa.bench.validate import REQUESTS, validate
+from ipa.bench.validate import REQUESTS, RUNS, validate
 from ipa.commands.options import (
     DEFAULT_RESULTS,
     EditionOption,
@@ -26,7 +26,6 @@ from ipa.commands.options import (
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.experiments import RunSpec
-from ipa.intervals import SEEDS
 from ipa.optimizer.gurobi import SizeLimits, size_limits
 from ipa.optimizer.solve import DEADLINE_S
 from ipa.provenance import environment
@@ -107,7 +106,7 @@ def simulator_command(repeats: RepeatsOption = 5, seed: SeedOption = 0, as_json:
 @app.command("validate")
 def validate_command(
     requests: Annotated[int, typer.Option(min=1000, help="Requests per case and run.")] = REQUESTS,
-    runs: Annotated[int, typer.Option(min=1, help="Runs per case, each with another seed.")] = SEEDS,
+    runs: Annotated[int, typer.Option(min=1, help="Runs per case, each with another seed.")] = RUNS,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:

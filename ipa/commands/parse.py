@@ -1,6 +1,11 @@
-"""Turns comma-separated option values into tuples."""
+"""Turns the texts of options into values."""
 
-from ipa.errors import InvalidValueError
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.simulator import ClusterSettings
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
@@ -22,3 +27,33 @@ def whole_numbers(text: str | None) -> tuple[int, ...] | None:
     if not all(part.isdigit() and int(part) >= 1 for part in parts):
         raise InvalidValueError(f"expected whole numbers of at least 1 separated by commas, got {text!r}")
     return tuple(int(part) for part in parts)
+
+
+def cluster_settings(assignments: Sequence[str] | None) -> ClusterSettings:
+    """Return what ``name=value`` texts say about a cluster.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such property.
+    InvalidValueError
+        If a text is no assignment, or its value is not a number where one is needed.
+    """
+    known = [field.name for field in fields(ClusterSettings)]
+    given: dict[str, Any] = {}
+    for text in assignments or ():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise InvalidValueError(f"expected name=value, for example start_up_s=30, got {text!r}")
+        if name not in known:
+            raise UnknownNameError("property of a cluster", name, known)
+        given[name] = value if name == "switching" else _number(name, value)
+    return ClusterSettings(**given)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return int(value) if name == "core_limit" else float(value)
+    except ValueError:
+        kind = "a whole number" if name == "core_limit" else "a number"
+        raise InvalidValueError(f"{name} must be {kind}, not {value!r}") from None

@@ -1,5 +1,6 @@
 """``ipa run``: one experiment in the simulator."""
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -23,7 +24,7 @@ from ipa.commands.options import (
     WorkloadOption,
 )
 from ipa.commands.output import print_json, print_table
-from ipa.commands.parse import names, whole_numbers
+from ipa.commands.parse import cluster_settings, names, whole_numbers
 from ipa.experiments import (
     RunSpec,
     is_complete,
@@ -32,6 +33,7 @@ from ipa.experiments import (
     run_folder,
 )
 from ipa.results import read_summary
+from ipa.simulator import ClusterSettings
 
 SHOWN = {
     "steps": "steps",
@@ -60,6 +62,24 @@ DurationOption = Annotated[
 ServiceOption = Annotated[
     Literal["lognormal", "deterministic"], typer.Option("--service", help="How service times vary.")
 ]
+IntervalOption = Annotated[
+    float | None, typer.Option("--interval", help="Seconds between decisions, instead of the edition's.")
+]
+DropOption = Annotated[
+    Literal["edition", "none", "sla", "stage-deadline"],
+    typer.Option("--drop", help="When waiting requests are dropped."),
+]
+NetworkOption = Annotated[
+    float, typer.Option("--network-delay", min=0, help="Seconds into each stage and back to the client.")
+]
+ClusterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cluster",
+        metavar="NAME=VALUE",
+        help="What the cluster does, repeatable: " + ", ".join(f.name for f in fields(ClusterSettings)) + ".",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if the result is there.")]
 
 
@@ -75,6 +95,10 @@ def run_command(
     arrivals: ArrivalsOption = "poisson",
     service: ServiceOption = "lognormal",
     duration_s: DurationOption = None,
+    interval_s: IntervalOption = None,
+    drop: DropOption = "edition",
+    network_delay_s: NetworkOption = 0.0,
+    cluster: ClusterOption = None,
     alpha: AlphaOption = None,
     beta: BetaOption = None,
     sla_s: SlaOption = None,
@@ -91,6 +115,7 @@ def run_command(
       ipa run --pipeline video --workload bursty --method ipa
       ipa run -p sum-qa -w fluctuating --forecaster oracle --alpha 20
       ipa run -p my-pipeline.yaml -w my-load.txt --method fa2-low
+      ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
     """
     spec = resolve(
         RunSpec(
@@ -104,6 +129,10 @@ def run_command(
             solver=solver,
             service=service,
             duration_s=duration_s,
+            interval_s=interval_s,
+            drop=drop,
+            network_delay_s=network_delay_s,
+            cluster=cluster_settings(cluster),
             forecaster=forecaster,
             alpha=alpha,
             beta=beta,
