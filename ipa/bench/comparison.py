@@ -1,7 +1,9 @@
 """Solvers compared on the same problems in the same run, building and searching apart."""
 
+import gc
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
@@ -104,6 +106,25 @@ def compared(
         (why it refused a problem, for example the size limit of a licence).
     """
     records = [Record(solver) for solver in solvers]
+    with _imports_settled():
+        _compare(records, problems, deadline_s, budget_s)
+    return [record.row() for record in records]
+
+
+@contextmanager
+def _imports_settled() -> Iterator[None]:
+    """Keep the garbage collector from walking through all imported modules in the middle of a solve."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _compare(
+    records: Sequence[Record], problems: Iterable[Problem], deadline_s: float, budget_s: float
+) -> None:
     for turn, problem in enumerate(problems):
         exact = solve(problem, "exact", deadline_s)
         for record in records:
@@ -113,7 +134,6 @@ def compared(
                 record.spent_s = 0.0
             if not record.sits_out(budget_s):
                 _take_turn(record, problem, exact, deadline_s)
-    return [record.row() for record in records]
 
 
 def _take_turn(record: Record, problem: Problem, exact: Decision, deadline_s: float) -> None:

@@ -1,7 +1,7 @@
 """Small problems on which two solvers disagree, kept as files that can be solved again."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,8 @@ def store(file: Path, problem: Problem, solver: str) -> None:
         {
             "solver": solver,
             "stages": problem.stages,
-            "options": [[asdict(option) for option in options] for options in problem.options],
-            "best_effort": [asdict(option) for option in problem.best_effort],
+            "options": [[option._asdict() for option in options] for options in problem.options],
+            "best_effort": [option._asdict() for option in problem.best_effort],
             "objective": {
                 "metric": objective.metric.name,
                 "floor": objective.metric.floor,

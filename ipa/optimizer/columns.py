@@ -1,9 +1,8 @@
 """A problem as arrays, one row per stage."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,17 +100,17 @@ class Columns:
 
 def columns_of(problem: Problem) -> Columns:
     """Return the arrays of a problem in which every stage has at least one option."""
-    flat = [option for stage in problem.options for option in stage]
+    flat = dict(zip(Option._fields, zip(*chain.from_iterable(problem.options), strict=True), strict=True))
     sizes = np.array([len(stage) for stage in problem.options])
     weights = problem.objective
-    gain = -weights.beta * _attribute(flat, "cost_cores") - weights.delta * _attribute(flat, "batch")
-    score = _attribute(flat, "score")
+    gain = -weights.beta * _floats(flat["cost_cores"]) - weights.delta * _floats(flat["batch"])
+    score = _floats(flat["score"])
     alpha = weights.alpha
     if weights.metric.additive:
         share = len(sizes) if weights.metric.combine is Combine.MEAN else 1
         gain += alpha / share * score
         alpha = 0.0
-    latency = _attribute(flat, "latency_s") + _attribute(flat, "wait_s")
+    latency = _floats(flat["latency_s"]) + _floats(flat["wait_s"])
     tick_s = max(1e-12, 10.0 ** math.ceil(math.log10(float(np.abs(latency).max()) * len(sizes) + 1e-9) - 15))
     shape = (len(sizes), int(sizes.max()))
     present = np.arange(shape[1]) < sizes[:, None]
@@ -165,8 +164,8 @@ def _product_of_others(values: Floats) -> Floats:
     return before * after
 
 
-def _attribute(options: Sequence[Option], name: str) -> Floats:
-    return np.fromiter(map(attrgetter(name), options), np.float64, len(options))
+def _floats(values: tuple[float, ...]) -> Floats:
+    return np.array(values, dtype=np.float64)
 
 
 def _on_grid(values: Floats, terms: int) -> Floats:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from ipa.accuracy import METRICS, AccuracyMetric, Combine
@@ -234,9 +234,9 @@ def _option(
 def _scored(stage: list[Option], metric: AccuracyMetric) -> tuple[Option, ...]:
     accuracies = {option.variant: option.accuracy for option in stage}
     if len({(option.variant, option.accuracy) for option in stage}) > len(accuracies):
-        return tuple(replace(option, score=max(option.accuracy, metric.floor)) for option in stage)
+        return tuple(option._replace(score=max(option.accuracy, metric.floor)) for option in stage)
     scores = dict(zip(accuracies, metric.stage_scores(list(accuracies.values())), strict=True))
-    return tuple(replace(option, score=scores[option.variant]) for option in stage)
+    return tuple(option._replace(score=scores[option.variant]) for option in stage)
 
 
 def _objective(random: Random, options: tuple[tuple[Option, ...], ...], metric: AccuracyMetric) -> Objective:

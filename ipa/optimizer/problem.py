@@ -1,9 +1,11 @@
 """The decision as a multiple-choice knapsack: one option per (variant, batch size), replicas folded in."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
@@ -98,9 +100,10 @@ class Restriction:
     replicas: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One way to run a stage at the arrival rate of the problem.
+
+    A tuple, because decisions make thousands of them and turn them into columns.
 
     Parameters
     ----------
@@ -272,13 +275,14 @@ def build_problem(
             strict=True,
         )
     ]
+    options = tuple(stage.feasible() for stage in stages)
     return Problem(
         stages=tuple(stage.name for stage in pipeline.stages),
-        options=tuple(stage.feasible() for stage in stages),
+        options=options,
         objective=objective,
         rate_rps=rate_rps,
         sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
-        best_effort=tuple(stage.best_effort() for stage in stages),
+        best_effort=tuple(map(_StageOptions.best_effort, stages, options)),
         edges=_branches(pipeline),
         rate_factors=tuple(factors.values()) if pipeline.edges else (),
     )
@@ -319,31 +323,36 @@ class _StageOptions:
     def feasible(self) -> tuple[Option, ...]:
         """Return the options that carry the rate within the replica cap."""
         return tuple(
-            self._option(variant, score, batch, replicas, wait_s)
-            for variant, score, batch, needed, wait_s in self._candidates()
-            if (replicas := self.fixed_replicas or needed) >= needed
-            and replicas <= self.constraints.max_replicas
-            if math.isfinite(wait_s)
+            option
+            for option, needed in self._candidates
+            if needed <= option.replicas <= self.constraints.max_replicas and math.isfinite(option.wait_s)
         )
 
-    def best_effort(self) -> Option:
+    def best_effort(self, carrying: Sequence[Option]) -> Option:
         """Return the cheapest option that carries the rate, else the one with the largest throughput."""
-        carrying = self.feasible()
         if carrying:
             return min(carrying, key=lambda option: (option.cost_cores, option.total_s, -option.accuracy))
-        variant, score, batch, _, _ = max(
-            self._candidates(), key=lambda c: (self._throughput_rps(c[0], c[2]), c[0].accuracy)
-        )
+        largest = max((option for option, _ in self._candidates), key=self._throughput_and_accuracy)
         replicas = self.fixed_replicas or self.constraints.max_replicas
-        return self._option(variant, score, batch, replicas, fill_wait_s(batch, self.rate_rps))
+        return largest._replace(
+            replicas=replicas,
+            cost_cores=replicas * largest.cores,
+            wait_s=fill_wait_s(largest.batch, self.rate_rps),
+        )
 
-    def _candidates(self) -> list[tuple[Variant, float, int, int, float]]:
-        queue = QUEUE_TERMS[self.constraints.queue]
+    def _throughput_and_accuracy(self, option: Option) -> tuple[float, float]:
+        point = self.stage.variant(option.variant).profile.at(option.batch)
+        return point.throughput_rps, option.accuracy
+
+    @cached_property
+    def _candidates(self) -> list[tuple[Option, int]]:
+        """Every variant and batch size, with the replicas that the rate needs."""
+        queue, batches = QUEUE_TERMS[self.constraints.queue], sorted(set(self.constraints.batch_sizes))
+        waits_s = {batch: queue(batch, self.rate_rps) for batch in batches}
         return [
-            (variant, score, batch, self._needed_replicas(variant, batch), queue(batch, self.rate_rps))
+            candidate
             for variant, score in self._scored_variants()
-            for batch in sorted(set(self.constraints.batch_sizes))
-            if self._usable(variant, batch)
+            for candidate in self._of_variant(variant, score, waits_s)
         ]
 
     def _scored_variants(self) -> list[tuple[Variant, float]]:
@@ -355,25 +364,29 @@ class _StageOptions:
             if self.fixed_variant in (None, variant.name)
         ]
 
-    def _usable(self, variant: Variant, batch: int) -> bool:
-        profile = variant.profile
-        return batch in profile.measured if self.constraints.measured_only else profile.supports(batch)
-
-    def _throughput_rps(self, variant: Variant, batch: int) -> float:
-        return variant.profile.at(batch).throughput_rps * (1 + self.constraints.throughput_margin)
-
-    def _needed_replicas(self, variant: Variant, batch: int) -> int:
-        return max(1, math.ceil(self.rate_rps / self._throughput_rps(variant, batch) - ROUNDING))
-
-    def _option(self, variant: Variant, score: float, batch: int, replicas: int, wait_s: float) -> Option:
-        return Option(
-            variant=variant.name,
-            batch=batch,
-            replicas=replicas,
-            cores=variant.base_cores,
-            cost_cores=replicas * variant.base_cores,
-            latency_s=variant.profile.at(batch).latency_p99_s * (1 + self.constraints.latency_margin),
-            wait_s=wait_s,
-            accuracy=variant.accuracy,
-            score=score,
-        )
+    def _of_variant(
+        self, variant: Variant, score: float, waits_s: Mapping[int, float]
+    ) -> Iterator[tuple[Option, int]]:
+        limits, profile, cores = self.constraints, variant.profile, variant.base_cores
+        slower, faster = 1 + limits.latency_margin, 1 + limits.throughput_margin
+        for batch, wait_s in waits_s.items():
+            if not (batch in profile.measured or (profile.supports(batch) and not limits.measured_only)):
+                continue
+            point = profile.at(batch)
+            needed = max(1, math.ceil(self.rate_rps / (point.throughput_rps * faster) - ROUNDING))
+            replicas = self.fixed_replicas or needed
+            latency_s, cost = point.latency_p99_s * slower, replicas * cores
+            yield (
+                Option(
+                    variant.name,
+                    batch,
+                    replicas,
+                    cores,
+                    cost,
+                    latency_s,
+                    wait_s,
+                    variant.accuracy,
+                    score,
+                ),
+                needed,
+            )

@@ -1,7 +1,6 @@
 """Problems on which a solver was wrong with another model or other settings, found by ``ipa bench agree``."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from toys import option, problem
@@ -33,7 +32,7 @@ def only_batches_count() -> Problem:
     """All that tells plans apart are batches at 1e-6 each, below CBC's own tolerance."""
 
     def served(batch: int, latency_s: float, wait_s: float) -> Option:
-        return replace(option(latency_s, batch=batch), wait_s=wait_s)
+        return option(latency_s, batch=batch)._replace(wait_s=wait_s)
 
     first = [served(2, 0.410588, -0.1), served(4, 0.5883, -0.3), served(8, 0.93, -0.7), served(1, 0.475, 0.0)]
     second = [served(1, 0.535, 0.0), served(4, 0.2817, -0.3), served(8, 0.452, -0.7), served(2, 0.091, -0.1)]
@@ -44,7 +43,7 @@ def tiny_products() -> Problem:
     """With products of scores as they are, Gurobi's presolve overlooks batches of 8 at 1e-6 each."""
 
     def served(batch: int, latency_s: float, wait_s: float, cost: int) -> Option:
-        return replace(option(latency_s, cost, 0.3, batch), wait_s=wait_s, score=0.05)
+        return option(latency_s, cost, 0.3, batch)._replace(wait_s=wait_s, score=0.05)
 
     return problem(
         [served(2, 1.1687999999999998, -1.0, 2)],

@@ -4,7 +4,6 @@ import logging
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from toys import option, problem
@@ -102,8 +101,8 @@ def test_of_plans_of_equal_pas_the_cheaper_one_is_chosen(solver: str) -> None:
 
 @pytest.mark.parametrize("solver", EVERY_SOLVER)
 def test_a_difference_below_rounding_is_a_tie(solver: str) -> None:
-    better = replace(option(0.1, accuracy=0.5), score=0.5 + 5e-10)
-    accurate = replace(option(0.2, accuracy=0.9), score=0.5)
+    better = option(0.1, accuracy=0.5)._replace(score=0.5 + 5e-10)
+    accurate = option(0.2, accuracy=0.9)._replace(score=0.5)
     assert SOLVERS[solver](problem([better, accurate], metric="mean"), 10.0).choice == (1,)
 
 
