@@ -33,6 +33,11 @@ def data_dir() -> Path:
     return folder
 
 
+def published_results_dir() -> Path:
+    """Return the folder for the results that are part of the repository; it need not exist yet."""
+    return data_dir().parent / "results" / "published"
+
+
 def cache_dir() -> Path:
     """Return the folder for this user's downloads; it need not exist yet."""
     return user_cache_path("ipa")

@@ -24,7 +24,7 @@ from ipa.optimizer.brute_force import tied_choices
 from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
-from ipa.paths import data_dir
+from ipa.paths import published_results_dir
 from ipa.plan import Plan
 from ipa.published import (
     ACCURACY_TOLERANCE_PCT,
@@ -326,7 +326,7 @@ def _pairs(curve: pd.DataFrame) -> list[Averages]:
 
 def stored_file() -> Path:
     """Return where the comparison on the real trace is stored."""
-    return data_dir().parent / "results" / "published" / "preferences.csv"
+    return published_results_dir() / "preferences.csv"
 
 
 def stored_preferences() -> pd.DataFrame:

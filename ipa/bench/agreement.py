@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
 from ipa.optimizer.solve import solve
+from ipa.paths import published_results_dir
 from ipa.provenance import environment
 from ipa.results import write_json
 
@@ -210,6 +212,28 @@ def summary(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def keep(campaign: Campaign) -> Path:
+    """Copy the summary and the disagreements of a campaign to the results that belong to the repository.
+
+    Returns
+    -------
+    pathlib.Path
+        The file of the summary.
+    """
+    folder = published_agreement_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in campaign.folder.glob("disagreement-*.json"):
+        shutil.copy(file, folder)
+    target = folder / f"seed-{campaign.seed}.json"
+    write_json(target, summary(campaign))
+    return target
+
+
+def published_agreement_dir() -> Path:
+    """Return where the summaries and the disagreements of complete campaigns are kept."""
+    return published_results_dir() / "agreement"
+
+
 def _outcomes(opponent: Opponent, counts: Counter[str]) -> dict[str, Any]:
     names = ("compared", "same", "unproven", "refused", "disagreements")
     outcomes = {name: int(counts[f"{opponent.solver} {name}"]) for name in names}
@@ -221,12 +245,17 @@ def _outcomes(opponent: Opponent, counts: Counter[str]) -> dict[str, Any]:
 
 
 def _begin(campaign: Campaign, *, resume: bool) -> None:
-    identity = {"seed": campaign.seed, "opponents": [[o.solver, o.every] for o in campaign.opponents]}
+    identity = {
+        "seed": campaign.seed,
+        "opponents": [[o.solver, o.every] for o in campaign.opponents],
+        "code_sha256": environment()["code_sha256"],
+    }
     file = campaign.folder / "campaign.json"
     if resume and file.exists():
         if json.loads(file.read_text(encoding="utf-8")) != identity:
             raise ResultsError(
-                f"{campaign.folder} holds a run with another seed or other solvers; use --no-resume"
+                f"{campaign.folder} holds a run with another seed, other solvers or other code;"
+                " use --no-resume"
             )
         return
     for old in (*campaign.folder.glob("chunks/*.json"), *campaign.folder.glob("disagreement-*.json")):

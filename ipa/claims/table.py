@@ -10,7 +10,7 @@ from ipa.claims.check import CHECKS, Finding, Support
 from ipa.claims.evidence import Evidence
 from ipa.editions import published_table
 from ipa.errors import ResultsError
-from ipa.paths import data_dir
+from ipa.paths import published_results_dir
 
 NOT_COVERED = {
     "a live cluster": ("C13",),
@@ -80,7 +80,7 @@ def _finding(claim: str, evidence: Evidence) -> Finding:
 
 def stored_comparison_file() -> Path:
     """Return where the comparison with the published averages is stored."""
-    return data_dir().parent / "results" / "published" / "comparison.csv"
+    return published_results_dir() / "comparison.csv"
 
 
 def stored_comparison() -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pandas as pd
 import typer
 
-from ipa.bench.agreement import Campaign, bench_agreement, usable_opponents
+from ipa.bench.agreement import Campaign, bench_agreement, keep, usable_opponents
 from ipa.bench.decision import bench_decision
 from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
@@ -156,6 +156,7 @@ def agree_command(
     replay: Annotated[
         Path | None, typer.Option(help="Solve one file of a disagreement again instead.")
     ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Keep the summary in results/published.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the exact solver with brute force, HiGHS, CBC and Gurobi on very many problems.
@@ -167,7 +168,7 @@ def agree_command(
     \b
     Examples:
       ipa bench agree --cases 2000
-      ipa bench agree --cases 100000 --jobs 2 --json > agreement.json
+      ipa bench agree --cases 100000 --seed 1 --jobs 2 --store
       ipa bench agree --replay results/agreement/seed-0/disagreement-0-17-highs.json
     """
     if replay is not None:
@@ -178,6 +179,8 @@ def agree_command(
     with progress_bar("agree") as show:
         outcome = bench_agreement(campaign, jobs or default_jobs(), resume=resume, progress=show)
     write_json(campaign.folder / "summary.json", outcome)
+    if store:
+        messages.print(f"stored: {keep(campaign)}", highlight=False)
     if as_json:
         print_json(outcome)
     else:

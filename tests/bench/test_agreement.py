@@ -75,7 +75,7 @@ def test_starting_anew_forgets_what_was_done(tmp_path: Path) -> None:
 
 def test_another_seed_does_not_mix_with_what_was_done(tmp_path: Path) -> None:
     run(campaign(tmp_path, cases=10))
-    with pytest.raises(ResultsError, match="another seed or other solvers; use --no-resume"):
+    with pytest.raises(ResultsError, match="another seed, other solvers or other code"):
         run(campaign(tmp_path, cases=10, seed=1))
 
 
@@ -143,3 +143,41 @@ def test_the_drawn_problems_cover_what_matters() -> None:
     assert {0.0, 1e7} <= {problem.rate_rps for problem in problems}
     assert any(len(options) >= 24 for problem in problems for options in problem.options)
     assert any(not options for problem in problems for options in problem.options)
+
+
+@pytest.mark.usefixtures("wrong_solver")
+def test_the_kept_summary_and_its_disagreements_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement, "published_results_dir", lambda: tmp_path / "published")
+    given = campaign(tmp_path / "run", opponents=WRONG, cases=10)
+    outcome = run(given)
+    kept = json.loads(agreement.keep(given).read_text())
+    assert kept == json.loads(json.dumps(outcome))
+    names = sorted(file.name for file in agreement.published_agreement_dir().glob("disagreement-*"))
+    assert names == kept["disagreements"] != []
+
+
+def stored(pattern: str) -> list[Path]:
+    return sorted(agreement.published_agreement_dir().glob(pattern))
+
+
+@pytest.mark.parametrize("file", stored("seed-*.json"), ids=lambda file: file.stem)
+def test_a_stored_campaign_is_complete_and_keeps_a_file_for_every_disagreement(file: Path) -> None:
+    summary = json.loads(file.read_text())
+    counts = summary["solvers"].values()
+    assert summary["cases"] == summary["asked_for"] == 100_000
+    assert all(c["compared"] == c["same"] + c["unproven"] + c["disagreements"] for c in counts)
+    assert sum(c["disagreements"] for c in counts) == len(summary["disagreements"])
+    assert all((file.parent / name).is_file() for name in summary["disagreements"])
+    assert summary["solvers"]["brute-force"]["disagreements"] == 0
+
+
+@pytest.mark.parametrize("file", stored("disagreement-*.json"), ids=lambda file: file.stem)
+def test_brute_force_sides_with_the_exact_solver_where_another_one_did_not(file: Path) -> None:
+    problem, solver = reproducer.load(file)
+    exact, oracle, other = (solve(problem, name) for name in ("exact", "brute-force", solver))
+    assert (exact.plan, exact.status) == (oracle.plan, oracle.status)
+    # The plan is mended and the claim withdrawn, so that a wrong solver is not believed.
+    assert other.plan == exact.plan
+    assert other.optimal or other.note
