@@ -27,6 +27,7 @@ from ipa.pipeline import Pipeline
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.provenance import code_sha256, data_sha256, environment, file_sha256, package_versions
 from ipa.results import (
+    ALL_FILES,
     DECISIONS,
     PROVENANCE,
     REQUESTS,
@@ -367,12 +368,22 @@ def run_folder(results_dir: Path, spec: RunSpec) -> Path:
     return results_dir / spec.experiment / spec.run
 
 
-def is_complete(results_dir: Path, spec: RunSpec) -> bool:
-    """Whether a resolved spec was run already and nothing that determines its result has changed since."""
-    return fingerprint_of(run_folder(results_dir, spec)) == fingerprint(spec)
+def is_complete(results_dir: Path, spec: RunSpec, needed: Sequence[str] = ALL_FILES) -> bool:
+    """Whether a resolved spec was run already and nothing that determines its result has changed since.
+
+    Parameters
+    ----------
+    results_dir
+        Where the results lie.
+    spec
+        What was run.
+    needed
+        Files that the run has to have left.
+    """
+    return fingerprint_of(run_folder(results_dir, spec), needed) == fingerprint(spec)
 
 
-def run(spec: RunSpec, results_dir: Path) -> Path:
+def run(spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES) -> Path:
     """Run an experiment and write its folder, replacing an earlier one whole.
 
     Parameters
@@ -381,6 +392,8 @@ def run(spec: RunSpec, results_dir: Path) -> Path:
         What to run.
     results_dir
         The run's folder is ``<results_dir>/<experiment>/<run>``.
+    kept
+        Files to leave in it besides ``provenance.json``.
 
     Returns
     -------
@@ -393,7 +406,8 @@ def run(spec: RunSpec, results_dir: Path) -> Path:
     folder = run_folder(results_dir, spec)
     with replacing(folder) as draft:
         write_lines(draft / DECISIONS, (record.as_dict() for record in outcome.decisions))
-        outcome.requests.to_frame().to_parquet(draft / REQUESTS, compression="zstd", index=False)
+        if REQUESTS in kept:
+            outcome.requests.to_frame().to_parquet(draft / REQUESTS, compression="zstd", index=False)
         write_json(draft / SUMMARY, outcome.summary())
         write_json(
             draft / PROVENANCE,
@@ -404,7 +418,7 @@ def run(spec: RunSpec, results_dir: Path) -> Path:
                 "solver": spec.solver,
                 "started": started.isoformat(timespec="seconds"),
                 "wall_s": round(time.perf_counter() - started_s, 3),
-                "files_sha256": {name: file_sha256(draft / name) for name in (DECISIONS, REQUESTS, SUMMARY)},
+                "files_sha256": {name: file_sha256(draft / name) for name in kept},
             },
         )
     return folder

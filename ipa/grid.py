@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments import RunSpec, is_complete, run, run_folder
-from ipa.results import SUMMARY, read_summary
+from ipa.results import ALL_FILES, KEPT_OF_REPETITIONS, SUMMARY, read_summary
 
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""
@@ -33,7 +33,11 @@ class GridReport:
 
 
 def run_grid(
-    specs: Sequence[RunSpec], results_dir: Path, jobs: int, progress: Progress | None = None
+    specs: Sequence[RunSpec],
+    results_dir: Path,
+    jobs: int,
+    progress: Progress | None = None,
+    kept: Sequence[str] = ALL_FILES,
 ) -> GridReport:
     """Run what is missing of a grid.
 
@@ -48,6 +52,8 @@ def run_grid(
         known that the caller registered itself.
     progress
         Called as runs end.
+    kept
+        Files to keep of every run (``ipa.results``).
 
     Returns
     -------
@@ -65,11 +71,11 @@ def run_grid(
     """
     if jobs < 1:
         raise InvalidValueError(f"jobs must be at least 1, not {jobs}")
-    missing = [spec for spec in specs if not is_complete(results_dir, spec)]
+    missing = [spec for spec in specs if not is_complete(results_dir, spec, kept)]
     reused = done = len(specs) - len(missing)
     if progress is not None:
         progress(done, len(specs), "")
-    with closing(_runs(missing, results_dir, min(jobs, len(missing)))) as ended:
+    with closing(_runs(missing, results_dir, min(jobs, len(missing)), kept)) as ended:
         for spec in ended:
             done += 1
             if progress is not None:
@@ -77,18 +83,50 @@ def run_grid(
     return GridReport(ran=len(missing), reused=reused)
 
 
-def _runs(missing: Sequence[RunSpec], results_dir: Path, jobs: int) -> Generator[RunSpec, None, None]:
+@dataclass(frozen=True, slots=True)
+class RunSet:
+    """Runs of which some are kept whole and some in brief.
+
+    Parameters
+    ----------
+    whole
+        Resolved specs of runs that are kept with the account of every request.
+    brief
+        Repetitions of which only decisions and measures are kept.
+    """
+
+    whole: tuple[RunSpec, ...]
+    brief: tuple[RunSpec, ...] = ()
+
+    def run(self, results_dir: Path, jobs: int, progress: Progress | None = None) -> GridReport:
+        """Run what is missing (``run_grid``)."""
+        total, before = len(self.whole) + len(self.brief), 0
+        reports = []
+        for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_OF_REPETITIONS)):
+            show = None if progress is None else _shifted(progress, before, total)
+            reports.append(run_grid(specs, results_dir, jobs, show, kept))
+            before += len(specs)
+        return GridReport(*(sum(counts) for counts in zip(*map(astuple, reports), strict=True)))
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Progress:
+    return lambda done, _, name: progress(before + done, total, name)
+
+
+def _runs(
+    missing: Sequence[RunSpec], results_dir: Path, jobs: int, kept: Sequence[str]
+) -> Generator[RunSpec, None, None]:
     """Run specs and yield each one as it ends."""
     if jobs < 2:
         for spec in missing:
             with _named(spec):
-                run(spec, results_dir)
+                run(spec, results_dir, kept)
             yield spec
         return
     # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts)
     try:
-        futures = {pool.submit(run, spec, results_dir): spec for spec in missing}
+        futures = {pool.submit(run, spec, results_dir, kept): spec for spec in missing}
         for future in as_completed(futures):
             with _named(futures[future]):
                 future.result()

@@ -30,8 +30,8 @@ class Interval:
 
     Examples
     --------
-    >>> str(mean_interval([1.0, 2.0, 3.0]))
-    '2 ± 2.5'
+    >>> str(mean_interval([1.0, 2.0, 3.0])), f"{mean_interval([1.0, 2.0, 3.0]):+.1f}"
+    ('2 ± 2.5', '+2.0 ± 2.5')
     """
 
     mean: float
@@ -51,6 +51,13 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if not math.isfinite(self.half_width):
+            return format(self.mean, spec)
+        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
 
     def __str__(self) -> str:
         if not math.isfinite(self.half_width):

@@ -61,6 +61,7 @@ class _Parameters(BaseModel):
 class ClaimsParameters(_Parameters):
     """Parameters of ``0-claims``."""
 
+    seeds: int = Field(ge=1)
     jobs: int = Field(ge=1)
 
 

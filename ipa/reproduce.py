@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from ipa.claims.runs import claim_runs
 from ipa.experiments import PIPELINES, RunSpec, grid_specs
-from ipa.grid import GridReport, Progress, ignore_interrupts, run_grid
+from ipa.grid import RunSet, ignore_interrupts
 from ipa.notebooks import execute
 from ipa.registry import Registry
 
@@ -15,7 +16,6 @@ FIRST_FIGURE = 8
 """Figures 8 to 12 of the paper show the five pipelines in order."""
 
 BOTH_EDITIONS = ("as-published", "corrected")
-ALL_EDITIONS = ("as-published", "as-published-v1", "corrected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Target:
         What the notebook is run with, besides trace, seed and results folder.
     editions, pipelines
         Grid that has to be complete first.
+    repeated
+        Whether the notebook averages over several seeds.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Target:
     parameters: dict[str, object] = field(default_factory=dict)
     editions: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = ()
+    repeated: bool = False
 
 
 TARGETS: Registry[Target] = Registry("target")
@@ -50,30 +53,26 @@ for _number, _pipeline in enumerate(PIPELINES, start=FIRST_FIGURE):
     )
 TARGETS.register("figure-13", Target("figure-13", "3-decision-time"))
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))
-TARGETS.register("figure-15", Target("figure-15", "6-latency"))
+TARGETS.register("figure-15", Target("figure-15", "6-latency", repeated=True))
 TARGETS.register("figure-16", Target("figure-16", "5-load-forecast"))
-TARGETS.register("claims", Target("claims", "0-claims", {}, ALL_EDITIONS, PIPELINES))
+TARGETS.register("claims", Target("claims", "0-claims", repeated=True))
 
 QUICK = ("adaptation", f"figure-{FIRST_FIGURE}")
 """What ``--quick`` makes: enough to see every part work."""
 
 
-def required_runs(targets: Sequence[Target], trace: str, seed: int) -> list[RunSpec]:
-    """Return the resolved specs that some targets read, each once."""
-    specs = {
+def required_runs(targets: Sequence[Target], trace: str, seed: int, seeds: int) -> RunSet:
+    """Return the runs that some targets read, each once; the claims read as many seeds as asked for."""
+    specs: dict[RunSpec, None] = {
         spec: None
         for target in targets
         if target.editions
         for spec in grid_specs(target.editions, target.pipelines, trace=trace, seed=seed)
     }
-    return list(specs)
-
-
-def run_required(
-    targets: Sequence[Target], results_dir: Path, *, trace: str, seed: int, jobs: int, progress: Progress
-) -> GridReport:
-    """Run what is missing of the grids that some targets read."""
-    return run_grid(required_runs(targets, trace, seed), results_dir, jobs, progress)
+    if all(target.name != "claims" for target in targets):
+        return RunSet(tuple(specs))
+    behind_claims = claim_runs(trace, seed, seeds)
+    return RunSet(tuple(specs | dict.fromkeys(behind_claims.whole)), behind_claims.brief)
 
 
 def run_notebooks(
@@ -82,6 +81,7 @@ def run_notebooks(
     *,
     trace: str,
     seed: int,
+    seeds: int,
     jobs: int,
     progress: Callable[[int, int, str], None],
 ) -> list[Path]:
@@ -90,11 +90,11 @@ def run_notebooks(
     Parameters
     ----------
     targets
-        What to make; the runs they read exist (``run_required``).
+        What to make; the runs they read exist (``required_runs``).
     results_dir
         Executed notebooks go to its ``notebooks/``, figures to its ``figures/``.
-    trace, seed
-        Workloads and seed of the runs.
+    trace, seed, seeds
+        Workloads of the runs, their seed, and the number of seeds behind averages.
     jobs
         Notebooks executed at the same time.
     progress
@@ -106,6 +106,7 @@ def run_notebooks(
         The executed notebooks, in the order of the targets.
     """
     common = {"trace": trace, "seed": seed, "results_dir": str(results_dir.resolve())}
+    repeated = common | {"seeds": seeds}
     outputs = [results_dir / "notebooks" / f"{target.name}.ipynb" for target in targets]
     progress(0, len(targets), "")
     pool = ProcessPoolExecutor(
@@ -113,7 +114,12 @@ def run_notebooks(
     )
     try:
         futures = {
-            pool.submit(execute, target.notebook, target.parameters | common, output): target.name
+            pool.submit(
+                execute,
+                target.notebook,
+                target.parameters | (repeated if target.repeated else common),
+                output,
+            ): target.name
             for target, output in zip(targets, outputs, strict=True)
         }
         for done, future in enumerate(as_completed(futures), start=1):

@@ -19,6 +19,12 @@ REQUESTS = "requests.parquet"
 SUMMARY = "summary.json"
 PROVENANCE = "provenance.json"
 
+ALL_FILES = (DECISIONS, REQUESTS, SUMMARY)
+"""What a run leaves, besides its provenance."""
+
+KEPT_OF_REPETITIONS = (DECISIONS, SUMMARY)
+"""What is kept of a run that only repeats another one with a further seed: no account of every request."""
+
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
@@ -92,9 +98,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def fingerprint_of(folder: Path) -> str | None:
-    """Return the fingerprint of a complete run; None if there is none or it cannot be read."""
-    if not all((folder / name).is_file() for name in (DECISIONS, REQUESTS, SUMMARY)):
+def fingerprint_of(folder: Path, needed: Iterable[str] = ALL_FILES) -> str | None:
+    """Return the fingerprint of a run that left the files needed; None if it did not or cannot be read."""
+    if not all((folder / name).is_file() for name in needed):
         return None
     try:
         return str(read_json(folder / PROVENANCE)["fingerprint"])

@@ -9,6 +9,7 @@ its claim. :func:`stored_comparison` reads the comparison of all 160 published r
 from ipa.claims import from_data, from_forecast, from_latency, from_preferences, from_runs, from_solver
 from ipa.claims.check import CHECKS, Finding, Support
 from ipa.claims.evidence import Evidence
+from ipa.claims.runs import claim_runs
 from ipa.claims.table import claims_table, stored_comparison
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Support",
+    "claim_runs",
     "claims_table",
     "from_data",
     "from_forecast",

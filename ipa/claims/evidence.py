@@ -1,6 +1,7 @@
 """The results that claims are checked against."""
 
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pandas as pd
 from ipa.editions import published_table
 from ipa.errors import ResultsError
 from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs, is_complete, run_folder
+from ipa.intervals import SEEDS, Interval, mean_interval
 from ipa.published import published_result
-from ipa.results import SUMMARY, read_decisions, read_summary
+from ipa.results import KEPT_OF_REPETITIONS, SUMMARY, read_decisions, read_summary
 
 
 class Evidence:
@@ -23,51 +25,77 @@ class Evidence:
         Where the runs lie.
     trace
         Which workloads the runs used: ``real``, ``synthetic`` or ``auto``.
-    seed
-        Seed of the runs.
+    seeds
+        Seeds of the runs; a measure is the mean over them. All methods share the random numbers of a seed.
     """
 
-    def __init__(self, results_dir: Path, trace: str = "auto", seed: int = 0) -> None:
-        self._results_dir = results_dir
-        self._common = {"trace": trace, "seed": seed}
+    def __init__(
+        self, results_dir: Path, trace: str = "auto", seeds: Sequence[int] = tuple(range(SEEDS))
+    ) -> None:
+        self.results_dir = results_dir
+        self.trace = trace
+        self.seeds = tuple(seeds)
         self._summaries: dict[RunSpec, dict[str, Any]] = {}
 
-    @property
-    def results_dir(self) -> Path:
-        """Where the runs lie."""
-        return self._results_dir
+    @cached_property
+    def each_seed(self) -> "tuple[Evidence, ...]":
+        """The evidence of each seed alone."""
+        if len(self.seeds) == 1:
+            return (self,)
+        return tuple(Evidence(self.results_dir, self.trace, (seed,)) for seed in self.seeds)
+
+    def over_seeds(self, statistic: "Callable[[Evidence], float]") -> Interval:
+        """Return the mean of a statistic over the seeds, with its confidence interval.
+
+        Parameters
+        ----------
+        statistic
+            Computed from the evidence of one seed.
+        """
+        return mean_interval([statistic(one) for one in self.each_seed])
 
     @cache  # noqa: B019 (one instance lives as long as a table is made)
     def specs(self, edition: str) -> dict[tuple[str, str, str], RunSpec]:
-        """Return the specs of an edition's grid by (pipeline, workload, method)."""
+        """Return the specs of an edition's grid by (pipeline, workload, method), with the first seed."""
         return {
             (spec.pipeline, spec.workload, spec.method): spec
-            for spec in grid_specs([edition], PIPELINES, WORKLOADS, METHODS, **self._common)
+            for spec in grid_specs(
+                [edition], PIPELINES, WORKLOADS, METHODS, trace=self.trace, seed=self.seeds[0]
+            )
         }
 
     def summary(self, edition: str, pipeline: str, workload: str, method: str) -> dict[str, Any]:
-        """Return the summary of one run; a missing run is a ResultsError."""
+        """Return the summary of one run with the first seed; a missing run is a ResultsError."""
         spec = self.specs(edition)[pipeline, workload, method]
         if spec not in self._summaries:
-            folder = run_folder(self._results_dir, spec)
-            if not is_complete(self._results_dir, spec):
-                state = "was run with other code or data" if (folder / SUMMARY).is_file() else "was not run"
-                raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa grid --edition {edition}")
-            self._summaries[spec] = read_summary(folder)
+            self.check_complete(spec, needed=KEPT_OF_REPETITIONS)
+            self._summaries[spec] = read_summary(run_folder(self.results_dir, spec))
         return self._summaries[spec]
 
+    def check_complete(self, spec: RunSpec, needed: Sequence[str]) -> None:
+        """Raise a ResultsError, which says what to do, unless a run left the files needed."""
+        if not is_complete(self.results_dir, spec, needed):
+            done = (run_folder(self.results_dir, spec) / SUMMARY).is_file()
+            state = "was run with other code or data" if done else "was not run"
+            raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa reproduce --only claims")
+
     def value(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> float:
-        """Return one measure of one run."""
-        return float(self.summary(edition, pipeline, workload, method)[measure])
+        """Return one measure of one run, averaged over the seeds."""
+        return self.interval(edition, pipeline, workload, method, measure).mean
+
+    def interval(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> Interval:
+        """Return one measure of one run: its mean over the seeds and the confidence interval."""
+        cell = (edition, pipeline, workload, method)
+        return self.over_seeds(lambda one: float(one.summary(*cell)[measure]))
 
     def load_mean(self, edition: str, pipeline: str, method: str, measure: str) -> float:
-        """Return the mean of a measure over the four workloads."""
+        """Return the mean of a measure over the four workloads and the seeds."""
         return float(np.mean([self.value(edition, pipeline, load, method, measure) for load in WORKLOADS]))
 
     def decisions(self, edition: str, pipeline: str, workload: str, method: str) -> pd.DataFrame:
-        """Return the decision records of one run."""
+        """Return the decision records of one run with the first seed."""
         self.summary(edition, pipeline, workload, method)
-        return read_decisions(run_folder(self._results_dir, self.specs(edition)[pipeline, workload, method]))
+        return read_decisions(run_folder(self.results_dir, self.specs(edition)[pipeline, workload, method]))
 
     @staticmethod
     def published(edition: str, pipeline: str, workload: str, method: str, column: str) -> float:

@@ -32,6 +32,10 @@ TraceOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+SeedsOption = Annotated[
+    int,
+    typer.Option("--seeds", min=1, help="Repetitions behind the claims, with as many seeds from --seed on."),
+]
 SolverOption = Annotated[
     str,
     typer.Option(

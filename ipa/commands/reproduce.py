@@ -7,9 +7,17 @@ import pandas as pd
 import typer
 
 from ipa.claims import Evidence, claims_table
-from ipa.commands.options import DEFAULT_RESULTS, JobsOption, ResultsOption, SeedOption, TraceOption
+from ipa.commands.options import (
+    DEFAULT_RESULTS,
+    JobsOption,
+    ResultsOption,
+    SeedOption,
+    SeedsOption,
+    TraceOption,
+)
 from ipa.commands.output import default_jobs, messages, print_table, progress_bar
-from ipa.reproduce import QUICK, TARGETS, run_notebooks, run_required
+from ipa.intervals import SEEDS
+from ipa.reproduce import QUICK, TARGETS, required_runs, run_notebooks
 
 
 def reproduce_command(
@@ -23,6 +31,7 @@ def reproduce_command(
     jobs: JobsOption = None,
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
+    seeds: SeedsOption = SEEDS,
     results: ResultsOption = DEFAULT_RESULTS,
 ) -> None:
     """Run the experiments, execute the notebooks, save the figures and print the claims table.
@@ -39,12 +48,14 @@ def reproduce_command(
     targets = [TARGETS[name] for name in only or (QUICK if quick else TARGETS)]
     jobs = jobs or default_jobs()
     with progress_bar("experiments") as show:
-        report = run_required(targets, results, trace=trace, seed=seed, jobs=jobs, progress=show)
+        report = required_runs(targets, trace, seed, seeds).run(results, jobs, show)
     messages.print(f"experiments: {report.ran} run, {report.reused} kept", highlight=False)
     with progress_bar("notebooks") as show:
-        notebooks = run_notebooks(targets, results, trace=trace, seed=seed, jobs=jobs, progress=show)
+        notebooks = run_notebooks(
+            targets, results, trace=trace, seed=seed, seeds=seeds, jobs=jobs, progress=show
+        )
     if any(target.name == "claims" for target in targets):
-        _print_claims(claims_table(Evidence(results, trace, seed)))
+        _print_claims(claims_table(Evidence(results, trace, range(seed, seed + seeds))))
     print_table(
         [
             {"made": target.name, "notebook": str(path)}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.claims import Evidence
+from ipa.intervals import Interval, mean_interval
 
 Values = Callable[[str, str, str, str, str], float]
 """(edition, pipeline, workload, method, measure) -> value."""
@@ -30,12 +31,15 @@ class HandMade(Evidence):
         pas_of_rim: Callable[[str], list[float]] | None = None,
         **tables: pd.DataFrame,
     ) -> None:
-        super().__init__(Path("nowhere"), trace="synthetic")
+        super().__init__(Path("nowhere"), trace="synthetic", seeds=(0,))
         self._values, self._pas_of_rim, self._tables = values, pas_of_rim, tables
 
     def value(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> float:
         assert self._values is not None
         return self._values(edition, pipeline, workload, method, measure)
+
+    def interval(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> Interval:
+        return mean_interval([self.value(edition, pipeline, workload, method, measure)])
 
     def decisions(self, edition: str, pipeline: str, workload: str, method: str) -> pd.DataFrame:  # noqa: ARG002
         assert self._pas_of_rim is not None

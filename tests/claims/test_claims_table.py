@@ -1,18 +1,21 @@
 """All claims in one table, and the runs they are checked against."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ipa.claims import CHECKS, Evidence, claims_table, stored_comparison
+from ipa.claims import CHECKS, Evidence, claim_runs, claims_table, stored_comparison
 from ipa.claims import table as claims
 from ipa.editions import published_table
 from ipa.errors import ResultsError
-from ipa.experiments import PIPELINES, grid_specs
-from ipa.grid import run_grid
+from ipa.experiments import PIPELINES, grid_specs, run_folder
+from ipa.grid import RunSet, run_grid
+from ipa.intervals import mean_interval
+from ipa.results import REQUESTS, read_requests
 
 IDS = list(published_table("claims")["id"])
-FROM_RUNS = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C34", "C35"]
+FROM_RUNS = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C16", "C17", "C34", "C35"]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def test_there_is_a_row_per_claim_in_the_published_order(without_runs) -> None:
 def test_claims_without_their_runs_are_not_run_and_say_how(without_runs) -> None:
     not_run = without_runs[without_runs["verdict"] == "not run"]
     assert list(not_run.index) == FROM_RUNS
-    assert not_run["reproduced"].str.contains("was not run; run: ipa grid --edition as-published").all()
+    assert not_run["reproduced"].str.contains("was not run; run: ipa reproduce --only claims").all()
 
 
 def test_claims_that_need_no_runs_have_a_verdict(without_runs) -> None:
@@ -58,7 +61,7 @@ def test_progress_is_told_after_each_claim(tmp_path: Path, monkeypatch: pytest.M
 def test_evidence_reads_the_runs_of_a_grid(tmp_path: Path) -> None:
     specs = grid_specs(["corrected"], ["sum-qa"], methods=["fa2-low"], trace="synthetic")
     run_grid(specs, tmp_path, 1)
-    evidence = Evidence(tmp_path, trace="synthetic")
+    evidence = Evidence(tmp_path, trace="synthetic", seeds=[0])
     costs = [
         evidence.value("corrected", "sum-qa", spec.workload, "fa2-low", "cost_mean_cores") for spec in specs
     ]
@@ -67,6 +70,44 @@ def test_evidence_reads_the_runs_of_a_grid(tmp_path: Path) -> None:
     assert len(evidence.decisions("corrected", "sum-qa", "bursty", "fa2-low")) == 121
     with pytest.raises(ResultsError, match=r"corrected-synthetic/sum-qa-bursty-ipa was not run"):
         evidence.summary("corrected", "sum-qa", "bursty", "ipa")
+
+
+def test_evidence_averages_over_seeds_of_which_only_the_measures_are_kept(tmp_path: Path) -> None:
+    first = grid_specs(["corrected"], ["sum-qa"], ["bursty"], ["fa2-low"], trace="synthetic")
+    more = tuple(replace(spec, seed=seed) for spec in first for seed in (1, 2))
+    report = RunSet(tuple(first), more).run(tmp_path, jobs=1)
+    assert (report.ran, report.reused) == (3, 0)
+    cell = ("corrected", "sum-qa", "bursty", "fa2-low", "violation_share")
+    alone = [Evidence(tmp_path, "synthetic", [seed]).value(*cell) for seed in range(3)]
+    evidence = Evidence(tmp_path, "synthetic", range(3))
+    assert len(set(alone)) > 1
+    assert evidence.interval(*cell) == mean_interval(alone)
+    assert evidence.value(*cell) == pytest.approx(sum(alone) / 3)
+    kept = [(run_folder(tmp_path, spec) / REQUESTS).exists() for spec in (*first, *more)]
+    assert kept == [True, False, False]
+    with pytest.raises(ResultsError, match=r"seed=3 was not run; run: ipa reproduce --only claims"):
+        Evidence(tmp_path, "synthetic", range(4)).value(*cell)
+
+
+def test_methods_share_the_arrivals_of_a_seed(tmp_path: Path) -> None:
+    specs = grid_specs(["corrected"], ["sum-qa"], ["bursty"], ["ipa", "rim"], trace="synthetic", seed=2)
+    run_grid(specs, tmp_path, 1)
+    arrivals = [read_requests(run_folder(tmp_path, spec))["arrival_s"] for spec in specs]
+    assert arrivals[0].equals(arrivals[1])
+
+
+def test_the_runs_behind_the_claims_are_those_that_evidence_asks_for() -> None:
+    runs = claim_runs("synthetic", seed=3, seeds=2)
+    assert len(runs.whole) == 3 * 80 + 2 * 20
+    assert len(runs.brief) == 2 * 80
+    evidence = Evidence(Path("nowhere"), "synthetic", [3, 4])
+    asked = {
+        spec
+        for one in evidence.each_seed
+        for edition in ("as-published", "as-published-v1")
+        for spec in one.specs(edition).values()
+    }
+    assert asked <= {*runs.whole, *runs.brief}
 
 
 def test_the_stored_comparison_has_all_published_runs() -> None:
@@ -84,7 +125,8 @@ def test_a_missing_comparison_says_how_to_make_it(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.trace
 def test_with_the_published_runs_no_claim_is_left_out(published_runs: Path) -> None:
-    table = claims_table(Evidence(published_runs, trace="real")).set_index("claim")
+    claim_runs("real", seeds=2).run(published_runs, jobs=2)
+    table = claims_table(Evidence(published_runs, trace="real", seeds=range(2))).set_index("claim")
     assert "not run" not in set(table["verdict"])
     # One audio-qa run was decided for another load (trap 10); violations depend on queues, simulated here,
     # where the published margins leave none for a forecast to prevent (C18).

@@ -45,7 +45,7 @@ def test_claims_without_results_are_not_run_but_data_claims_are_checked(ipa, tmp
     rows = {row["claim"]: row for row in json.loads(ipa("claims", "--results", tmp_path, "--json").out)}
     assert len(rows) == 35
     assert rows["C2"]["verdict"] == "not run"
-    assert "ipa grid --edition as-published" in rows["C2"]["reproduced"]
+    assert "ipa reproduce --only claims" in rows["C2"]["reproduced"]
     assert rows["C26"]["verdict"] == "contradicted"
 
 
