@@ -7,6 +7,7 @@ import pandas as pd
 from ipa.editions import published_table
 from ipa.errors import ResultsError
 from ipa.experiments import PIPELINES, RunSpec, resolve
+from ipa.intervals import mean_interval
 from ipa.workload.catalogue import TraceChoice
 
 FIGURE_16 = "as-published-v1"
@@ -50,7 +51,7 @@ def closed_loop_specs(
 
 
 def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
-    """Average runs over workloads and seeds.
+    """Average runs over workloads, then over seeds.
 
     Parameters
     ----------
@@ -61,7 +62,9 @@ def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per edition, pipeline and forecaster: cost in cores, share of requests late or lost (SLA
-        violations), share dropped and share of seconds in violation in percent, PAS x 100, number of runs.
+        violations), share dropped and share of seconds in violation in percent, PAS x 100, number of runs;
+        ``cost_interval`` and ``violation_interval`` are half the widths of the 95 % confidence intervals over
+        the seeds, NaN for a single one.
     """
     percent = summaries.assign(
         cost_cores=summaries["cost_mean_cores"],
@@ -72,8 +75,23 @@ def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
     )
     keys = ["edition", "trace", "pipeline", "forecaster"]
     measures = ["cost_cores", "violation_pct", "dropped_pct", "violating_seconds_pct", "pas_pct"]
-    grouped = percent.groupby(keys, sort=False)
-    return grouped[measures].mean().assign(runs=grouped.size()).reset_index()
+    by_seed = percent.groupby([*keys, "seed"], sort=False)[measures].mean()
+    grouped = by_seed.groupby(level=keys, sort=False)
+    return (
+        grouped.mean()
+        .assign(
+            cost_interval=grouped["cost_cores"].agg(_half_width),
+            violation_interval=grouped["violation_pct"].agg(_half_width),
+            runs=percent.groupby(keys, sort=False).size(),
+        )
+        .reset_index()
+    )
+
+
+def _half_width(values: pd.Series) -> float:
+    """Return half the width of the confidence interval of a mean, NaN for a single value."""
+    found = mean_interval(values.to_numpy())
+    return found.half_width if found.count > 1 else float("nan")
 
 
 def beside_published(table: pd.DataFrame) -> pd.DataFrame:
@@ -105,8 +123,10 @@ def printed_closed_loop(table: pd.DataFrame) -> pd.DataFrame:
     """Return rows of ``closed_loop_table``, published values beside ours where there are any, as printed."""
     columns = {
         "cost": table["cost_cores"],
+        "cost ±": table.get("cost_interval"),
         "published cost": table.get("published_cost_cores"),
         "late or lost (%)": table["violation_pct"],
+        "late ±": table.get("violation_interval"),
         "dropped (%)": table["dropped_pct"],
         "published dropped (%)": table.get("published_dropped_pct"),
         "late seconds (%)": table["violating_seconds_pct"],

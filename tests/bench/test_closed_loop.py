@@ -18,6 +18,7 @@ from ipa.errors import ResultsError
 from ipa.experiments import PIPELINES, RunSpec, run, simulate
 from ipa.forecast.evaluation import stored_table
 from ipa.grid import summaries
+from ipa.intervals import SEEDS, mean_interval
 
 
 def rows(edition="corrected", **by_forecaster):
@@ -56,6 +57,7 @@ def test_runs_are_averaged_by_edition_pipeline_and_forecaster(tmp_path):
     assert table["runs"].tolist() == [2, 2]
     of_max = frame[frame["forecaster"] == "max"]
     assert table.loc["max", "cost_cores"] == pytest.approx(of_max["cost_mean_cores"].mean())
+    assert table.loc["max", "cost_interval"] == mean_interval(of_max["cost_mean_cores"]).half_width
     assert table.loc["max", "violation_pct"] == pytest.approx(100 * of_max["violation_share"].mean())
 
 
@@ -118,7 +120,7 @@ def test_a_stored_average_is_what_the_real_trace_gives():
         simulate(
             RunSpec("sum-qa", "bursty", edition=FIGURE_16, trace="real", seed=seed, forecaster="lstm")
         ).measures
-        for seed in (0, 1, 2)
+        for seed in range(SEEDS)
     ]
-    mean_cost = sum(run.cost_mean_cores for run in runs) / 3
+    mean_cost = sum(run.cost_mean_cores for run in runs) / SEEDS
     assert stored.loc[(FIGURE_16, "sum-qa", "lstm"), "cost_cores"] == pytest.approx(mean_cost, rel=1e-4)
