@@ -55,7 +55,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra dev \
+	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra dev --extra fast \
 		--universal --python-version 3.11 --fork-strategy fewest --upgrade --generate-hashes --quiet \
 		-o requirements.lock
 
