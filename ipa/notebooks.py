@@ -117,6 +117,7 @@ class LatencyParameters(_Parameters):
     edition: Annotated[str, _one_of(EDITIONS)]
     arrivals: Annotated[str, _one_of(ARRIVAL_PROCESSES)]
     seeds: int = Field(ge=1)
+    jumps: int = Field(ge=1)
     jobs: int = Field(ge=1)
 
 

@@ -17,8 +17,9 @@ from ipa.notebooks import (
     execute_file,
 )
 
-CLAIMS = {"trace": "synthetic", "seed": 0, "jobs": 1, "results_dir": "../results"}
-END_TO_END = CLAIMS | {"pipeline": "video", "editions": ["corrected"]}
+COMMON = {"trace": "synthetic", "seed": 0, "jobs": 1, "results_dir": "../results"}
+CLAIMS = COMMON | {"seeds": 5}
+END_TO_END = COMMON | {"pipeline": "video", "editions": ["corrected"]}
 ADAPTATION = {
     "pipeline": "video",
     "workload": "bursty",

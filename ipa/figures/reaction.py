@@ -73,10 +73,10 @@ def _draw_over_time(axes: Axes, reactions: pd.DataFrame) -> None:
         )
 
     line((True,) * 4, "all as it is", Look(INK), 2.2)
+    line((False,) * 4, "all ideal", Look(MUTED), 2.2)
     for index, cause in enumerate(CAUSES):
         real = tuple(place != index for place in range(len(CAUSES)))
         line(real, IDEAL_LABELS[cause], LOOKS[cause], 1.3)
-    line((False,) * 4, "all ideal", Look(MUTED), 1.3)
     name_panel(axes, "Late or lost, by sending time (%)")
     axes.set_xlabel("seconds after the burst began")
     axes.set_xlim(0, reactions["second"].max())

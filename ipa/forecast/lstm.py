@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.errors import ConfigError
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.dataset import Samples, step_maxima
 from ipa.forecast.weights import load_weights, weights_path
@@ -97,28 +96,8 @@ def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def load_lstm(path: Path) -> LstmModel:
-    """Read a trained model.
-
-    Parameters
-    ----------
-    path
-        A file that ``ipa forecast train`` wrote.
-
-    Returns
-    -------
-    LstmModel
-        The model.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing or holds something else.
-    """
-    arrays = load_weights(path, SHAPES)
-    for name, shape in SHAPES.items():
-        if arrays[name].shape != shape:
-            raise ConfigError(path, name, f"must have the shape {shape}, not {arrays[name].shape}")
-    return LstmModel(**arrays)
+    """Read a trained model; a ConfigError if the file is missing or holds something else."""
+    return LstmModel(**load_weights(path, SHAPES))
 
 
 def lstm(_context: ForecastContext) -> WindowForecaster:

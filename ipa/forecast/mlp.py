@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipa.errors import ConfigError, InvalidValueError
+from ipa.errors import InvalidValueError
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.features import N_FEATURES, Batch, features, from_root
 from ipa.forecast.weights import load_weights, weights_path
@@ -111,28 +111,8 @@ def _silu(x: Batch) -> Batch:
 
 @lru_cache(maxsize=4)
 def load_mlp(path: Path) -> QuantileModel:
-    """Read a trained model.
-
-    Parameters
-    ----------
-    path
-        A file that ``ipa forecast train`` wrote.
-
-    Returns
-    -------
-    QuantileModel
-        The model.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing or holds something else.
-    """
-    arrays = load_weights(path, SHAPES)
-    for name, shape in SHAPES.items():
-        if arrays[name].shape != shape:
-            raise ConfigError(path, name, f"must have the shape {shape}, not {arrays[name].shape}")
-    return QuantileModel(**arrays)
+    """Read a trained model; a ConfigError if the file is missing or holds something else."""
+    return QuantileModel(**load_weights(path, SHAPES))
 
 
 def whole_median(window: Window, model: QuantileModel) -> Prediction:

@@ -1,7 +1,7 @@
 """Files of trained weights: arrays in an ``.npz``, the record of their training beside it as JSON."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -82,15 +82,15 @@ def save_weights(path: Path, weights: Weights, record: NetworkRecord) -> None:
     path.with_suffix(".json").write_bytes(content + b"\n")
 
 
-def load_weights(path: Path, names: Iterable[str]) -> Arrays:
+def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """Read weights for arithmetic in double precision.
 
     Parameters
     ----------
     path
         A file that :func:`save_weights` wrote.
-    names
-        The arrays it must hold.
+    shapes
+        The arrays it must hold, with their shapes.
 
     Returns
     -------
@@ -100,16 +100,19 @@ def load_weights(path: Path, names: Iterable[str]) -> Arrays:
     Raises
     ------
     ConfigError
-        If the file is missing, damaged, lacks an array or holds a number that is not finite.
+        If the file is missing, damaged, lacks an array, or one has another shape or a number that is not
+        finite.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in names}
+            arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in shapes}
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error}; train it: ipa forecast train") from error
     except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(path, "", f"is not a file of weights: {error}") from error
     for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise ConfigError(path, name, f"must have the shape {shapes[name]}, not {array.shape}")
         if not np.isfinite(array).all():
             raise ConfigError(path, name, "holds a number that is not finite")
     return arrays

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipa.errors import InvalidValueError
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
-from ipa.platforms.base import ApplyReport, Observation
-from ipa.simulator import PipelineSimulator, RequestRecords, SimulationSettings
+from ipa.platforms.in_simulator import InSimulator
+from ipa.simulator import RequestRecords, SimulationSettings
 from ipa.workload import arrival_times
 
 CHUNK_S = 600
@@ -19,7 +17,7 @@ COLLECT_REQUESTS = 100_000
 """Requests in the simulator's books from which on those that have ended are handed over."""
 
 
-class StreamedPlatform:
+class StreamedPlatform(InSimulator):
     """Runs a pipeline against a rate per second; what it keeps does not grow with the length of the run.
 
     Parameters
@@ -51,25 +49,12 @@ class StreamedPlatform:
             raise InvalidValueError(
                 f"arrivals {arrivals!r} reach beyond their second; a streamed run takes poisson or uniform"
             )
-        self._rates_rps, self._settings, self._take = rates_rps, settings, take
-        self._rng, self._process, self._window_s = np.random.default_rng([seed, 1]), arrivals, window_s
+        super().__init__(settings, window_s)
+        self._rates_rps, self._take = rates_rps, take
+        self._rng, self._process = np.random.default_rng([seed, 1]), arrivals
         self._arrivals_s: NDArray[np.float64] = np.empty(0)
         self._drawn_s = 0
         self._kept = 0
-        self._now_s = 0.0
-        self._simulator: PipelineSimulator | None = None
-        self._plan: Plan | None = None
-
-    @property
-    def simulator(self) -> PipelineSimulator:
-        """The engine; there is one once a pipeline is deployed."""
-        if self._simulator is None:
-            raise RuntimeError("deploy() a pipeline first")
-        return self._simulator
-
-    def now(self) -> float:
-        """Return the simulated time in seconds."""
-        return self._now_s
 
     def sleep_until(self, time_s: float) -> None:
         """Simulate up to ``time_s``."""
@@ -84,27 +69,8 @@ class StreamedPlatform:
         if self._kept >= COLLECT_REQUESTS:
             self._hand_over()
 
-    def deploy(self, pipeline: Pipeline, plan: Plan) -> None:
-        """Start with all replicas of the plan ready."""
-        self._simulator = PipelineSimulator(pipeline, plan, self._settings)
-        self._plan = plan
-
-    def observe(self) -> Observation:
-        """Return the requests of the past full seconds and what runs."""
-        if self._plan is None:
-            raise RuntimeError("deploy() a pipeline first")
-        end = int(self._now_s)
-        seen = self._rates_rps[max(0, end - self._window_s) : end]
-        ready = tuple(stage.ready for stage in self.simulator.running_plan().stages)
-        return Observation(self._now_s, seen, self._plan, ready)
-
-    def apply(self, plan: Plan) -> ApplyReport:
-        """Reconfigure; new replicas serve after their start-up delay."""
-        if plan == self._plan:
-            return ApplyReport(started=0, stopped=0)
-        report = self.simulator.reconfigure(plan)
-        self._plan = plan
-        return ApplyReport(report.started, report.stopped)
+    def _requests_per_second(self, first: int, end: int) -> NDArray[np.int64]:
+        return self._rates_rps[first:end]
 
     def teardown(self) -> None:
         """Take the requests that are still to arrive, let all in flight finish and hand all over."""

@@ -73,5 +73,5 @@ def test_training_writes_weights_and_record(ipa, monkeypatch, tmp_path):
     assert outcome.code == 0
     assert "3 samples, loss 0.50000" in outcome.out
     assert asked == [([1, 2, 3], TrainingSettings(4, 8, 0.5, seed=7))]
-    assert load_weights(output, ["a"])["a"].tolist() == [1, 1]
+    assert load_weights(output, {"a": (2,)})["a"].tolist() == [1, 1]
     assert json.loads(output.with_suffix(".json").read_text())["model"] == "mlp"

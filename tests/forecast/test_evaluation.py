@@ -20,7 +20,7 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 1400)
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """Stored tables lie in an empty folder."""
-    monkeypatch.setattr(tables, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(tables, "published_results_dir", lambda: tmp_path / "results" / "published")
     return tmp_path
 
 

@@ -1,0 +1,67 @@
+"""What platforms on the simulator have in common."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipa.pipeline import Pipeline
+from ipa.plan import Plan
+from ipa.platforms.base import ApplyReport, Observation
+from ipa.simulator import PipelineSimulator, SimulationSettings
+
+
+class InSimulator(ABC):
+    """A pipeline in the discrete-event simulator, on the simulator's clock.
+
+    Parameters
+    ----------
+    settings
+        Of the simulator.
+    window_s
+        Seconds of history that an observation shows.
+    """
+
+    def __init__(self, settings: SimulationSettings, window_s: int) -> None:
+        self._settings = settings
+        self._window_s = window_s
+        self._now_s = 0.0
+        self._simulator: PipelineSimulator | None = None
+        self._plan: Plan | None = None
+
+    @property
+    def simulator(self) -> PipelineSimulator:
+        """The engine; there is one once a pipeline is deployed."""
+        if self._simulator is None:
+            raise RuntimeError("deploy() a pipeline first")
+        return self._simulator
+
+    def now(self) -> float:
+        """Return the simulated time in seconds."""
+        return self._now_s
+
+    def deploy(self, pipeline: Pipeline, plan: Plan) -> None:
+        """Start with all replicas of the plan ready."""
+        self._simulator = PipelineSimulator(pipeline, plan, self._settings)
+        self._plan = plan
+
+    def observe(self) -> Observation:
+        """Return the requests of the past full seconds and what runs."""
+        if self._plan is None:
+            raise RuntimeError("deploy() a pipeline first")
+        end = int(self._now_s)
+        seen = self._requests_per_second(max(0, end - self._window_s), end)
+        ready = tuple(stage.ready for stage in self.simulator.running_plan().stages)
+        return Observation(self._now_s, seen, self._plan, ready)
+
+    @abstractmethod
+    def _requests_per_second(self, first: int, end: int) -> NDArray[np.int64]:
+        """Return the requests that arrived in the seconds from ``first`` up to ``end``."""
+
+    def apply(self, plan: Plan) -> ApplyReport:
+        """Reconfigure; new replicas serve after their start-up delay."""
+        if plan == self._plan:
+            return ApplyReport(started=0, stopped=0)
+        report = self.simulator.reconfigure(plan)
+        self._plan = plan
+        return ApplyReport(report.started, report.stopped)
