@@ -53,7 +53,11 @@ SHOWN = {
 """Measures that the table of ``ipa run`` shows, and how it calls them."""
 
 ForecasterOption = Annotated[
-    str | None, typer.Option(help="last, max, mean, ewma-poisson, linear, oracle, instead of the edition's.")
+    str | None,
+    typer.Option(
+        help="last, max, mean, linear, ewma-poisson, lstm, mlp, quantile-LEVEL, oracle, near-oracle;"
+        " instead of the edition's."
+    ),
 ]
 ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poisson, uniform, paper-burst.")]
 DurationOption = Annotated[

@@ -22,7 +22,7 @@ def tolerance(objective: float) -> float:
 
 
 def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, until: float) -> Answer:
-    """Replace a choice by the first in the total order among those tied with it.
+    """Replace a choice by the first in the total order among those tied with it; in a graph, keep it.
 
     The value of the solver's own choice stays in the answer. If a plan turns up that is better by more than
     ``tolerance``, or the choice breaks the SLA, the answer is no longer proven and says why.
@@ -40,6 +40,8 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
     until
         ``time.perf_counter()`` of the deadline; breaking ties may take a little longer.
     """
+    if problem.edges:
+        return _checked(problem, choice, proven, solver)
     if choice is None:
         return _nothing_found(problem, proven, solver)
     options = picked(problem, choice)
@@ -55,6 +57,19 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
         found = f"{solver} claimed {own:.9g} to be optimal" if proven else f"{solver} reached {own:.9g}"
         return Answer(first, proven=False, note=f"{found}; a plan better by {better:.3g} exists")
     return Answer(first, proven, objective=own, note="" if proven else f"{solver} ran into its deadline")
+
+
+def _checked(problem: Problem, choice: Choice | None, proven: bool, solver: str) -> Answer:
+    """Hand over what a solver found for a graph, unless it breaks the SLA."""
+    if choice is None:
+        note = "" if proven else f"{solver} found no plan before its deadline"
+        return Answer(None, proven, note)
+    taken_s = problem.latency_s(picked(problem, choice))
+    if not problem.feasible(picked(problem, choice)):
+        return Answer(
+            None, proven=False, note=f"{solver} chose a plan that takes {taken_s:.9g} s, above the SLA"
+        )
+    return Answer(choice, proven, note="" if proven else f"{solver} ran into its deadline")
 
 
 def _nothing_found(problem: Problem, proven: bool, solver: str) -> Answer:

@@ -13,9 +13,11 @@ import numpy as np
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Answer, Solver, picked
 from ipa.optimizer.brute_force import solve_brute_force
-from ipa.optimizer.graph_milp import solve_graph_milp
+from ipa.optimizer.gurobi import solve_gurobi
+from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.pareto import Labels, Price, joined, stage_labels
 from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.optimizer.ties import GRID, first_in_order
 
 LARGEST = 2**62
@@ -142,7 +144,7 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
         lambda option: round((weights.beta * option.cost_cores + weights.delta * option.batch) * _PRICE_GRID),
     )
     if labels is None:
-        return replace(solve_graph_milp(problem, deadline_s), solver="pulp-highs")
+        return replace(solve_highs_directly(problem, deadline_s), solver="highs")
     choices = [tuple(row) for row in labels.choices.tolist()]
     if not choices:
         return Answer(None, proven=True)
@@ -160,7 +162,10 @@ GRAPH_SOLVERS: dict[str, Solver] = {
     "exact": solve_graph,
     "auto": _solve_auto,
     "brute-force": solve_brute_force,
-    "pulp": solve_graph_milp,
-    "pulp-highs": solve_graph_milp,
+    "gurobi": solve_gurobi,
+    "highs": solve_highs_directly,
+    "pulp": solve_pulp,
+    "pulp-highs": solve_highs,
+    "pulp-cbc": solve_cbc,
 }
 """Solvers that take graphs, under their names for chains."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipa.accuracy import Combine
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import columns_of, without_dominated
+from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.problem import ROUNDING, Option, Problem
 
 MILLISECONDS = 1000.0
@@ -61,13 +62,18 @@ class Milp:
 def milp_of(problem: Problem) -> Milp:
     """Formulate a problem in which every stage has at least one option.
 
+    Raises
+    ------
+    InvalidValueError
+        If the stages form a graph with more than ``MAX_PATHS`` paths.
+
     Notes
     -----
-    One binary per option, exactly one set per stage. Options that another one of their stage beats are left
-    out, which a solver's own presolve cannot find out for products. The product p of the scores is
-    linearised exactly: at every stage it is split into one part per distinct score, only the part of the
-    chosen score may differ from 0, the parts sum to the product so far, and the next product is
-    Σ score · part.
+    One binary per option, exactly one set per stage, and one limit on the latency for every path. Options
+    that another one of their stage beats are left out, which a solver's own presolve cannot find out for
+    products. The product p of the scores is linearised exactly: at every stage it is split into one part per
+    distinct score, only the part of the chosen score may differ from 0, the parts sum to the product so far,
+    and the next product is Σ score · part.
     """
     columns = without_dominated(columns_of(problem))
     kept = tuple(
@@ -85,19 +91,19 @@ def milp_of(problem: Problem) -> Milp:
         objective=[_linear(problem, option) for option in flat],
         uppers=[1.0] * len(flat),
     )
-    milp.rows.append(
-        Row(
-            range(len(flat)),
-            [option.total_s * MILLISECONDS for option in flat],
-            -math.inf,
-            (problem.sla_s + ROUNDING) * MILLISECONDS,
-        )
-    )
+    milp.rows += [_latency(milp, stages, path, problem.sla_s) for path in paths(problem)]
     for start, stage in zip(first, stages, strict=True):
         milp.rows.append(Row(range(start, start + len(stage)), [1.0] * len(stage), 1.0, 1.0))
     if not problem.objective.metric.additive:
         _add_product(milp, stages, problem.objective.alpha)
     return milp
+
+
+def _latency(milp: Milp, stages: Sequence[Sequence[Option]], path: Sequence[int], sla_s: float) -> Row:
+    """Keep the SLA on one path."""
+    variables = [milp.first[stage] + place for stage in path for place in range(len(stages[stage]))]
+    coefficients = [option.total_s * MILLISECONDS for stage in path for option in stages[stage]]
+    return Row(variables, coefficients, -math.inf, (sla_s + ROUNDING) * MILLISECONDS)
 
 
 def _linear(problem: Problem, option: Option) -> float:
