@@ -1,17 +1,19 @@
 """``ipa forecast``: train the load forecasters and measure them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pandas as pd
 import typer
 
 from ipa.bench.forecast import QUANTILES, REFERENCES, closed_loop_specs, closed_loop_table
 from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
-from ipa.errors import TraceError
+from ipa.errors import ResultsError, TraceError
+from ipa.forecast import ForecastContext, make_forecaster
 from ipa.forecast.dataset import Rates
 from ipa.forecast.evaluation import (
     EVALUATED,
@@ -101,6 +103,8 @@ def evaluate_command(
       ipa forecast evaluate --fresh -f lstm -f quantile-0.8
     """
     names = list(forecaster or EVALUATED)
+    for name in names:
+        make_forecaster(name, ForecastContext(np.zeros(1, dtype=np.int64)))
     if fresh or store:
         trace = _trace()
         excerpts = {name: load_workload(name, trace="real").rates_rps for name in PAPER_WORKLOADS}
@@ -116,14 +120,23 @@ def evaluate_command(
             for what, frame in tables.items():
                 messages.print(f"stored in {store_table(frame, what)}", highlight=False)
     else:
-        scores = stored_table("scores")
-        scores = scores[scores["forecaster"].isin(names)]
+        scores = _stored_scores(names)
     if as_json:
         print_json(scores.to_dict("records"))
         return
     for measured, rows in scores.groupby("series", sort=False):
         print_table(rows.drop(columns="series"), title=str(measured))
         typer.echo("")
+
+
+def _stored_scores(names: Sequence[str]) -> pd.DataFrame:
+    scores = stored_table("scores")
+    absent = [name for name in names if name not in set(scores["forecaster"])]
+    if absent:
+        raise ResultsError(
+            f"there are no stored scores of {', '.join(absent)}; measure with --fresh (needs the real trace)"
+        )
+    return scores[scores["forecaster"].isin(names)]
 
 
 @app.command("compare")

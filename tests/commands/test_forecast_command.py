@@ -75,3 +75,17 @@ def test_training_writes_weights_and_record(ipa, monkeypatch, tmp_path):
     assert asked == [([1, 2, 3], TrainingSettings(4, 8, 0.5, seed=7))]
     assert load_weights(output, {"a": (2,)})["a"].tolist() == [1, 1]
     assert json.loads(output.with_suffix(".json").read_text())["model"] == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nope", "unknown forecaster 'nope'; allowed: last, max"),
+        ("quantile-1.5", "the quantile must lie between 0.05 and 0.995"),
+        ("quantile-0.83", "there are no stored scores of quantile-0.83; measure with --fresh"),
+    ],
+)
+def test_a_forecaster_that_cannot_be_shown_is_an_error(ipa, name, message):
+    outcome = ipa("forecast", "evaluate", "-f", name)
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.split())
