@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import IpaError
 from ipa.forecast import Forecast, Forecaster
+from ipa.forecast.window import clean_window
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
 from ipa.plan import Plan
@@ -181,6 +182,10 @@ class Adapter:
             # Restarted beside a running pipeline: what runs is the last good plan.
             self._plan = seen.plan
         progress.doing = "forecast"
+        if not len(clean_window(seen.rates_rps)[0]):
+            # A dead monitor looks like an idle service; scaling down on it would drop the load that is there.
+            progress.reasons.append("no second of the history was measured")
+            return
         forecast = progress.forecast = self._forecaster.forecast(seen.rates_rps, seen.now_s)
         rate_rps = progress.rate_rps = self._rate_to_plan_for(forecast)
         progress.doing = "decide"

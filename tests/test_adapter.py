@@ -223,11 +223,25 @@ def test_a_plan_changed_by_someone_else_is_put_back() -> None:
     assert platform.running == PLAN_10
 
 
-@pytest.mark.parametrize("rates", [[], [4.0, math.nan]])
-def test_a_second_that_was_not_measured_is_recorded_as_unknown(rates: list[float]) -> None:
-    adapter, _ = adapter_on(FakePlatform(rates_rps=rates), 10.0)
+def test_a_second_that_was_not_measured_is_recorded_as_unknown() -> None:
+    adapter, _ = adapter_on(FakePlatform(rates_rps=[4.0, math.nan]), 10.0)
     record = adapter.step()
     assert (record.observed_rps, record.action) == (None, "unchanged")
+
+
+@pytest.mark.parametrize("rates", [[], [math.nan] * 120, [-1.0] * 120])
+def test_a_dead_monitor_is_not_taken_for_an_idle_service(rates: list[float]) -> None:
+    platform = FakePlatform(rates_rps=[30.0] * 120)
+    records: list[DecisionRecord] = []
+    adapter = Adapter(platform, PLANNER, make_forecaster("lstm"), AdapterSettings(), records.append)
+    adapter.deploy(PLAN_10)
+    busy = adapter.step().plan
+    platform.rates_rps = rates
+    record = adapter.step()
+    assert (record.action, record.plan, platform.running) == ("held", busy, busy)
+    assert record.reason == "no second of the history was measured"
+    platform.rates_rps = [30.0] * 120
+    assert adapter.step().action == "unchanged"
 
 
 def test_a_record_is_plain_json() -> None:

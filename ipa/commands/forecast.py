@@ -12,7 +12,7 @@ import typer
 from ipa.bench.forecast import QUANTILES, REFERENCES, closed_loop_specs, closed_loop_table
 from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
-from ipa.errors import ResultsError, TraceError
+from ipa.errors import InvalidValueError, ResultsError, TraceError
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.forecast.dataset import Rates
 from ipa.forecast.evaluation import (
@@ -59,8 +59,11 @@ def train_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of starting weights and order of samples.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="File for the weights (.npz); the one that every run uses by default."),
+        typer.Option(help="File for the weights (.npz); by default MODEL.npz in this folder."),
     ] = None,
+    replace_committed: Annotated[
+        bool, typer.Option("--replace", help="Replace the committed weights, which every run uses.")
+    ] = False,
 ) -> None:
     """Train on the first 14 days of the real trace; needs PyTorch (the extra lstm).
 
@@ -68,16 +71,19 @@ def train_command(
 
     \b
     Examples:
-      ipa forecast train --model mlp
-      ipa forecast train --seed 1 --output lstm-1.npz
+      ipa forecast train --model lstm --seed 1 --output lstm-1.npz
+      ipa forecast train --model mlp --replace
     """
+    if output and replace_committed:
+        raise InvalidValueError("give either --output or --replace")
     load_torch()
     trace = _trace()
     settings, train = TRAINERS[model]
     settings = replace(settings, epochs=epochs or settings.epochs, seed=seed)
     with progress_bar(f"training {model}") as show:
         weights, record = train(load_trace(trace), describe_trace(trace).text_sha256, settings, show)
-    path = (output or weights_path(model)).with_suffix(".npz")
+    target = weights_path(model) if replace_committed else output or Path(f"{model}.npz")
+    path = target.with_suffix(".npz")
     save_weights(path, weights, record)
     typer.echo(f"{path}: {record.n_samples} samples, loss {record.losses[-1]:.5f}, {record.wall_s} s")
 
@@ -102,6 +108,8 @@ def evaluate_command(
       ipa forecast evaluate
       ipa forecast evaluate --fresh -f lstm -f quantile-0.8
     """
+    if store and forecaster:
+        raise InvalidValueError("--store keeps the scores of all forecasters; leave --forecaster out")
     names = list(forecaster or EVALUATED)
     for name in names:
         make_forecaster(name, ForecastContext(np.zeros(1, dtype=np.int64)))

@@ -18,6 +18,12 @@ NO_HISTORY = "no usable history"
 LARGEST_RISE = 2.0
 """A guarded prediction is at most this times the maximum of the window."""
 
+LONE_PEAK = 3.0
+"""A guarded rule sees a single second at most this many times as high as the next highest one."""
+
+LARGEST_RPS = 1e9
+"""Beyond this a measurement is not a rate."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -42,10 +48,11 @@ Rule = Callable[[Window], float | Prediction]
 class WindowForecaster:
     """Applies a rule to the last ``WINDOW_S`` seconds.
 
-    Until that many have been seen it answers the maximum so far. Seconds that are not finite numbers of at
-    least 0 count as unmeasured and repeat the measured second before them (at the start: the one after them).
-    A rule with trained weights should be guarded: far from its training data it can answer anything, and a
-    prediction below the load that is there, or far above all that was seen, is never sensible.
+    Until that many have been seen it answers the maximum so far. Seconds that are not numbers from 0 to
+    ``LARGEST_RPS`` count as unmeasured and repeat the measured second before them (at the start: the one
+    after them). A rule with trained weights should be guarded: far from its training data it can answer
+    anything, and a prediction below the load that is there, or far above all that was seen, is never
+    sensible. Nor is one second, which may be a slip of the monitor, evidence for minutes of load.
 
     Parameters
     ----------
@@ -54,8 +61,8 @@ class WindowForecaster:
     rule
         From a clean window, shape (WINDOW_S,), to the predicted rate.
     guarded
-        Keep the prediction between the mean of the last ``STEP_S`` seconds and ``LARGEST_RISE`` times the
-        maximum of the window.
+        Keep the prediction between the median of the last ``STEP_S`` seconds and ``LARGEST_RISE`` times the
+        maximum of the window, in which a lone peak is limited to ``LONE_PEAK`` times the next highest second.
 
     Examples
     --------
@@ -77,19 +84,20 @@ class WindowForecaster:
             return Forecast(0.0, self.name, NO_HISTORY if repair else WARM_UP)
         if len(window) < WINDOW_S:
             return Forecast(float(window.max()), self.name, _join(WARM_UP, repair))
+        window, peak = _without_lone_peak(window) if self.guarded else (window, None)
         answer = self.rule(window)
         if not isinstance(answer, Prediction):
             answer = Prediction(answer)
         rate_rps, limited = self._limit(answer.rate_rps, window)
-        return Forecast(rate_rps, self.name, _join(limited, answer.note, repair))
+        return Forecast(rate_rps, self.name, _join(limited, answer.note, peak, repair))
 
     def _limit(self, rate_rps: float, window: Window) -> tuple[float, str | None]:
         if not math.isfinite(rate_rps):
             return float(window.max()), "rule gave no number: maximum"
         if self.guarded:
-            least_rps, most_rps = float(window[-STEP_S:].mean()), LARGEST_RISE * float(window.max())
+            least_rps, most_rps = float(np.median(window[-STEP_S:])), LARGEST_RISE * float(window.max())
             if rate_rps < least_rps:
-                return least_rps, f"prediction {rate_rps:.4g} raised to the mean of the last {STEP_S} s"
+                return least_rps, f"prediction {rate_rps:.4g} raised to the median of the last {STEP_S} s"
             if rate_rps > most_rps:
                 return most_rps, f"prediction {rate_rps:.4g} cut to {LARGEST_RISE:g} times the maximum seen"
         if rate_rps < 0:
@@ -123,13 +131,21 @@ def clean_window(history_rps: ArrayLike) -> tuple[Window, str | None]:
         raise InvalidValueError(f"the history must be a list of seconds, got shape {window.shape}")
     window = window[-WINDOW_S:]
     # NaN fails both comparisons, so one look at the extremes finds every kind of damage.
-    if len(window) == 0 or (window.min() >= 0 and window.max() < math.inf):
+    if len(window) == 0 or (window.min() >= 0 and window.max() <= LARGEST_RPS):
         return window, None
     return _repair(window)
 
 
+def _without_lone_peak(window: Window) -> tuple[Window, str | None]:
+    next_rps, highest_rps = np.partition(window, -2)[-2:]
+    limit_rps = LONE_PEAK * max(float(next_rps), 1.0)
+    if highest_rps <= limit_rps:
+        return window, None
+    return np.minimum(window, limit_rps), f"one second of {highest_rps:.4g} rps taken for {limit_rps:.4g}"
+
+
 def _repair(window: Window) -> tuple[Window, str]:
-    usable = np.isfinite(window) & (window >= 0)
+    usable = (window >= 0) & (window <= LARGEST_RPS)
     if not usable.any():
         return window[:0], NO_HISTORY
     source = np.maximum.accumulate(np.where(usable, np.arange(len(window)), -1))

@@ -19,7 +19,8 @@ class Observation:
     now_s
         Time of the observation on the platform's clock.
     rates_rps
-        Requests that arrived in each past second, the latest last; shape (n,), n at most the window shown.
+        Requests that arrived in each past second, the latest last; shape (n,), n at most the window shown. A
+        second that was not measured is NaN.
     plan
         The plan that the platform was last told to run.
     ready_replicas
@@ -27,7 +28,7 @@ class Observation:
     """
 
     now_s: float
-    rates_rps: NDArray[np.int64]
+    rates_rps: NDArray[np.int64] | NDArray[np.float64]
     plan: Plan
     ready_replicas: tuple[int, ...]
 

@@ -89,3 +89,15 @@ def test_a_forecaster_that_cannot_be_shown_is_an_error(ipa, name, message):
     outcome = ipa("forecast", "evaluate", "-f", name)
     assert outcome.code == 2
     assert message in " ".join(outcome.err.split())
+
+
+def test_a_part_of_the_scores_is_never_stored(ipa):
+    outcome = ipa("forecast", "evaluate", "--store", "-f", "max")
+    assert outcome.code == 2
+    assert "--store keeps the scores of all forecasters" in outcome.err
+
+
+def test_committed_weights_are_replaced_only_if_asked_for(ipa):
+    outcome = ipa("forecast", "train", "--replace", "--output", "mine.npz")
+    assert outcome.code == 2
+    assert "either --output or --replace" in outcome.err

@@ -119,17 +119,20 @@ def test_forecasts_on_damaged_histories_are_finite_and_safe(name, history):
     seen = [x for x in seconds if math.isfinite(x) and x >= 0]
     assert 0 <= forecast.rate_rps <= 2 * max(seen, default=0)
     if len(seconds) == WINDOW_S and seen:
-        assert forecast.rate_rps >= 0.9 * np.mean(seen[-10:]) or name == "ewma-poisson"
+        assert forecast.rate_rps >= 0.9 * np.median(seen[-10:]) or name == "ewma-poisson"
     if len(seen) < WINDOW_S:
         assert forecast.fallback
 
 
 def test_one_spike_does_not_make_load_vanish_or_explode_for_two_minutes():
-    for age_s in range(21, 120):
+    for age_s in range(1, 120):
         seconds = [8.0] * 120
         seconds[-age_s] = 800
-        for name in ("max", "linear", "ewma-poisson", "lstm", "mlp", "quantile-0.95"):
-            assert 8 <= make_forecaster(name).forecast(seconds).rate_rps <= 400
+        for name in ("linear", "lstm", "mlp", "quantile-0.95"):
+            assert 8 <= make_forecaster(name).forecast(seconds).rate_rps <= 2 * 3 * 8
+        if age_s > 20:
+            for name in ("max", "ewma-poisson"):
+                assert 8 <= make_forecaster(name).forecast(seconds).rate_rps <= 400
 
 
 def test_the_fault_table_says_what_was_done():

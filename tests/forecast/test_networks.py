@@ -130,11 +130,12 @@ def test_a_load_beyond_the_training_of_the_lstm_is_scaled_down_and_says_so():
     assert beyond.fallback == "load above the 48 rps of the training data: scaled"
 
 
-def test_a_window_unlike_the_training_data_says_so():
-    spiked = [8] * 119 + [800]
-    forecast = make_forecaster("mlp").forecast(spiked)
-    assert "features outside the training data: limited" in forecast.fallback
-    assert 8 < forecast.rate_rps < 800
+def test_a_load_above_the_training_data_says_so_and_a_steady_one_does_not():
+    beyond = make_forecaster("mlp").forecast([5000] * 120)
+    assert beyond.fallback == "load above the training data: limited"
+    assert 5000 <= beyond.rate_rps <= 6000
+    for rate_rps in (1, 8, 20, 100):
+        assert make_forecaster("mlp").forecast([rate_rps] * 120).fallback is None
 
 
 @given(st.floats(0, 1e6))

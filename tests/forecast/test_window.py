@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.forecast import FORECASTERS, WINDOW_S, Forecast, ForecastContext, WindowForecaster, make_forecaster
-from ipa.forecast.window import Prediction, clean_window
+from ipa.forecast.window import LARGEST_RPS, Prediction, clean_window
 
 LOOKING_BACK = [*(name for name in FORECASTERS if "oracle" not in name), "quantile-0.05", "quantile-0.995"]
 
-RAISED = "raised to the mean of the last 10 s"
+RAISED = "raised to the median of the last 10 s"
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=150)
 rates = st.lists(st.integers(0, 400), min_size=WINDOW_S, max_size=WINDOW_S + 20)
 
@@ -72,7 +72,7 @@ def test_warm_up_and_repair_are_both_reported():
 @given(anything)
 def test_a_repaired_window_holds_only_values_of_the_history(history_rps):
     window, repair = clean_window(history_rps)
-    usable = [x for x in history_rps[-WINDOW_S:] if math.isfinite(x) and x >= 0]
+    usable = [x for x in history_rps[-WINDOW_S:] if 0 <= x <= LARGEST_RPS]
     assert set(window) <= set(usable)
     assert len(window) == (len(history_rps[-WINDOW_S:]) if usable else 0)
     assert (repair is None) == (len(usable) == len(history_rps[-WINDOW_S:]))
@@ -103,13 +103,26 @@ def test_a_rule_that_answers_nonsense_is_replaced(answer, expected):
         (Prediction(7.0, "odd"), Forecast(7.0, "rule", "odd")),
         (
             Prediction(1.0, "odd"),
-            Forecast(4.0, "rule", "prediction 1 raised to the mean of the last 10 s; odd"),
+            Forecast(4.0, "rule", f"prediction 1 {RAISED}; odd"),
         ),
     ],
 )
 def test_a_guarded_rule_stays_near_the_load_that_is_there(answer, expected):
     guarded = WindowForecaster("rule", lambda _window: answer, guarded=True)
-    assert guarded.forecast([*[2] * 109, 20, *[4] * 10]) == expected
+    assert guarded.forecast([*[2] * 108, 20, 20, *[4] * 10]) == expected
+
+
+@pytest.mark.parametrize(("guarded", "seen_rps"), [(True, 24.0), (False, 800.0)])
+def test_a_guarded_rule_takes_one_second_for_no_more_than_three_times_the_next(guarded, seen_rps):
+    highest = WindowForecaster("rule", lambda window: float(window.max()), guarded=guarded)
+    forecast = highest.forecast([*[8] * 119, 800])
+    assert forecast.rate_rps == seen_rps
+    assert forecast.fallback == ("one second of 800 rps taken for 24" if guarded else None)
+
+
+def test_two_high_seconds_are_load() -> None:
+    highest = WindowForecaster("rule", lambda window: float(window.max()), guarded=True)
+    assert highest.forecast([*[8] * 118, 800, 700]) == Forecast(800.0, "rule", None)
 
 
 @pytest.mark.parametrize("history_rps", [[[1, 2], [3, 4]], 5, ["a", "b"], [[1], [2, 3]]])
