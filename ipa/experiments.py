@@ -341,11 +341,17 @@ def _check(spec: RunSpec) -> None:
         raise InvalidValueError(f"the interval must be finite and above 0 s, not {parameters.interval_s}")
     if any(replicas < 1 for replicas in spec.replicas or ()):
         raise InvalidValueError(f"a stage needs at least 1 replica, not {spec.replicas}")
+    check_fixed(spec)
+    planner_for(spec).problem(rate_rps=1.0)
+
+
+def check_fixed(spec: RunSpec) -> None:
+    """Raise if a spec fixes what its method chooses itself."""
+    parameters = spec.parameters()
     fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
     for what in ("variants", "replicas"):
         if getattr(spec, what) not in (None, getattr(fixed, what)):
             raise InvalidValueError(f"method {spec.method} chooses the {what} itself; leave {what} out")
-    planner_for(spec).problem(rate_rps=1.0)
 
 
 def fingerprint(spec: RunSpec) -> str:

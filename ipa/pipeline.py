@@ -149,6 +149,17 @@ class Pipeline:
                 return stage
         raise UnknownNameError(f"stage of pipeline {self.name}", name, (s.name for s in self.stages))
 
+    def computed_sla_s(self) -> float:
+        """Return the largest sum of the stages' computed SLAs over all paths (paper, section 4.2)."""
+        return self.slowest_path_s({stage.name: stage.computed_sla_s() for stage in self.stages})
+
+    def slowest_path_s(self, latency_s: Mapping[str, float]) -> float:
+        """Return the largest sum over a path of what each stage takes, by name."""
+        reached_s: dict[str, float] = {}
+        for name, before in self.predecessors().items():
+            reached_s[name] = latency_s[name] + max((reached_s[other] for other in before), default=0.0)
+        return max(reached_s.values())
+
     def predecessors(self) -> dict[str, tuple[str, ...]]:
         """Return the stages that lead to each stage, by name in the order of the stages."""
         if not self.edges:

@@ -302,8 +302,9 @@ def _cause(setting: Setting, rates_rps: Sequence[float], chosen: Averages, other
             " rates, and the published forecasts scatter from step to step"
         )
     near = curve[misses <= max(best, 1.0)]
+    alpha_per_beta = weights.alpha / weights.beta if weights.beta else math.inf
     return (
-        f"not the printed weights: alpha/beta is {weights.alpha / weights.beta:g} as printed, and"
+        f"not the printed weights: alpha/beta is {alpha_per_beta:g} as printed, and"
         f" {near['ratio_from'].min():.4g} to {near['ratio_to'].max():.4g}"
         f" {'gives the published point' if best <= 1 else 'comes closest'}"
     )

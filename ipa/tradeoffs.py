@@ -242,7 +242,7 @@ def sla_range_s(pipeline: Pipeline, count: int, headroom: float = 1.5) -> list[f
     headroom
         The upper end as a multiple of the pipeline's own SLA.
     """
-    fastest = sum(
-        min(variant.profile.at(1).latency_p99_s for variant in stage.choices) for stage in pipeline.stages
+    fastest = pipeline.slowest_path_s(
+        {s.name: min(v.profile.at(1).latency_p99_s for v in s.choices) for s in pipeline.stages}
     )
     return [float(s) for s in np.geomspace(0.8 * fastest, max(headroom * pipeline.sla_s, 2 * fastest), count)]

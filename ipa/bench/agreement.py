@@ -25,7 +25,7 @@ from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
 from ipa.optimizer.solve import solve
 from ipa.paths import published_results_dir
 from ipa.provenance import environment
-from ipa.results import write_json
+from ipa.results import read_json, write_json
 
 CHUNK = 250
 """Problems between two records of progress."""
@@ -219,12 +219,21 @@ def keep(campaign: Campaign) -> Path:
     -------
     pathlib.Path
         The file of the summary.
+
+    Raises
+    ------
+    ResultsError
+        If a larger campaign with this seed is kept there.
     """
     folder = published_agreement_dir()
+    target = folder / f"seed-{campaign.seed}.json"
+    if target.is_file() and (before := int(read_json(target)["cases"])) > campaign.cases:
+        raise ResultsError(f"{target} holds {before:,} cases; {campaign.cases:,} do not replace them")
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(f"disagreement-{campaign.seed}-*.json"):
+        stale.unlink()
     for file in campaign.folder.glob("disagreement-*.json"):
         shutil.copy(file, folder)
-    target = folder / f"seed-{campaign.seed}.json"
     write_json(target, summary(campaign))
     return target
 

@@ -123,10 +123,7 @@ def trace_command(
     edition: EditionOption = "corrected",
     days: Annotated[float | None, typer.Option(min=0.01, help="Only the first days of the 21.")] = None,
     seed: SeedOption = 0,
-    engine: Annotated[
-        Literal["auto", "numba", "python"],
-        typer.Option(help="numba needs the extra fast; auto takes it if there."),
-    ] = "auto",
+    engine: EngineOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole 21-day trace, 121 million requests, through one pipeline with adaptation."""

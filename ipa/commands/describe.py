@@ -36,9 +36,12 @@ def describe_command(
     typer.echo(f"{chosen.title} ({chosen.name}): {chosen.description}\n")
     rows = [_variant(stage, variant, threshold_rps) for stage in chosen.stages for variant in stage.variants]
     print_table(pd.DataFrame(rows).astype(object))
-    computed = sum(stage.computed_sla_s() for stage in chosen.stages)
+    if chosen.edges:
+        typer.echo("")
+        print_table(_edges(chosen))
     typer.echo(
-        f"\nSLA {chosen.sla_s:g} s; five times the mean batch-1 latency of each stage gives {computed:.2f} s"
+        f"\nSLA {chosen.sla_s:g} s; five times the mean batch-1 latency of each stage gives"
+        f" {chosen.computed_sla_s():.2f} s" + (" on the slowest path" if chosen.edges else "")
     )
 
 
@@ -47,12 +50,22 @@ def _report(pipeline: Pipeline, threshold_rps: float) -> dict[str, Any]:
         "pipeline": pipeline.name,
         "title": pipeline.title,
         "sla_s": pipeline.sla_s,
-        "computed_sla_s": round(sum(stage.computed_sla_s() for stage in pipeline.stages), 4),
+        "computed_sla_s": round(pipeline.computed_sla_s(), 4),
         "threshold_rps": threshold_rps,
+        "edges": _edges(pipeline),
         "variants": [
             _variant(stage, variant, threshold_rps) for stage in pipeline.stages for variant in stage.variants
         ],
     }
+
+
+def _edges(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """Return the edges of a graph, with the requests at the target per request to the pipeline."""
+    factors = pipeline.rate_factors()
+    return [
+        {"from": e.source, "to": e.target, "factor": e.factor, "requests_per_request": factors[e.target]}
+        for e in pipeline.edges
+    ]
 
 
 def _variant(stage: Stage, variant: Variant, threshold_rps: float) -> dict[str, Any]:

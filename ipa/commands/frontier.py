@@ -162,4 +162,10 @@ def _drawn(
         found.problem.objective.metric.name,
         caption,
     )
-    return figures.save(drawn, results, f"frontier-{name}-{spec.edition}-{found.problem.rate_rps:g}rps")
+    parts = [f"frontier-{name}-{spec.edition}"]
+    if spec.edition != "corrected":
+        parts.append(Path(spec.workload).stem)
+    parts.append(f"{asked.rate_rps:g}rps")
+    if spec.sla_s is not None:
+        parts.append(f"sla{asked.sla_s:g}s")
+    return figures.save(drawn, results, "-".join(parts))

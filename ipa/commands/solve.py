@@ -20,7 +20,7 @@ from ipa.commands.options import (
 )
 from ipa.commands.output import messages, print_json, print_table
 from ipa.commands.parse import names, whole_numbers
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import RunSpec, check_fixed, planner_for
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import solve
@@ -66,6 +66,7 @@ def solve_command(
         replicas=whole_numbers(replicas),
         variants=names(variants),
     )
+    check_fixed(spec)
     planner = planner_for(spec)
     problem = planner.problem(rate_rps)
     decision = solve(problem, solver)

@@ -1,6 +1,7 @@
 """The frontier of accuracy and cost, with the plans of the methods on it."""
 
 import math
+from textwrap import shorten
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ SHARES = {"pas", "mean"}
 """Metrics that are printed times 100."""
 
 ROWS_THAT_FIT = 16
+PLAN_CHARACTERS = 66
 
 
 def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: str, caption: str) -> Figure:
@@ -72,6 +74,7 @@ def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: st
         _draw_steps(axes, points, scale)
         _draw_methods(axes, methods, scale)
         _number(axes, points, scale)
+        axes.margins(0.09)
         name_panel(axes, title)
         axes.set_xlabel("cost (cores)")
         axes.set_ylabel(METRIC_AXES.get(metric, metric))
@@ -97,12 +100,9 @@ def _draw_steps(axes: Axes, points: pd.DataFrame, scale: int) -> None:
             cost[part], accuracy[part], "o", markersize=4, markerfacecolor=fill, markeredgecolor=INK,
             markeredgewidth=0.8, zorder=3, label=label if part.any() else None,
         )  # fmt: skip
-    width = cost.max() - cost.min() or 1
-    axes.set_xlim(cost.min() - 0.06 * width, cost.max() + 0.08 * width)
 
 
 def _draw_methods(axes: Axes, methods: pd.DataFrame, scale: int) -> None:
-    left, right = axes.get_xlim()
     looks = method_looks(ordered(methods["method"], METHODS))
     for method, look in looks.items():
         row = methods[methods["method"] == method].iloc[0]
@@ -112,10 +112,6 @@ def _draw_methods(axes: Axes, methods: pd.DataFrame, scale: int) -> None:
             markerfacecolor="none", markeredgecolor=look.colour, markeredgewidth=1.6, zorder=4,
             label=method_title(method) + ("" if feasible else " (breaks the SLA)"),
         )  # fmt: skip
-    margin = 0.06 * (right - left)
-    axes.set_xlim(
-        min(left, methods["cost_cores"].min() - margin), max(right, methods["cost_cores"].max() + margin)
-    )
 
 
 def _number(axes: Axes, points: pd.DataFrame, scale: int) -> None:
@@ -134,9 +130,9 @@ def _list_plans(axes: Axes, points: pd.DataFrame, scale: int, accuracy: str) -> 
             (
                 str(number),
                 f"{row['cost_cores']}",
-                f"{scale * row['accuracy']:.4g}",
+                f"{scale * row['accuracy']:.{2 if scale > 1 else 3}f}",
                 interval(row["ratio_from"], row["ratio_to"]) if row["supported"] else "none",
-                row["plan"],
+                shorten(row["plan"], PLAN_CHARACTERS, placeholder=" …"),
             )
         )
     if len(points) > ROWS_THAT_FIT:
@@ -150,7 +146,7 @@ def _list_plans(axes: Axes, points: pd.DataFrame, scale: int, accuracy: str) -> 
         ):
             axes.text(
                 x, 1 - place * step, text, transform=axes.transAxes, ha=align, va="top", fontsize=5.8,
-                fontweight="bold" if place == 0 else "normal",
+                fontweight="bold" if place == 0 else "normal", in_layout=False,
             )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ipa.errors import ResultsError
 from ipa.figures.style import PRINT_DPI
 
 METADATA: dict[str, dict[str, str | None]] = {
@@ -32,9 +33,17 @@ def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
     -------
     list of Path
         The files.
+
+    Raises
+    ------
+    ResultsError
+        If the folder cannot be made.
     """
     folder = results_dir / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultsError(f"{folder} cannot be made: {error.strerror}; choose another folder") from error
     files = []
     for form, metadata in METADATA.items():
         file = folder / f"{name}.{form}"

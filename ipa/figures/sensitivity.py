@@ -113,7 +113,9 @@ def _mesh(axes: Axes, rows: pd.DataFrame, column: str, **colours: Any) -> QuadMe
 
 def _finish(axes: Axes, rows: pd.DataFrame, sla_s: float) -> None:
     axes.set_yscale("log")
-    axes.set_ylim(rows["sla_s"].min(), rows["sla_s"].max())
+    # Half a row beyond the first and the last one.
+    slas_s = np.sort(rows["sla_s"].unique())
+    axes.set_ylim(slas_s[0] ** 1.5 / slas_s[1] ** 0.5, slas_s[-1] ** 1.5 / slas_s[-2] ** 0.5)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

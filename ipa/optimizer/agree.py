@@ -60,16 +60,18 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
 
 
 def _checked(problem: Problem, choice: Choice | None, proven: bool, solver: str) -> Answer:
-    """Hand over what a solver found for a graph, unless it breaks the SLA."""
-    if choice is None:
-        note = "" if proven else f"{solver} found no plan before its deadline"
-        return Answer(None, proven, note)
-    taken_s = problem.latency_s(picked(problem, choice))
-    if not problem.feasible(picked(problem, choice)):
-        return Answer(
-            None, proven=False, note=f"{solver} chose a plan that takes {taken_s:.9g} s, above the SLA"
-        )
-    return Answer(choice, proven, note="" if proven else f"{solver} ran into its deadline")
+    """Hand over what a solver found for a graph; if that breaks the SLA or is nothing, the fastest plan."""
+    if choice is not None and problem.feasible(picked(problem, choice)):
+        return Answer(choice, proven, note="" if proven else f"{solver} ran into its deadline")
+    fastest = tuple(
+        min(range(len(stage)), key=lambda index: stage[index].total_s) for stage in problem.options
+    )
+    if not problem.feasible(picked(problem, fastest)):
+        return Answer(None, proven=True)
+    claim = "claimed that no plan keeps the SLA" if proven else "found no plan before its deadline"
+    if choice is not None:
+        claim = f"chose a plan that takes {problem.latency_s(picked(problem, choice)):.9g} s, above the SLA"
+    return Answer(fastest, proven=False, note=f"{solver} {claim}; this is the fastest one")
 
 
 def _nothing_found(problem: Problem, proven: bool, solver: str) -> Answer:

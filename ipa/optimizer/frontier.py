@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ipa.errors import InvalidValueError
+from ipa.optimizer import pareto
 from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.graph import latency_limit, series_parallel_labels
-from ipa.optimizer.pareto import Labels, joined, stage_labels
+from ipa.optimizer.pareto import SLOWEST, Labels, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import ROUNDING, Option, Problem
 from ipa.optimizer.ties import inaccuracy
 from ipa.plan import Plan
@@ -93,7 +94,8 @@ class Frontier:
     def at(self, alpha: float, beta: float) -> FrontierPoint:
         """Return the point that the weights choose; of those tied, the one with the highest PAS.
 
-        The weight δ of batch sizes decides between plans of equal accuracy and cost only.
+        The weight δ of batch sizes decides between plans of equal accuracy and cost only. With β = 0, where
+        cores are free, a solver weighs batches before cores and may choose a dearer plan.
         """
         return min(self.tied_at(alpha, beta), key=lambda point: (point.inaccuracy, point.cost_cores))
 
@@ -143,7 +145,13 @@ def frontier(problem: Problem) -> Frontier:
     """
     if not all(problem.options):
         return Frontier((), problem)
-    labels = _all_labels(problem)
+    try:
+        labels = _all_labels(problem)
+    except TooManyPlansError as error:
+        raise InvalidValueError(
+            f"the frontier has more than {pareto.MAX_LABELS:,} partial plans;"
+            " use fewer stages, variants or batch sizes"
+        ) from error
     if not len(labels.price):
         return Frontier((), problem)
     points: list[FrontierPoint] = []
@@ -165,7 +173,7 @@ def _all_labels(problem: Problem) -> Labels:
         return labels
     limit = latency_limit(problem)
     stages = [stage_labels(problem, stage, _cost_cores) for stage in range(len(problem.options))]
-    fastest = [int(labels.latency.min()) for labels in stages]
+    fastest = [int(labels.latency.min(initial=SLOWEST)) for labels in stages]
     labels = stages[0].at((stages[0].latency <= limit - sum(fastest[1:])).nonzero()[0])
     for number, added in enumerate(stages[1:], start=1):
         labels = joined(labels, added, limit - sum(fastest[number + 1 :]))

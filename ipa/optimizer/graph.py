@@ -4,6 +4,7 @@ A graph is series-parallel if merging stages one after the other, and branches s
 single part. Labels then add latencies in series and take the slower one in parallel.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,15 +13,17 @@ import numpy as np
 
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Answer, Solver, picked
-from ipa.optimizer.brute_force import solve_brute_force
-from ipa.optimizer.gurobi import solve_gurobi
 from ipa.optimizer.highs import solve_highs_directly
-from ipa.optimizer.pareto import Labels, Price, joined, stage_labels
+from ipa.optimizer.pareto import Labels, Price, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import ROUNDING, Problem
-from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.optimizer.ties import GRID, first_in_order
 
+log = logging.getLogger("ipa.optimizer")
+
 LARGEST = 2**62
+
+CHAINS_ONLY = ("gurobi-nonlinear",)
+"""Solvers that cannot take a graph."""
 
 _PRICE_GRID = 1e10
 """Prices are whole multiples of 1 / this; far finer than ``ROUNDING`` needs."""
@@ -40,19 +43,26 @@ class _Part:
     labels: Labels
 
 
-def graph_solver(name: str) -> Solver:
+def graph_solver(name: str, solver: Solver) -> Solver:
     """Return what a solver of ``ipa.optimizer.solve.SOLVERS`` does for a graph.
+
+    Parameters
+    ----------
+    name
+        Name of the solver.
+    solver
+        What it does for a chain. A solver of one's own gets graphs as they are: ``Problem.edges``.
 
     Raises
     ------
     InvalidValueError
         If the solver takes chains only.
     """
-    if name not in GRAPH_SOLVERS:
+    if name in CHAINS_ONLY:
         raise InvalidValueError(
-            f"solver {name} takes chains only; for a graph use one of: {', '.join(GRAPH_SOLVERS)}"
+            f"solver {name} takes chains only; for a graph use another one, such as exact"
         )
-    return GRAPH_SOLVERS[name]
+    return {"exact": solve_graph, "auto": _solve_auto}.get(name, solver)
 
 
 def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
@@ -68,7 +78,7 @@ def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
     limit = latency_limit(problem)
     parts = list(_parts(problem, price))
     # A queue term may be negative: what is too slow so far can still come below the limit.
-    slack = sum(max(0, -int(part.labels.latency.min())) for part in parts)
+    slack = sum(max(0, -int(part.labels.latency.min(initial=0))) for part in parts)
     last = len(problem.options) * 2
     while len(parts) > 1:
         pair = _side_by_side(parts) or _in_a_row(parts, last)
@@ -139,10 +149,16 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     if not all(problem.options):
         return Answer(None, proven=True)
     weights = problem.objective
-    labels = series_parallel_labels(
-        problem,
-        lambda option: round((weights.beta * option.cost_cores + weights.delta * option.batch) * _PRICE_GRID),
-    )
+    try:
+        labels = series_parallel_labels(
+            problem,
+            lambda o: round((weights.beta * o.cost_cores + weights.delta * o.batch) * _PRICE_GRID),
+        )
+    except TooManyPlansError:
+        log.warning("solver exact: too many labels, falling back to HiGHS")
+        answer = solve_highs_directly(problem, deadline_s)
+        note = "; ".join(text for text in ("too many labels: solved by HiGHS", answer.note) if text)
+        return replace(answer, solver="highs", note=note)
     if labels is None:
         return replace(solve_highs_directly(problem, deadline_s), solver="highs")
     choices = [tuple(row) for row in labels.choices.tolist()]
@@ -156,16 +172,3 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
 def _solve_auto(problem: Problem, deadline_s: float) -> Answer:
     answer = solve_graph(problem, deadline_s)
     return replace(answer, solver=answer.solver or "exact")
-
-
-GRAPH_SOLVERS: dict[str, Solver] = {
-    "exact": solve_graph,
-    "auto": _solve_auto,
-    "brute-force": solve_brute_force,
-    "gurobi": solve_gurobi,
-    "highs": solve_highs_directly,
-    "pulp": solve_pulp,
-    "pulp-highs": solve_highs,
-    "pulp-cbc": solve_cbc,
-}
-"""Solvers that take graphs, under their names for chains."""

@@ -10,6 +10,8 @@ MAX_PATHS = 10_000
 def paths(problem: Problem) -> list[tuple[int, ...]]:
     """Return the stages on every way from the first stage to a last one; a chain has one way.
 
+    The first stage is the only one that no edge leads to (``ipa.pipeline.Pipeline``).
+
     Raises
     ------
     InvalidValueError
@@ -30,6 +32,6 @@ def paths(problem: Problem) -> list[tuple[int, ...]]:
             found.append(path)
         if len(found) + len(open_paths) > MAX_PATHS:
             raise InvalidValueError(
-                f"the graph is not series-parallel and has more than {MAX_PATHS:,} paths; simplify it"
+                f"the graph has more than {MAX_PATHS:,} paths; use solver exact, or simplify it"
             )
     return sorted(found)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipa.accuracy import Combine
-from ipa.errors import InvalidValueError
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ties import GRID, inaccuracy, latency_units
 
@@ -66,9 +65,18 @@ class Labels:
         )
 
 
+SLOWEST = 2**55
+"""Options slower than this, ten hours in units of 1e-12 s, are left out: their sums would not fit 64 bits."""
+
+
+class TooManyPlansError(Exception):
+    """There are more partial plans than ``MAX_LABELS``."""
+
+
 def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
     """Return the options of one stage that no other one of it beats."""
-    options = problem.options[stage]
+    usable = [n for n, o in enumerate(problem.options[stage]) if latency_units(o.total_s) <= SLOWEST]
+    options = [problem.options[stage][number] for number in usable]
     product = problem.objective.metric.combine is Combine.PRODUCT
     weighs_batches = problem.objective.delta > 0
     labels = Labels(
@@ -83,7 +91,7 @@ def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
             ],
             dtype=np.int64,
         ).T.reshape(4, len(options)),
-        np.arange(len(options), dtype=np.int16)[:, None],
+        np.array(usable, dtype=np.int16)[:, None],
     )
     return labels.at(unbeaten(labels))
 
@@ -107,15 +115,12 @@ def joined(first: Labels, second: Labels, limit: int, *, parallel: bool = False)
 
     Raises
     ------
-    InvalidValueError
+    TooManyPlansError
         If there are more than ``MAX_LABELS`` combinations.
     """
     rows, columns = len(first.latency), len(second.latency)
     if rows * columns > MAX_LABELS:
-        raise InvalidValueError(
-            f"the frontier has more than {MAX_LABELS:,} partial plans;"
-            " use fewer stages, variants or batch sizes"
-        )
+        raise TooManyPlansError
     combine = np.maximum if parallel else np.add
     latency = combine(first.latency[:, None], second.latency).ravel()
     kept = np.flatnonzero(latency <= limit)

@@ -67,7 +67,7 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_
     """
     run = SOLVERS[solver]
     if problem.edges:
-        run = graph_solver(solver)
+        run = graph_solver(solver, run)
     started = time.perf_counter()
     answer = run(problem, deadline_s)
     return _decision(problem, answer, answer.solver or solver, time.perf_counter() - started)

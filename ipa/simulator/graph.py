@@ -84,9 +84,7 @@ class GraphRecords:
                     "stage": visits.stage,
                     "visits": len(visits.request),
                     "visits_per_request": len(visits.request) / count,
-                    "wait_mean_s": float(np.nanmean(visits.start_s - visits.enter_s)),
-                    "service_p99_s": float(np.nanquantile(visits.end_s - visits.start_s, 0.99)),
-                    "batch_mean": float(visits.batch[visits.batch > 0].mean()),
+                    **_service_of(visits),
                 }
                 for visits in self.stages
             ]
@@ -96,6 +94,17 @@ class GraphRecords:
         """Return the share of requests that were not answered within the SLA; 0 if there are none."""
         late = ~(self.latency_s <= sla_s)
         return float(late.mean()) if len(late) else 0.0
+
+
+def _service_of(visits: StageVisits) -> dict[str, float]:
+    served = visits.batch > 0
+    if not served.any():
+        return dict.fromkeys(("wait_mean_s", "service_p99_s", "batch_mean"), float("nan"))
+    return {
+        "wait_mean_s": float((visits.start_s - visits.enter_s)[served].mean()),
+        "service_p99_s": float(np.quantile((visits.end_s - visits.start_s)[served], 0.99)),
+        "batch_mean": float(visits.batch[served].mean()),
+    }
 
 
 def simulate_graph(

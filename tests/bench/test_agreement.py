@@ -158,6 +158,17 @@ def test_the_kept_summary_and_its_disagreements_can_be_read_again(
     assert names == kept["disagreements"] != []
 
 
+def test_a_small_campaign_does_not_replace_a_large_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement, "published_results_dir", lambda: tmp_path / "published")
+    large, small = campaign(tmp_path / "large", cases=12), campaign(tmp_path / "small", cases=6)
+    run(large), run(small)
+    agreement.keep(large)
+    with pytest.raises(ResultsError, match="holds 12 cases; 6 do not replace them"):
+        agreement.keep(small)
+
+
 def stored(pattern: str) -> list[Path]:
     return sorted(agreement.published_agreement_dir().glob(pattern))
 

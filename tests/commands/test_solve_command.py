@@ -85,3 +85,16 @@ def test_the_table_names_every_chosen_variant(ipa):
     report, _ = solved(ipa, "--rate", 20)
     outcome = ipa("solve", "--rate", 20)
     assert all(stage["variant"] in outcome.out for stage in report["stages"])
+
+
+def test_what_the_method_chooses_itself_cannot_be_fixed(ipa):
+    outcome = ipa("solve", "--pipeline", "video", "--rate", "20", "--replicas", "3,3")
+    assert outcome.code == 2
+    assert "method ipa chooses the replicas itself; leave replicas out" in outcome.err
+
+
+def test_a_graph_is_described_with_its_edges(ipa):
+    outcome = ipa("describe", "--pipeline", "traffic", "--json")
+    edges = json.loads(outcome.out)["edges"]
+    assert [edge["requests_per_request"] for edge in edges] == [1.5, 0.5]
+    assert "on the slowest path" in ipa("describe", "--pipeline", "traffic").out

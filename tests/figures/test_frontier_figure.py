@@ -44,7 +44,7 @@ def texts(figure: Figure) -> list[str]:
 
 def test_every_plan_is_listed_with_the_weights_that_choose_it() -> None:
     shown = texts(frontier(points(), methods(), "toy", "pas", "caption"))
-    assert {"plan-0", "plan-1", "plan-2", "below 10", "none", "20–30", "30", "PAS"} <= set(shown)
+    assert {"plan-0", "plan-1", "plan-2", "below 10", "none", "20–30", "30.00", "PAS"} <= set(shown)
 
 
 def test_methods_are_named_also_those_outside_the_paper_and_those_that_fail() -> None:

@@ -11,7 +11,8 @@ from toys import option, problem
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.optimizer import graph_paths
+from ipa.optimizer import graph_paths, pareto
+from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.frontier import frontier
@@ -20,7 +21,7 @@ from ipa.optimizer.graph import series_parallel_labels, solve_graph
 from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
-from ipa.optimizer.solve import solve
+from ipa.optimizer.solve import SOLVERS, solve
 from ipa.pipeline import Edge
 from ipa.plan import plan_defects
 
@@ -129,7 +130,7 @@ def test_the_paths_of_a_graph() -> None:
 
 def test_a_graph_with_too_many_paths_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_paths, "MAX_PATHS", 2)
-    with pytest.raises(InvalidValueError, match="more than 2 paths; simplify it"):
+    with pytest.raises(InvalidValueError, match="more than 2 paths; use solver exact, or simplify it"):
         solve_graph(random_graph("bridge", 0, "ties", "pas", 1.0), 1.0)
 
 
@@ -190,9 +191,47 @@ def test_auto_names_the_program_where_the_graph_needs_one() -> None:
     assert solve(random_graph("bridge", 1, "profile", "pas", 1.0), "auto").solver == "highs"
 
 
+def test_a_solver_of_ones_own_gets_graphs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOLVERS._entries, "mine", lambda asked, _: Answer((0,) * len(asked.edges), True))
+    asked = replace(random_graph("diamond", 1, "profile", "pas", 1.0), sla_s=1e6)
+    assert solve(asked, "mine").plan == asked.plan([options[0] for options in asked.options])
+
+
+def test_a_deadline_is_not_taken_for_a_proof_that_there_is_no_plan() -> None:
+    asked = random_graph("bridge", 1, "profile", "pas", 0.5)
+    fastest = [min(options, key=lambda o: o.total_s) for options in asked.options]
+    found = agreed(asked, None, proven=False, solver="HiGHS", until=0.0)
+    assert found.choice is not None
+    assert picked(asked, found.choice) == tuple(fastest)
+    assert not found.proven
+    assert found.note == "HiGHS found no plan before its deadline; this is the fastest one"
+    impossible = replace(asked, sla_s=asked.latency_s(fastest) - 0.001)
+    assert agreed(impossible, None, proven=False, solver="HiGHS", until=0.0) == Answer(None, proven=True)
+
+
+def test_too_many_labels_of_a_graph_give_way_to_highs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = random_graph("diamond", 3, "profile", "pas", 0.5)
+    oracle = solve(asked, "brute-force")
+    monkeypatch.setattr(pareto, "MAX_LABELS", 3)
+    decision = solve(asked, "exact")
+    assert decision.solver == "highs"
+    assert "too many labels: solved by HiGHS" in decision.note
+    assert decision.objective == pytest.approx(oracle.objective, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate_rps", [1e-12, 1e-6, 1e-3])
+@pytest.mark.parametrize("pipeline", ["video", "traffic"])
+def test_a_batch_that_hardly_ever_fills_is_no_option(pipeline: str, rate_rps: float) -> None:
+    asked = build_problem(load_pipeline(pipeline), rate_rps, Objective(alpha=50), Constraints())
+    points = frontier(asked).points
+    assert points
+    assert all(stage.batch == 1 for point in points for stage in point.plan.stages)
+    assert solve(asked).plan == solve(asked, "brute-force" if pipeline == "traffic" else "highs").plan
+
+
 def test_a_solver_that_takes_chains_only_is_named_with_those_that_take_graphs() -> None:
     with pytest.raises(
-        InvalidValueError, match="solver gurobi-nonlinear takes chains only; for a graph use one of: exact"
+        InvalidValueError, match="solver gurobi-nonlinear takes chains only; for a graph use another one"
     ):
         solve(random_graph("fork", 1, "profile", "pas", 1.0), "gurobi-nonlinear")
     with pytest.raises(UnknownNameError, match="unknown solver 'exakt'"):
