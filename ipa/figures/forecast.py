@@ -60,6 +60,8 @@ LOOP_PANELS = (
     ("violation_pct", "", "SLA violations", "% late or lost"),
     ("dropped_pct", "published_dropped_pct", "Drops", "% dropped"),
 )
+ACCURACY_PANEL = ("pas_pct", "", "Accuracy", "PAS (x 100)")
+"""In place of the drops where there are none."""
 """Column, column of the published value, title, unit."""
 
 
@@ -206,8 +208,8 @@ def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
     -------
     Figure
         A row per edition, with bars per pipeline: cost in cores (logarithmic), late or lost requests in
-        percent, dropped requests in percent. Diamonds are published values; what figure 16 calls violations
-        are dropped requests.
+        percent, dropped requests in percent or, where nothing was dropped, accuracy. Diamonds are published
+        values; what figure 16 calls violations are dropped requests.
 
     Raises
     ------
@@ -223,7 +225,8 @@ def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
         grid = figure.subplots(len(editions), len(LOOP_PANELS), squeeze=False)
         for row, edition in zip(grid, editions, strict=True):
             rows = table[table["edition"] == edition]
-            for axes, (column, published, heading, unit) in zip(row, LOOP_PANELS, strict=True):
+            panels = LOOP_PANELS if _any_dropped(rows) else (*LOOP_PANELS[:-1], ACCURACY_PANEL)
+            for axes, (column, published, heading, unit) in zip(row, panels, strict=True):
                 _draw_groups(axes, rows, pipelines, names, (column, published))
                 name_panel(axes, f"{heading}, {edition}" if axes is row[0] else heading)
                 axes.set_ylabel(unit)
@@ -231,6 +234,10 @@ def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
         _write_legend(figure, names, published=bool(table["published_cost_cores"].notna().any()))
         write_caption(figure, caption)
     return figure
+
+
+def _any_dropped(rows: pd.DataFrame) -> bool:
+    return bool(rows[["dropped_pct", "published_dropped_pct"]].fillna(0).to_numpy().any())
 
 
 def _use_log_scale(axes: Axes, rows: pd.DataFrame) -> None:
@@ -258,7 +265,7 @@ def _draw_groups(
         )
         if published:
             axes.plot(
-                at, rows[published], "D", markersize=3.2, markerfacecolor="white", markeredgecolor=INK,
+                at, rows[published], "D", markersize=3.2, markerfacecolor=drawn.colour, markeredgecolor=INK,
                 markeredgewidth=0.8, clip_on=False,
             )  # fmt: skip
     if column != "cost_cores":
@@ -351,3 +358,8 @@ def _draw_knob(axes: Axes, quantiles: pd.DataFrame) -> None:
         ranked["cost_cores"], ranked["violation_pct"], marker=".", color=QUANTILE_LOOK.colour,
         clip_on=False, zorder=2, label=f"quantile {levels.min():g} to {levels.max():g}",
     )  # fmt: skip
+    for _, row in ranked.iloc[[0, -1]].iterrows():
+        axes.annotate(
+            f"{row['level']:g}", (row["cost_cores"], row["violation_pct"]), xytext=(0, 4),
+            textcoords="offset points", ha="center", fontsize=6, color=QUANTILE_LOOK.colour,
+        )  # fmt: skip
