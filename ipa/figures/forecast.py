@@ -31,7 +31,9 @@ SERIES_COLUMNS = ("workload", "forecaster", "time_s", "forecast_rps", "true_rps"
 SCORE_COLUMNS = (
     *("series", "forecaster", "smape_pct", "mae_rps", "bias_rps", "under_forecast_share", "pinball_rps"),
 )
-LOOP_COLUMNS = ("edition", "pipeline", "forecaster", "cost_cores", "violation_pct", "dropped_pct")
+LOOP_COLUMNS = (
+    "edition", "pipeline", "forecaster", "cost_cores", "violation_pct", "dropped_pct", "pas_pct",
+)  # fmt: skip
 
 LOOKS = {
     "lstm": Look("#D55E00", (4, 1.5), "////", "^"),

@@ -27,7 +27,7 @@ def averages(*editions, violation_pct=1.0):
     content = [
         {
             "edition": edition, "trace": "real", "pipeline": pipeline, "forecaster": forecaster,
-            "cost_cores": cost, "violation_pct": violation_pct / cost, "dropped_pct": 0.0,
+            "cost_cores": cost, "violation_pct": violation_pct / cost, "dropped_pct": 0.0, "pas_pct": 40.0,
         }
         for edition in editions
         for pipeline in ("video", "nlp")
@@ -84,6 +84,7 @@ def test_figure_16_shows_ours_as_bars_and_published_values_as_diamonds():
     assert diamonds[0][0] == 0.4779
     assert len(violations.lines) == 0
     assert [t.get_text() for t in drops.texts] == ["ours: none"]
+    assert figure.axes[5].get_title(loc="left") == "Accuracy"
     assert texts(figure)[0] == "LSTM"
     assert texts(figure)[-1] == "published"
 
