@@ -12,12 +12,13 @@ in the simulator and returns its decisions, requests and measures. Every deliber
 from ipa.adapter import Adapter
 from ipa.config import load_pipeline
 from ipa.errors import IpaError
-from ipa.experiments import RunSpec, simulate
+from ipa.experiments import simulate
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
+from ipa.run_spec import RunSpec
 
 __all__ = [
     "Adapter",

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ipa.experiments import RunSpec, resolve, run_folder
+from ipa.experiments import resolve, run_folder
 from ipa.grid import Progress, run_grid
 from ipa.intervals import mean_interval, paired_interval
 from ipa.results import read_summary
+from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
 
 TIGHT = (1.0, 0.75)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError
-from ipa.experiments import RunSpec, is_complete, run, run_folder
+from ipa.experiments import is_complete, run, run_folder
 from ipa.results import ALL_FILES, KEPT_OF_REPETITIONS, SUMMARY, read_summary
+from ipa.run_spec import RunSpec
 
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""

@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.editions import published_table
-from ipa.experiments import RunSpec, run_folder
+from ipa.experiments import run_folder
 from ipa.intervals import SEEDS, mean_interval
 from ipa.measures import p99_by_second
 from ipa.published import EDITION_NAMES
 from ipa.results import read_requests, read_summary
+from ipa.run_spec import RunSpec
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
 """Columns that say which run a row belongs to."""

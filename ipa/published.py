@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ipa.editions import published_table
-from ipa.experiments import RunSpec, planner_for, run_folder
+from ipa.experiments import planner_for, run_folder
 from ipa.optimizer.answer import picked
 from ipa.optimizer.brute_force import tied_choices
 from ipa.results import read_decisions, read_summary
+from ipa.run_spec import RunSpec
 
 COST_TOLERANCE_PCT = 5.0
 ACCURACY_TOLERANCE_PCT = 2.0

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.experiments import RunSpec, simulate
+from ipa.experiments import simulate
 from ipa.intervals import mean_interval
+from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
 from ipa.workload import Workload
 

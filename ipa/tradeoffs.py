@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ipa.errors import InvalidValueError
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.frontier import Frontier
 from ipa.optimizer.methods import METHODS
@@ -17,6 +17,7 @@ from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import solve
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
+from ipa.run_spec import RunSpec
 from ipa.simulator import SimulationSettings
 from ipa.simulator.graph import simulate_graph
 

@@ -9,12 +9,13 @@ import pytest
 from fake_platform import FakePlatform
 
 from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
-from ipa.experiments import RunSpec, planner_for, simulate
+from ipa.experiments import planner_for, simulate
 from ipa.forecast import Forecast, make_forecaster
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
 from ipa.plan import Plan, StagePlan
 from ipa.results import without_nan
+from ipa.run_spec import RunSpec
 
 PLANNER = planner_for(RunSpec("video", "bursty", "ipa"))
 PLAN_10, PLAN_30 = PLANNER.decide(10.0).plan, PLANNER.decide(30.0).plan

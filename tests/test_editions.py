@@ -9,8 +9,9 @@ from ipa.accuracy import METRICS
 from ipa.config import load_pipeline
 from ipa.editions import EDITIONS, published_table
 from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
-from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, planner_for
+from ipa.experiments import METHODS, PIPELINES, WORKLOADS, planner_for
 from ipa.first_plan import first_plan
+from ipa.run_spec import RunSpec
 from ipa.workload import load_workload
 
 RUNS = list(published_table("runs").itertuples(index=False))

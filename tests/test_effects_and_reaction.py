@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from ipa import effects, reaction
-from ipa.experiments import RunSpec
 from ipa.reaction import ALL_IDEAL, ALL_REAL, Burst, Reality
+from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
 
 BASE = RunSpec(trace="synthetic", duration_s=60)

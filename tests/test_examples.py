@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from ipa.config import load_pipeline
-from ipa.experiments import RunSpec
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective
 from ipa.optimizer.solve import SOLVERS, solve
 from ipa.registry import Registry
+from ipa.run_spec import RunSpec
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

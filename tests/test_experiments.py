@@ -18,7 +18,6 @@ from ipa.errors import InvalidValueError, IpaError, MissingExtraError, UnknownNa
 from ipa.experiments import (
     METHODS,
     PIPELINES,
-    RunSpec,
     fingerprint,
     grid_specs,
     is_complete,
@@ -32,6 +31,7 @@ from ipa.optimizer.solve import SOLVERS
 from ipa.paths import data_dir
 from ipa.provenance import file_sha256
 from ipa.results import read_decisions, read_json, read_requests, read_summary
+from ipa.run_spec import RunSpec
 from ipa.workload import ARRIVAL_PROCESSES
 
 SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=60)
@@ -99,7 +99,8 @@ def test_drops_balance_too() -> None:
 
 def test_another_process_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from ipa.experiments import RunSpec, run\n"
+        "import sys; from pathlib import Path; from ipa.experiments import run; "
+        "from ipa.run_spec import RunSpec; "
         "run(RunSpec('video', 'bursty', trace='synthetic', duration_s=60), Path(sys.argv[1]))\n"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}

@@ -7,8 +7,9 @@ import pytest
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError, IpaError
-from ipa.experiments import METHODS, RunSpec, fingerprint, resolve, run, simulate, stage_deadlines_s
+from ipa.experiments import METHODS, fingerprint, resolve, run, simulate
 from ipa.results import read_summary
+from ipa.run_spec import RunSpec, stage_deadlines_s
 from ipa.simulator import ClusterSettings
 from ipa.simulator.service import service_times
 from ipa.workload import Workload

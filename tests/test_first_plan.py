@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.first_plan import MOST_ADDED, first_plan, replicas_costing
+from ipa.run_spec import RunSpec
 from ipa.workload import Workload, load_workload
 
 few = st.lists(st.integers(1, 16), min_size=1, max_size=3)

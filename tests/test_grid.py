@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ipa.errors import ConfigError, InvalidValueError, IpaError, ResultsError
-from ipa.experiments import RunSpec, grid_specs, is_complete, run_folder
+from ipa.experiments import grid_specs, is_complete, run_folder
 from ipa.forecast import FORECASTERS
 from ipa.grid import GridReport, run_grid, summaries
 from ipa.results import REQUESTS
+from ipa.run_spec import RunSpec
 
 SHORT = {"trace": "synthetic", "duration_s": 30}
 METHODS = ("ipa", "fa2-low", "rim")

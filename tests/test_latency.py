@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from ipa import latency
-from ipa.experiments import RunSpec, run, run_folder, simulate
+from ipa.experiments import run, run_folder, simulate
 from ipa.results import read_requests
+from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
 
 SPECS = latency.with_seeds(

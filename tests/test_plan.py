@@ -8,10 +8,11 @@ from ipa.accuracy import METRICS
 from ipa.config import load_pipeline, pipeline_names
 from ipa.editions import corrected
 from ipa.errors import UnknownNameError
-from ipa.experiments import METHODS, RunSpec, planner_for
+from ipa.experiments import METHODS, planner_for
 from ipa.optimizer.decision import Status
 from ipa.optimizer.planner import Planner
 from ipa.plan import Plan, StagePlan, plan_defects
+from ipa.run_spec import RunSpec
 
 VIDEO = load_pipeline("video")
 DETECT, CLASSIFY = VIDEO.stages

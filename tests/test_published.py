@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.claims.table import stored_comparison_file
-from ipa.experiments import RunSpec, grid_specs, planner_for, run, run_folder
+from ipa.experiments import grid_specs, planner_for, run, run_folder
 from ipa.published import (
     Averages,
     compare,
@@ -22,6 +22,7 @@ from ipa.published import (
     write_comparison,
 )
 from ipa.results import read_summary, write_lines
+from ipa.run_spec import RunSpec
 
 PUBLISHED = Averages(cost=10.0, accuracy=50.0)
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from ipa.bench.trace import RememberingPlanner, bench_trace
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.measures import p99_by_second
 from ipa.plan import Plan, StagePlan
 from ipa.platforms.streamed import StreamedPlatform
+from ipa.run_spec import RunSpec
 from ipa.simulator import SimulationSettings
 from ipa.streaming import LatencyHistogram, RunningMeasures
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.problem import Objective
+from ipa.run_spec import RunSpec
 from ipa.simulator import SimulationSettings
 from ipa.tradeoffs import (
     choice_map,

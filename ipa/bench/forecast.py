@@ -6,8 +6,9 @@ import pandas as pd
 
 from ipa.editions import published_table
 from ipa.errors import ResultsError
-from ipa.experiments import PIPELINES, RunSpec, resolve
+from ipa.experiments import PIPELINES, resolve
 from ipa.intervals import mean_interval
+from ipa.run_spec import RunSpec
 from ipa.workload.catalogue import TraceChoice
 
 FIGURE_16 = "as-published-v1"

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
 from ipa.errors import TraceError
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.platforms.streamed import StreamedPlatform
+from ipa.run_spec import RunSpec
 from ipa.simulator import SimulationSettings
 from ipa.simulator.settings import EngineName
 from ipa.streaming import RunningMeasures

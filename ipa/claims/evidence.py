@@ -10,10 +10,11 @@ import pandas as pd
 
 from ipa.editions import published_table
 from ipa.errors import ResultsError
-from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs, is_complete, run_folder
+from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs, is_complete, run_folder
 from ipa.intervals import SEEDS, Interval, mean_interval
 from ipa.published import published_result
 from ipa.results import KEPT_OF_REPETITIONS, SUMMARY, read_decisions, read_summary
+from ipa.run_spec import RunSpec
 
 
 class Evidence:

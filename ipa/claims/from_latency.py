@@ -7,10 +7,11 @@ import pandas as pd
 
 from ipa.claims.check import CHECKS, Finding, graded
 from ipa.claims.evidence import Evidence
-from ipa.experiments import METHODS, PIPELINES, RunSpec, grid_specs
+from ipa.experiments import METHODS, PIPELINES, grid_specs
 from ipa.intervals import SEEDS
 from ipa.latency import latency_summary, published_latency, seed_means, with_seeds
 from ipa.results import ALL_FILES
+from ipa.run_spec import RunSpec
 
 EDITION, WORKLOAD, ARRIVALS = "as-published", "steady-high", "paper-burst"
 """Arrivals as the paper's load tester sent them."""

@@ -9,12 +9,13 @@ from ipa.claims.check import CHECKS, Finding, Support, graded
 from ipa.claims.evidence import Evidence
 from ipa.config import load_pipeline
 from ipa.editions import RunParameters
-from ipa.experiments import PIPELINES, RunSpec
+from ipa.experiments import PIPELINES
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective, build_problem
 from ipa.optimizer.solve import solve
 from ipa.plan import Plan
+from ipa.run_spec import RunSpec
 
 LOADS_RPS = range(1, 60)
 """Loads that all published decisions lie within (paper/README.md, trap 2)."""

@@ -25,11 +25,11 @@ from ipa.commands.options import (
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import MissingExtraError, SolverUnavailableError
-from ipa.experiments import RunSpec
 from ipa.optimizer.gurobi import SizeLimits, size_limits
 from ipa.optimizer.solve import DEADLINE_S
 from ipa.provenance import environment
 from ipa.results import write_json
+from ipa.run_spec import RunSpec
 
 EXIT_DISAGREEMENT = 1
 

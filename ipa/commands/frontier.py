@@ -17,10 +17,11 @@ from ipa.commands.options import (
     WorkloadOption,
 )
 from ipa.commands.output import messages, print_json, print_table
-from ipa.experiments import RunSpec, planner_for
+from ipa.experiments import planner_for
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
+from ipa.run_spec import RunSpec
 from ipa.tradeoffs import frontier_table, method_decisions, method_table
 
 EXIT_INFEASIBLE = 1

@@ -15,9 +15,10 @@ from ipa.commands.options import (
     TraceOption,
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
-from ipa.experiments import METHODS, PIPELINES, WORKLOADS, RunSpec, grid_specs
+from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs
 from ipa.grid import run_grid, summaries
 from ipa.published import EDITION_NAMES, compare
+from ipa.run_spec import RunSpec
 
 EDITIONS_BY_DEFAULT = ["as-published", "corrected"]
 

@@ -25,14 +25,9 @@ from ipa.commands.options import (
 )
 from ipa.commands.output import print_json, print_table
 from ipa.commands.parse import cluster_settings, names, whole_numbers
-from ipa.experiments import (
-    RunSpec,
-    is_complete,
-    resolve,
-    run,
-    run_folder,
-)
+from ipa.experiments import is_complete, resolve, run, run_folder
 from ipa.results import read_summary
+from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
 
 SHOWN = {

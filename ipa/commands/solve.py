@@ -20,11 +20,12 @@ from ipa.commands.options import (
 )
 from ipa.commands.output import messages, print_json, print_table
 from ipa.commands.parse import names, whole_numbers
-from ipa.experiments import RunSpec, check_fixed, planner_for
+from ipa.experiments import check_fixed, planner_for
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import solve
 from ipa.pipeline import Pipeline
+from ipa.run_spec import RunSpec
 
 EXIT_INFEASIBLE = 1
 

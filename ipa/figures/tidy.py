@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.experiments import PIPELINES, RunSpec, run_folder
+from ipa.experiments import PIPELINES, run_folder
 from ipa.grid import summaries
 from ipa.pipeline import Pipeline
 from ipa.published import EDITION_NAMES, published_result
 from ipa.results import read_decisions
+from ipa.run_spec import RunSpec
 from ipa.workload import load_workload
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")

@@ -15,10 +15,11 @@ from ipa.bench.forecast import (
     quantile_gains,
 )
 from ipa.errors import ResultsError
-from ipa.experiments import PIPELINES, RunSpec, run, simulate
+from ipa.experiments import PIPELINES, run, simulate
 from ipa.forecast.evaluation import stored_table
 from ipa.grid import summaries
 from ipa.intervals import SEEDS, mean_interval
+from ipa.run_spec import RunSpec
 
 
 def rows(edition="corrected", **by_forecaster):

@@ -6,8 +6,9 @@ from tidy_frames import averages_of, steps_of
 
 from ipa.config import load_pipeline
 from ipa.errors import ResultsError
-from ipa.experiments import RunSpec, grid_specs, run
+from ipa.experiments import grid_specs, run
 from ipa.figures import tidy
+from ipa.run_spec import RunSpec
 
 SPEC = RunSpec(
     pipeline="video",

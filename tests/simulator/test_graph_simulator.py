@@ -8,10 +8,11 @@ import pytest
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.experiments import RunSpec, planner_for, simulate
+from ipa.experiments import planner_for, simulate
 from ipa.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 from ipa.profiles import Profile, ProfilePoint
+from ipa.run_spec import RunSpec
 from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.graph import simulate_graph
 from ipa.workload import arrival_times

@@ -1,0 +1,177 @@
+"""What a run is made of: pipeline, load, method, edition, and whatever differs from the edition."""
+
+import hashlib
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ipa.editions import EDITIONS, RunParameters
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline import Pipeline
+from ipa.simulator import ClusterSettings, SimulationSettings
+from ipa.simulator.settings import IDEAL
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What to run. Optional values override what the edition says.
+
+    Parameters
+    ----------
+    pipeline
+        Name of a pipeline, or the path of a YAML file.
+    workload
+        Name of a workload, or the path of a file with requests per second.
+    method
+        ipa, fa2-low, fa2-high, rim, or a registered one.
+    edition
+        as-published, as-published-v1 or corrected.
+    trace
+        ``real``, ``synthetic``, or ``auto``: the real trace where it is found.
+    arrivals
+        How the requests of a second are spread over it: poisson, uniform or paper-burst.
+    seed
+        Seed of arrivals, service times and synthetic workloads.
+    solver
+        Name of the solver.
+    service
+        Service times drawn from a log-normal distribution, or deterministic.
+    duration_s
+        Use only the first seconds of the workload.
+    forecaster
+        Name of the load forecaster.
+    alpha, beta
+        Weights of accuracy and cost.
+    sla_s
+        End-to-end SLA, both for the decision and for violations; the drop limit of the corrected edition
+        follows it.
+    replicas
+        Fixed replicas of each stage for rim.
+    variants
+        Fixed variants of each stage for fa2-low and fa2-high.
+    interval_s
+        Seconds between decisions.
+    drop
+        When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
+        (older than the SLA), ``stage-deadline`` (older at a stage than the SLA of the pipeline up to there,
+        divided in proportion to the SLAs of the stages).
+    network_delay_s
+        Seconds on the way into each stage and on the way back to the client.
+    cluster
+        What the cluster does to the pipeline.
+    """
+
+    pipeline: str = "video"
+    workload: str = "bursty"
+    method: str = "ipa"
+    edition: str = "corrected"
+    trace: Literal["auto", "real", "synthetic"] = "auto"
+    arrivals: str = "poisson"
+    seed: int = 0
+    solver: str = "exact"
+    service: Literal["lognormal", "deterministic"] = "lognormal"
+    duration_s: int | None = None
+    forecaster: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    sla_s: float | None = None
+    replicas: tuple[int, ...] | None = None
+    variants: tuple[str, ...] | None = None
+    interval_s: float | None = None
+    drop: Literal["edition", "none", "sla", "stage-deadline"] = "edition"
+    network_delay_s: float = 0.0
+    cluster: ClusterSettings = IDEAL
+
+    def parameters(self) -> RunParameters:
+        """Return the edition's parameters with the overrides of this run."""
+        base = EDITIONS[self.edition](self.pipeline, self.workload, self.method)
+        given = {name: value for name in ("alpha", "beta") if (value := getattr(self, name)) is not None}
+        settings = base.method_settings
+        if self.sla_s is not None:
+            if not 0 < self.sla_s < math.inf:
+                raise InvalidValueError(f"the SLA must be finite and above 0 seconds, not {self.sla_s}")
+            base = replace(
+                base,
+                pipeline=replace(base.pipeline, sla_s=self.sla_s),
+                constraints=replace(base.constraints, sla_s=self.sla_s),
+                drop_after_s=base.drop_limit_sla * self.sla_s if base.drop_limit_sla else base.drop_after_s,
+            )
+        return replace(
+            base,
+            objective=replace(base.objective, **given),
+            method_settings=replace(
+                settings,
+                variants=settings.variants if self.variants is None else self.variants,
+                replicas=settings.replicas if self.replicas is None else self.replicas,
+            ),
+            forecaster=self.forecaster or base.forecaster,
+            interval_s=base.interval_s if self.interval_s is None else self.interval_s,
+        )
+
+    def simulation_settings(self) -> SimulationSettings:
+        """Return what the simulator assumes in this run."""
+        parameters = self.parameters()
+        sla_s = parameters.pipeline.sla_s
+        limits_s = {
+            "edition": (parameters.drop_after_s, ()),
+            "none": (math.inf, ()),
+            "sla": (sla_s, ()),
+            "stage-deadline": (sla_s, stage_deadlines_s(parameters.pipeline)),
+        }
+        if self.drop not in limits_s:
+            raise UnknownNameError("drop policy", self.drop, limits_s)
+        drop_after_s, by_stage_s = limits_s[self.drop]
+        return SimulationSettings(
+            seed=self.seed,
+            service=self.service,
+            drop_after_s=drop_after_s,
+            network_delay_s=self.network_delay_s,
+            stage_drop_after_s=by_stage_s,
+            cluster=self.cluster,
+        )
+
+    @property
+    def experiment(self) -> str:
+        """Name of the folder that holds this run and its siblings."""
+        return f"{self.edition}-{self.trace}"
+
+    @property
+    def run(self) -> str:
+        """Name of the run's own folder: what was run, then whatever differs from the defaults."""
+        shown = {"pipeline", "workload", "method", "edition", "trace"}
+        default = RunSpec()
+        overrides = [
+            f"{field.name}={_brief(value)}"
+            for field in fields(self)
+            if field.name not in shown
+            and (value := getattr(self, field.name)) != getattr(default, field.name)
+        ]
+        return "-".join([_named(self.pipeline), _named(self.workload), self.method, *overrides])
+
+
+def _named(name_or_path: str) -> str:
+    """Return a name as it is; of a user's file the stem and a hash of where it lies, since stems repeat."""
+    path = Path(name_or_path)
+    if not path.suffix:
+        return name_or_path
+    return f"{path.stem}~{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
+
+
+def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:
+    """Return the age by which a request should have left each stage, so that it meets the SLA at the last.
+
+    Examples
+    --------
+    >>> from ipa.config import load_pipeline
+    >>> stage_deadlines_s(load_pipeline("video"))
+    (4.62, 6.89)
+    """
+    shares = [stage.sla_s or 1.0 for stage in pipeline.stages]
+    return tuple(round(pipeline.sla_s * float(sum_) / sum(shares), 9) for sum_ in np.cumsum(shares))
+
+
+def _brief(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
