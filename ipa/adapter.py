@@ -69,13 +69,13 @@ class DecisionRecord:
     reason
         Why the plan was held, or what was not as it should be; empty otherwise.
     cost_cores
-        Cores of the plan in force after the step.
+        Cores of the plan decided for, or held, in the step; a cluster may still have to move to it.
     pas, rank_sum
         Accuracy of that plan under both published metrics; NaN if the plan is not one of this pipeline.
     ready_replicas
         Replicas of each stage that served when the step began.
     plan
-        The plan in force after the step; without stages while nothing is known of it.
+        The plan decided for, or held, in the step; without stages while nothing is known of it.
     """
 
     step: int
@@ -196,15 +196,15 @@ class Adapter:
         if decision.status is Status.INFEASIBLE:
             progress.reasons.append(f"no plan carries {rate_rps:g} requests per second within the SLA")
         else:
-            progress.action = self._apply(decision.plan, seen.plan)
+            progress.action = self._apply(decision.plan, seen.plan, progress.reasons)
 
     def _rate_to_plan_for(self, forecast: Forecast) -> float:
         rate_rps = forecast.rate_rps * (1 + self._settings.forecast_margin)
         return float(round(rate_rps)) if self._settings.whole_rates else rate_rps
 
-    def _apply(self, decided: Plan, running: Plan) -> Action:
-        if decided != running:
-            self._platform.apply(decided)
+    def _apply(self, decided: Plan, running: Plan, reasons: list[str]) -> Action:
+        if decided != running and self._platform.apply(decided).pending:
+            reasons.append("the plan waits for room in the cluster")
         self._plan = decided
         return "unchanged" if decided == running else "applied"
 

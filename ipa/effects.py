@@ -13,7 +13,9 @@ from ipa.grid import Progress, run_grid
 from ipa.intervals import mean_interval, paired_interval
 from ipa.results import read_summary
 from ipa.run_spec import RunSpec
-from ipa.simulator import ClusterSettings
+
+OVERLOAD = 1.3
+"""Profile error under which the drop policies are compared: without overload there is nothing to drop."""
 
 TIGHT = (1.0, 0.75)
 """Core limits, as multiples of the most cores that a plan of the plain run takes."""
@@ -34,18 +36,25 @@ class Effect:
         Its value, as printed.
     changes
         Fields of ``RunSpec``.
+    cluster
+        Fields of its ``ClusterSettings``.
     """
 
     group: str
     label: str
     changes: dict[str, Any] = field(default_factory=dict)
+    cluster: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, base: RunSpec) -> RunSpec:
+        """Return a run with this effect."""
+        return replace(base, cluster=replace(base.cluster, **self.cluster), **self.changes)
 
 
 PLAIN = Effect("plain", "defaults")
 
 
 def _cluster(group: str, label: str, **changes: Any) -> Effect:
-    return Effect(group, label, {"cluster": ClusterSettings(**changes)})
+    return Effect(group, label, cluster=changes)
 
 
 EFFECTS = (
@@ -57,15 +66,21 @@ EFFECTS = (
     _cluster("stragglers", "10 % of replicas, 3 × slower", straggler_share=0.1),
     _cluster("stragglers", "30 % of replicas, 3 × slower", straggler_share=0.3),
     _cluster("profile error", "batches take 1.1 ×", profile_error=1.1),
-    _cluster("profile error", "batches take 1.3 ×", profile_error=1.3),
+    _cluster("profile error", f"batches take {OVERLOAD} ×", profile_error=OVERLOAD),
     Effect("network", "20 ms per hop", {"network_delay_s": 0.02}),
     Effect("network", "200 ms per hop", {"network_delay_s": 0.2}),
     _cluster("router", "50 ms per request", router_delay_s=0.05),
     _cluster("queue overhead", "5 ms per batch", dispatch_s=0.005),
     _cluster("queue overhead", "20 ms per batch", dispatch_s=0.02),
-    Effect("drop policy", "never", {"drop": "none"}),
-    Effect("drop policy", "older than the SLA", {"drop": "sla"}),
-    Effect("drop policy", "deadline per stage", {"drop": "stage-deadline"}),
+    *(
+        Effect(f"drop, at {OVERLOAD} ×", label, changes, {"profile_error": OVERLOAD})
+        for label, changes in (
+            ("never", {"drop": "none"}),
+            ("older than twice the SLA", {"drop": "sla", "drop_multiple": 2.0}),
+            ("older than the SLA", {"drop": "sla"}),
+            ("deadline per stage", {"drop": "stage-deadline"}),
+        )
+    ),
 )
 """Every property of a cluster, the network delay and the drop policies; core limits depend on the run."""
 
@@ -118,7 +133,7 @@ def core_limits(most_cores: int) -> tuple[Effect, ...]:
 
 
 def _specs(base: RunSpec, effect: Effect, seeds: int) -> list[RunSpec]:
-    return [resolve(replace(base, seed=base.seed + more, **effect.changes)) for more in range(seeds)]
+    return [resolve(effect.of(replace(base, seed=base.seed + more))) for more in range(seeds)]
 
 
 def _summary(spec: RunSpec, results_dir: Path) -> dict[str, Any]:
@@ -162,8 +177,11 @@ def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
             "change": (100 * effects["violation_share_change"]).round(2),
             "±": (100 * effects["violation_share_interval"]).round(2),
             "latency p99 (s)": effects["latency_p99_s"].round(2),
+            "p99 ±": effects["latency_p99_s_interval"].round(2),
             "dropped (%)": (100 * effects["dropped_share"]).round(2),
+            "dropped ±": (100 * effects["dropped_share_interval"]).round(2),
             "cores running": effects["running_mean_cores"].round(2),
+            "cores ±": effects["running_mean_cores_interval"].round(2),
             "cores decided": effects["cost_mean_cores"].round(2),
         }
     ).set_index(pd.MultiIndex.from_frame(effects[["group", "label"]]))

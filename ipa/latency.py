@@ -161,10 +161,13 @@ def figure_15_table(summary: pd.DataFrame) -> pd.DataFrame:
             "published": published["cdf_at_sla"].round(3),
             "difference": (ours["cdf_at_sla"] - published["cdf_at_sla"]).round(3),
             "median (s)": ours["p50_s"].round(2),
+            "median ±": ours["p50_s_interval"].round(3),
             "published median": published["p50_s"].round(2),
             "p99 (s)": ours["p99_s"].round(2),
+            "p99 ±": ours["p99_s_interval"].round(2),
             "published p99": published["p99_s"].round(2),
             "requests: CDF at SLA": ours["request_cdf_at_sla"].round(3),
+            "requests ±": ours["request_cdf_at_sla_interval"].round(3),
             "dropped (%)": (100 * ours["dropped_share"]).round(2),
         }
     )

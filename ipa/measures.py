@@ -20,7 +20,7 @@ class Measures:
     steps
         Decision steps, the deployment included.
     cost_mean_cores, cost_min_cores, cost_max_cores
-        Cost of the plan in force, over all steps (the paper's cost).
+        Cost of the decided plan, over all steps (the paper's cost); the cluster may still have to move to it.
     running_mean_cores
         Mean over time of the cores of all existing replicas, the overlap during a switch included.
     pas_mean, pas_min, pas_max

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ipa.experiments import simulate
 from ipa.intervals import mean_interval
 from ipa.run_spec import RunSpec
-from ipa.simulator import ClusterSettings
 from ipa.workload import Workload
 
 WATCHED_S = 60
@@ -42,7 +41,7 @@ class Burst:
 
         The jump comes at another phase of the ten seconds between decisions in every repetition.
         """
-        begins_s = CALM_S + round(10 * (seed % seeds) / seeds)
+        begins_s = CALM_S + 10 * (seed % seeds) // seeds
         means = np.repeat([self.calm_rps, self.burst_rps], [begins_s, WATCHED_S + 10])
         rates = np.random.default_rng([seed, 2]).poisson(means)
         return Workload("burst", rates, "synthetic", seed=seed), begins_s
@@ -75,8 +74,9 @@ class Reality:
             base,
             forecaster=base.forecaster if self.forecast else "oracle",
             interval_s=base.interval_s if self.interval else 1.0,
-            cluster=ClusterSettings(
-                start_up_s=None if self.start_up else 0.0,
+            cluster=replace(
+                base.cluster,
+                start_up_s=base.cluster.start_up_s if self.start_up else 0.0,
                 profile_error=PROFILE_ERROR if self.profile else 1.0,
             ),
         )
@@ -174,7 +174,7 @@ def attribute(reactions: pd.DataFrame) -> pd.DataFrame:
         One row per cause, then ``all of them`` and ``none (ideal)``: ``cause``, ``late_share`` (points of the
         share of requests in the minute after the burst), ``interval`` (half the 95 % interval over seeds),
         and for the causes ``alone`` (only it is real, above ideal) and ``removed`` (what making only it ideal
-        saves).
+        saves), both with ``<name>_interval``.
     """
     columns = ["forecast", "interval", "start_up", "profile"]
     # Seconds are weighted alike: after the jump they have the same load.
@@ -190,8 +190,8 @@ def attribute(reactions: pd.DataFrame) -> pd.DataFrame:
             {
                 "cause": cause,
                 **_interval([_shapley(worth[seed], index) for seed in seeds]),
-                "alone": float(np.mean([_alone(worth[seed], index) for seed in seeds])),
-                "removed": float(np.mean([_removed(worth[seed], index) for seed in seeds])),
+                **_interval([_alone(worth[seed], index) for seed in seeds], "alone", "alone_interval"),
+                **_interval([_removed(worth[seed], index) for seed in seeds], "removed", "removed_interval"),
             }
         )
     for name, real in (("all of them", True), ("none (ideal)", False)):
@@ -199,9 +199,9 @@ def attribute(reactions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _interval(values: Sequence[float]) -> dict[str, float]:
+def _interval(values: Sequence[float], name: str = "late_share", width: str = "interval") -> dict[str, float]:
     found = mean_interval(values)
-    return {"late_share": found.mean, "interval": found.half_width}
+    return {name: found.mean, width: found.half_width}
 
 
 def _shapley(worth: dict[tuple[bool, ...], float], index: int) -> float:

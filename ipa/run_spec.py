@@ -56,8 +56,10 @@ class RunSpec:
         Seconds between decisions.
     drop
         When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
-        (older than the SLA), ``stage-deadline`` (older at a stage than the SLA of the pipeline up to there,
-        divided in proportion to the SLAs of the stages).
+        (older than ``drop_multiple`` SLAs), ``stage-deadline`` (older at a stage than ``drop_multiple`` times
+        the SLA of the pipeline up to there, divided in proportion to the SLAs of the stages).
+    drop_multiple
+        SLAs that a waiting request may be old, for ``sla`` and ``stage-deadline``.
     network_delay_s
         Seconds on the way into each stage and on the way back to the client.
     cluster
@@ -82,6 +84,7 @@ class RunSpec:
     variants: tuple[str, ...] | None = None
     interval_s: float | None = None
     drop: Literal["edition", "none", "sla", "stage-deadline"] = "edition"
+    drop_multiple: float = 1.0
     network_delay_s: float = 0.0
     cluster: ClusterSettings = IDEAL
 
@@ -115,12 +118,17 @@ class RunSpec:
         """Return what the simulator assumes in this run."""
         parameters = self.parameters()
         sla_s = parameters.pipeline.sla_s
+        multiple = self.drop_multiple
+        if not 0 < multiple < math.inf:
+            raise InvalidValueError(f"drop_multiple must be finite and above 0, not {multiple}")
         limits_s = {
             "edition": (parameters.drop_after_s, ()),
             "none": (math.inf, ()),
-            "sla": (sla_s, ()),
-            "stage-deadline": (sla_s, stage_deadlines_s(parameters.pipeline)),
-        }
+            "sla": (multiple * sla_s, ()),
+            "stage-deadline": (
+                multiple * sla_s, tuple(multiple * s for s in stage_deadlines_s(parameters.pipeline)),
+            ),
+        }  # fmt: skip
         if self.drop not in limits_s:
             raise UnknownNameError("drop policy", self.drop, limits_s)
         drop_after_s, by_stage_s = limits_s[self.drop]

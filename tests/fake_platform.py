@@ -25,6 +25,7 @@ class FakePlatform:
     failing: dict[str, int] = field(default_factory=dict)
     running: Plan | None = None
     applied: list[Plan] = field(default_factory=list)
+    full: bool = False
     slept: list[float] = field(default_factory=list)
     time_s: float = 0.0
 
@@ -53,7 +54,7 @@ class FakePlatform:
         self._fail("apply")
         self.applied.append(plan)
         self.running = plan
-        return ApplyReport(1, 0)
+        return ApplyReport(1, 0, pending=self.full)
 
     def teardown(self) -> None:
         self.running = None

@@ -80,6 +80,12 @@ def test_a_changed_load_is_applied() -> None:
     assert records[-1] is record
 
 
+def test_a_plan_that_waits_for_room_says_so() -> None:
+    adapter, _ = adapter_on(FakePlatform(full=True), 30.0)
+    record = adapter.step()
+    assert (record.action, record.reason) == ("applied", "the plan waits for room in the cluster")
+
+
 def test_the_plan_that_runs_already_makes_no_call() -> None:
     platform = FakePlatform(failing={"apply": 99})
     adapter, _ = adapter_on(platform, 10.0)

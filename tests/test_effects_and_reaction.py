@@ -25,13 +25,28 @@ def test_every_property_of_a_cluster_has_an_effect_to_show() -> None:
     shown = {
         name
         for effect in (*effects.EFFECTS, *effects.core_limits(8))
-        for name in (f.name for f in fields(ClusterSettings))
-        if getattr(effect.changes.get("cluster", ClusterSettings()), name) != getattr(ClusterSettings(), name)
+        for name, value in effect.cluster.items()
+        if value != getattr(ClusterSettings(), name)
     }
     # The factor of stragglers is that of its default.
     assert shown == {f.name for f in fields(ClusterSettings)} - {"straggler_factor"}
     changed = {name for effect in effects.EFFECTS for name in effect.changes}
-    assert changed == {"cluster", "drop", "network_delay_s"}
+    assert changed == {"drop", "drop_multiple", "network_delay_s"}
+
+
+def test_an_effect_changes_one_property_and_keeps_those_of_the_base() -> None:
+    base = RunSpec(cluster=ClusterSettings(switching="stop-start"))
+    (slow,) = [effect for effect in effects.EFFECTS if effect.label == "batches take 1.1 ×"]
+    assert slow.of(base).cluster == ClusterSettings(switching="stop-start", profile_error=1.1)
+    assert ALL_IDEAL.spec(base).cluster == ClusterSettings(switching="stop-start", start_up_s=0.0)
+
+
+def test_the_drop_policies_differ_under_overload(table: pd.DataFrame) -> None:
+    rows = table[table["group"] == f"drop, at {effects.OVERLOAD} ×"].set_index("label")
+    dropped = rows["dropped_share"]
+    assert dropped["never"] == 0
+    assert dropped["older than twice the SLA"] < dropped["older than the SLA"]
+    assert dropped["deadline per stage"] != dropped["older than the SLA"]
 
 
 def test_the_plain_run_comes_first_and_changes_nothing(table: pd.DataFrame) -> None:
@@ -57,14 +72,16 @@ def test_the_printed_table_is_in_percent(table: pd.DataFrame) -> None:
 
 
 def test_core_limits_are_tight_and_distinct() -> None:
-    limits = [effect.changes["cluster"].core_limit for effect in effects.core_limits(8)]
+    limits = [effect.cluster["core_limit"] for effect in effects.core_limits(8)]
     assert limits == [8, 8, 6, 6]
-    assert [effect.changes["cluster"].core_limit for effect in effects.core_limits(1)] == [1, 1]
+    assert [effect.cluster["core_limit"] for effect in effects.core_limits(1)] == [1, 1]
 
 
 def test_bursts_come_at_another_phase_of_the_interval_each_time() -> None:
     begins = [Burst().workload(seed, 5)[1] for seed in range(7, 12)]
     assert sorted(second % 10 for second in begins) == [0, 2, 4, 6, 8]
+    twenty = [Burst().workload(seed, 20)[1] % 10 for seed in range(20)]
+    assert sorted(twenty) == sorted([*range(10), *range(10)])
     workload, second = Burst(10.0, 40.0).workload(3, 5)
     assert workload.rates_rps[:second].mean() == pytest.approx(10, abs=1)
     assert workload.rates_rps[second:].mean() == pytest.approx(40, abs=3)

@@ -18,7 +18,6 @@ from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.platforms.streamed import StreamedPlatform
 from ipa.run_spec import RunSpec
-from ipa.simulator import SimulationSettings
 from ipa.simulator.settings import EngineName
 from ipa.streaming import RunningMeasures
 from ipa.workload import find_trace, load_trace
@@ -76,7 +75,7 @@ def bench_trace(
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     parameters = spec.parameters()
     measures = RunningMeasures(parameters.pipeline.sla_s)
-    settings = SimulationSettings(spec.seed, spec.service, parameters.drop_after_s, engine=engine)
+    settings = replace(spec.simulation_settings(), engine=engine)
     platform = StreamedPlatform(rates_rps, settings, measures.add_requests, spec.seed, arrivals=spec.arrivals)
     base = planner_for(spec)
     planner = RememberingPlanner(

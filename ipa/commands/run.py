@@ -68,6 +68,9 @@ DropOption = Annotated[
     Literal["edition", "none", "sla", "stage-deadline"],
     typer.Option("--drop", help="When waiting requests are dropped."),
 ]
+DropMultipleOption = Annotated[
+    float, typer.Option("--drop-multiple", help="SLAs a request may wait, for --drop sla and stage-deadline.")
+]
 NetworkOption = Annotated[
     float, typer.Option("--network-delay", min=0, help="Seconds into each stage and back to the client.")
 ]
@@ -96,6 +99,7 @@ def run_command(
     duration_s: DurationOption = None,
     interval_s: IntervalOption = None,
     drop: DropOption = "edition",
+    drop_multiple: DropMultipleOption = 1.0,
     network_delay_s: NetworkOption = 0.0,
     cluster: ClusterOption = None,
     alpha: AlphaOption = None,
@@ -130,6 +134,7 @@ def run_command(
             duration_s=duration_s,
             interval_s=interval_s,
             drop=drop,
+            drop_multiple=drop_multiple,
             network_delay_s=network_delay_s,
             cluster=cluster_settings(cluster),
             forecaster=forecaster,

@@ -41,10 +41,13 @@ class ApplyReport:
     ----------
     started, stopped
         Replicas started and told to stop.
+    pending
+        Whether nothing has changed yet because the plan waits for room in the cluster.
     """
 
     started: int
     stopped: int
+    pending: bool = False
 
 
 class Platform(Protocol):

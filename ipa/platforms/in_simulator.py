@@ -64,4 +64,4 @@ class InSimulator(ABC):
             return ApplyReport(started=0, stopped=0)
         report = self.simulator.reconfigure(plan)
         self._plan = plan
-        return ApplyReport(report.started, report.stopped)
+        return ApplyReport(report.started, report.stopped, report.pending)

@@ -43,8 +43,8 @@ class ReplicaPool:
 
     @property
     def all_ready_s(self) -> float:
-        """When the last replica that was started is ready, in seconds."""
-        return self._ready_s[-1]
+        """When the last replica that was started is ready, in seconds; 0 if none is left that starts."""
+        return self._ready_s[-1] if self._ready_s else 0.0
 
     def starting(self, now_s: float) -> int:
         """Return how many replicas do not serve yet."""

@@ -145,7 +145,15 @@ class PipelineSimulator:
 
     def drain(self) -> None:
         """Simulate until every offered request has been answered or dropped, and stop at that instant."""
-        self._make_room(math.inf)
+        # What is in flight may end before a switch that a waiting plan waits for.
+        while self._waiting_plan and self._in_flight():
+            switch_s = min(stage.switch_s for stage in self._stages)
+            if switch_s == math.inf:
+                break
+            self._run(switch_s)
+            if self._in_flight():
+                self._set_now(max(self.now_s, switch_s))
+                self._retry()
         self._run(math.inf)
         self._set_now(max(self.now_s, float(self._last_end_s)))
 
@@ -234,6 +242,9 @@ class PipelineSimulator:
         cores = sum(stage.cores_with(new) for stage, new in zip(self._stages, plan.stages, strict=True))
         return cores <= limit
 
+    def _in_flight(self) -> bool:
+        return self._log.requests + self._forgotten > self._done + self._dropped
+
     def _make_room(self, until_s: float) -> None:
         """Run up to each switch before a time, after which a plan that waits may fit."""
         while self._waiting_plan:
@@ -279,6 +290,12 @@ class PipelineSimulator:
                 " ipa.simulator.graph.simulate_graph"
             )
         names, given = [s.name for s in self.pipeline.stages], [s.stage for s in plan.stages]
+        limits = self.settings.stage_drop_after_s
+        if limits and len(limits) != len(names):
+            raise InvalidValueError(
+                f"stage_drop_after_s has {len(limits)} limits; pipeline {self.pipeline.name} has"
+                f" {len(names)} stages"
+            )
         if given != names:
             raise InvalidValueError(
                 f"the plan is for stages {given}; pipeline {self.pipeline.name} has {names}"

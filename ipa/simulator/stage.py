@@ -19,6 +19,9 @@ from ipa.simulator.running import RunningStage
 from ipa.simulator.service import RandomStream, ServiceTimes, service_times
 from ipa.simulator.settings import SimulationSettings
 
+MOST_LIVES = 3.0
+"""A batch may take so many times as long as a replica lives on average."""
+
 
 @dataclass(slots=True)
 class Configuration:
@@ -132,13 +135,25 @@ class SimulatedStage:
             raise InvalidValueError(f"{self._stage.name}: {plan.replicas} replicas; a stage needs at least 1")
         variant = self._stage.variant(plan.variant)
         points = variant.profile_on(plan.cores).points
+        times = service_times(points, plan.batch, self._settings.service, self._cluster)
+        self._check_lives(times)
         return Configuration(
             plan,
             self._stage.variants.index(variant),
             BatchPolicy.of(plan, self._drop_after_s),
-            service_times(points, plan.batch, self._settings.service, self._cluster),
+            times,
             ReplicaPool(plan.cores, self._start_up_s(variant), self._meter, self._fates),
         )
+
+    def _check_lives(self, times: ServiceTimes) -> None:
+        """Refuse batches that hardly ever end before their replica dies: each is served anew every time."""
+        slowdown = self._cluster.straggler_factor if self._cluster.straggler_share else 1.0
+        longest_s = (max(times.scale_s) + times.dispatch_s) * max(slowdown, 1.0)
+        if longest_s > MOST_LIVES * self._cluster.mean_life_s:
+            raise InvalidValueError(
+                f"{self._stage.name}: a batch takes {longest_s:.3g} s, replicas live for"
+                f" {self._cluster.mean_life_s:g} s on average: hardly any batch would end"
+            )
 
     def _start_up_s(self, variant: Variant) -> float:
         return variant.start_up_s if self._cluster.start_up_s is None else self._cluster.start_up_s

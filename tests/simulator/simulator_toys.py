@@ -148,11 +148,15 @@ def scenarios(
 ) -> tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]:
     """Draw everything that ``simulate`` takes."""
     pipe = draw(pipelines())
+    # Drawn anew each time, plans would hardly ever extend a switch that is under way.
+    held = plans(pipe, draw(st.sampled_from("ab")))
     at_s = sorted(draw(st.lists(st.floats(0, 25), max_size=changes)))
+    assumptions = draw(all_settings() if assumed is None else assumed)
+    limits_s = assumptions.stage_drop_after_s[: len(pipe.stages)]
     return (
         pipe,
         draw(plans(pipe)),
-        draw(all_settings() if assumed is None else assumed),
+        replace(assumptions, stage_drop_after_s=limits_s),
         draw(arrivals()),
-        [(t, draw(plans(pipe))) for t in at_s],
+        [(t, draw(held if draw(st.booleans()) else plans(pipe))) for t in at_s],
     )

@@ -184,6 +184,37 @@ def test_a_waiting_plan_starts_when_a_switch_makes_room() -> None:
     assert [stage.variant for stage in toy.running_plan().stages] == ["b", "b"]
 
 
+def test_draining_ends_with_the_last_request_whatever_waits_for_room() -> None:
+    toy = simulator(chosen("a", 2), [0.0], core_limit=3)
+    assert change(toy, 0.5, chosen("b", 1)).pending
+    toy.drain()
+    assert toy.now_s == 1.0
+
+
+def test_a_switch_that_was_extended_and_cut_back_takes_place() -> None:
+    toy = simulator(chosen("a", 2))
+    change(toy, 0.0, chosen("b", 1))
+    change(toy, 11.0, chosen("b", 2))
+    # The first replica is ready at 12, and the second, due at 23, is cancelled.
+    change(toy, 20.0, chosen("b", 1))
+    toy.advance(21.0)
+    assert state(toy) == ("b", 1, 0)
+
+
+def test_batches_that_hardly_ever_end_before_a_replica_dies_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="a batch takes 41 s, replicas live for 10 s on average"):
+        simulator(chosen("a", 2), mean_life_s=10.0, dispatch_s=40.0)
+    with pytest.raises(InvalidValueError, match="hardly any batch would end"):
+        simulator(chosen("a", 2), mean_life_s=10.0, straggler_share=0.1, straggler_factor=50.0)
+    simulator(chosen("a", 2), [0.0] * 5, mean_life_s=10.0, dispatch_s=20.0).drain()
+
+
+@pytest.mark.parametrize("limits_s", [(1.0, 2.0), (1.0, 2.0, 3.0)])
+def test_there_is_one_deadline_per_stage(limits_s: tuple[float, ...]) -> None:
+    with pytest.raises(InvalidValueError, match=f"has {len(limits_s)} limits; pipeline toy has 1 stages"):
+        simulator(chosen("a", 1), limits_s=limits_s)
+
+
 def test_stop_start_needs_no_room_for_both() -> None:
     toy = simulator(chosen("a", 2), core_limit=3, switching="stop-start")
     assert not change(toy, 1.0, chosen("b", 1)).pending

@@ -57,8 +57,8 @@ def assert_books_balance(counts: Counts, records: RequestRecords, now_s: float) 
         assert counts.waiting[i] == np.count_nonzero(~np.isnan(stage.enter_s) & ~gone)
 
 
-@settings(max_examples=60)
-@given(scenarios())
+@settings(max_examples=100)
+@given(either())
 def test_the_books_balance_at_every_event(scenario: Scenario) -> None:
     pipe, first, assumed, times_s, steps = scenario
     end = simulate(*scenario)
