@@ -9,9 +9,10 @@ from matplotlib.ticker import MaxNLocator
 from ipa.figures.style import DECIDED, INK, MUTED, PAGE_IN, house_style, name_panel, new_figure, write_caption
 from ipa.figures.tidy import require
 
-COLUMNS = ("group", "label", "violation_share", "latency_p99_s", "running_mean_cores")
+COLUMNS = ("group", "label", "violation_share", "dropped_share", "latency_p99_s", "running_mean_cores")
 PANELS = (
     ("violation_share", 100.0, "Late or lost requests (%)"),
+    ("dropped_share", 100.0, "Dropped (%)"),
     ("latency_p99_s", 1.0, "Latency p99 (s)"),
     ("running_mean_cores", 1.0, "Cores running"),
 )
@@ -41,7 +42,9 @@ def cluster_effects(effects: pd.DataFrame, caption: str) -> Figure:
     require(effects, COLUMNS, "cluster_effects")
     with house_style():
         figure = new_figure(PAGE_IN, 0.9 + 0.19 * len(effects))
-        panels = figure.subplots(1, len(PANELS), sharey=True, squeeze=False, width_ratios=[1.3, 1, 1])[0]
+        panels = figure.subplots(1, len(PANELS), sharey=True, squeeze=False, width_ratios=[1.3, 0.8, 1, 0.8])[
+            0
+        ]
         for axes, (name, scale, title) in zip(panels, PANELS, strict=True):
             _draw(axes, effects, name, scale)
             name_panel(axes, title)

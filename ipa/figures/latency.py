@@ -70,6 +70,8 @@ def latency_distribution(
     require(summary, SUMMARY_COLUMNS, "latency_distribution")
     pipelines = ordered(curves["pipeline"], PIPELINES)
     looks = method_looks(ordered(curves["method"], METHODS))
+    if published is not None and not set(summary["edition"]) & set(published.index.get_level_values(0)):
+        published = None
     with house_style():
         figure = new_figure(PAGE_IN, 3.9)
         grid = figure.subplots(len(KINDS), len(pipelines), sharex="col", sharey=True, squeeze=False)
@@ -136,14 +138,14 @@ def _write_legend(figure: Figure, looks: dict[str, Look], published: bool) -> No
         handles.append(
             Line2D([], [], linestyle="none", marker="o", markersize=4, markerfacecolor="white", color=MUTED)
         )
-        labels.append("published p50, p90, p99")
+        labels.append("published p50, p90, p99 (open)")
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
-def _caption(frame: pd.DataFrame, note: str, published: bool) -> str:
+def _caption(frame: pd.DataFrame, note: str, published: bool, over_seeds: str = "pooled") -> str:
     traces = " and ".join(TRACE_TITLES.get(trace, trace) for trace in dict.fromkeys(frame["trace"]))
     seeds = sorted(set(frame["seed"]))
-    shown = f"seeds {seeds[0]} to {seeds[-1]}, pooled" if len(seeds) > 1 else f"seed {seeds[0]}"
+    shown = f"seeds {seeds[0]} to {seeds[-1]}, {over_seeds}" if len(seeds) > 1 else f"seed {seeds[0]}"
     notes = [f"edition {' and '.join(dict.fromkeys(frame['edition']))}", traces, shown]
     notes += [note] if note else []
     notes += ["published: real trace, real cluster"] if published else []
@@ -192,7 +194,7 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
         ]
         labels = [*PARTS, "network", *(f"stage {number}" for number in range(1, most_stages + 1))]
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2)
-        write_caption(figure, _caption(parts, note, published=False))
+        write_caption(figure, _caption(parts, note, published=False, over_seeds="means"))
     return figure
 
 

@@ -13,7 +13,9 @@ EVIDENCE = Evidence(Path("nowhere"), trace="synthetic")
 def check(monkeypatch: pytest.MonkeyPatch, claim: str, change=lambda _: None, theirs=lambda _: None):
     """Check a claim on figures that equal the published ones but for a change."""
     published = {key: dict(row) for key, row in from_latency.published_latencies().items()}
-    ours = {key: row | {"cdf_at_sla_interval": 0.001} for key, row in published.items()}
+    ours = {
+        key: row | {"cdf_at_sla_interval": 0.001, "p50_s_interval": 0.01} for key, row in published.items()
+    }
     change(ours)
     theirs(published)
     monkeypatch.setattr(from_latency, "latencies", lambda _evidence: ours)

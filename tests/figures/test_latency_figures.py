@@ -64,7 +64,7 @@ def parts() -> pd.DataFrame:
 
 def effects() -> pd.DataFrame:
     frame = pd.DataFrame({"group": ["plain", "network", "network"], "label": ["defaults", "low", "high"]})
-    for name in ("violation_share", "latency_p99_s", "running_mean_cores"):
+    for name in ("violation_share", "dropped_share", "latency_p99_s", "running_mean_cores"):
         frame[name], frame[f"{name}_interval"] = [0.1, 0.2, 0.4], [0.0, 0.05, np.inf]
     return frame
 
