@@ -79,6 +79,7 @@ EFFECTS = (
             ("older than twice the SLA", {"drop": "sla", "drop_multiple": 2.0}),
             ("older than the SLA", {"drop": "sla"}),
             ("deadline per stage", {"drop": "stage-deadline"}),
+            ("at the first stage only", {"drop": "admission"}),
         )
     ),
 )

@@ -57,9 +57,10 @@ class RunSpec:
     drop
         When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
         (older than ``drop_multiple`` SLAs), ``stage-deadline`` (older at a stage than ``drop_multiple`` times
-        the SLA of the pipeline up to there, divided in proportion to the SLAs of the stages).
+        the SLA of the pipeline up to there, divided in proportion to the SLAs of the stages), ``admission``
+        (that deadline at the first stage only: whoever is admitted there is always answered).
     drop_multiple
-        SLAs that a waiting request may be old, for ``sla`` and ``stage-deadline``.
+        SLAs that a waiting request may be old, for ``sla``, ``stage-deadline`` and ``admission``.
     network_delay_s
         Seconds on the way into each stage and on the way back to the client.
     cluster
@@ -83,7 +84,7 @@ class RunSpec:
     replicas: tuple[int, ...] | None = None
     variants: tuple[str, ...] | None = None
     interval_s: float | None = None
-    drop: Literal["edition", "none", "sla", "stage-deadline"] = "edition"
+    drop: Literal["edition", "none", "sla", "stage-deadline", "admission"] = "edition"
     drop_multiple: float = 1.0
     network_delay_s: float = 0.0
     cluster: ClusterSettings = IDEAL
@@ -121,14 +122,14 @@ class RunSpec:
         multiple = self.drop_multiple
         if not 0 < multiple < math.inf:
             raise InvalidValueError(f"drop_multiple must be finite and above 0, not {multiple}")
-        limits_s = {
+        deadlines_s = tuple(multiple * limit_s for limit_s in stage_deadlines_s(parameters.pipeline))
+        limits_s: dict[str, tuple[float, tuple[float, ...]]] = {
             "edition": (parameters.drop_after_s, ()),
             "none": (math.inf, ()),
             "sla": (multiple * sla_s, ()),
-            "stage-deadline": (
-                multiple * sla_s, tuple(multiple * s for s in stage_deadlines_s(parameters.pipeline)),
-            ),
-        }  # fmt: skip
+            "stage-deadline": (multiple * sla_s, deadlines_s),
+            "admission": (multiple * sla_s, (deadlines_s[0], *[math.inf] * (len(deadlines_s) - 1))),
+        }
         if self.drop not in limits_s:
             raise UnknownNameError("drop policy", self.drop, limits_s)
         drop_after_s, by_stage_s = limits_s[self.drop]

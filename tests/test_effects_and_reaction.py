@@ -48,6 +48,7 @@ def test_the_drop_policies_differ_under_overload() -> None:
     dropped = {label: measures.dropped for label, measures in found.items()}
     assert dropped["never"] == 0 < dropped["older than twice the SLA"] < dropped["older than the SLA"]
     assert found["deadline per stage"].violation_share < found["older than the SLA"].violation_share
+    assert dropped["at the first stage only"] != dropped["deadline per stage"]
     assert found["older than the SLA"].violation_share < found["never"].violation_share
 
 

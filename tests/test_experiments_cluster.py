@@ -44,6 +44,9 @@ def test_runs_that_differ_in_their_cluster_differ_in_their_fingerprint() -> None
         ({"drop": "none"}, (float("inf"), ())),
         ({"drop": "sla"}, (6.89, ())),
         ({"drop": "stage-deadline"}, (6.89, (4.62, 6.89))),
+        ({"drop": "admission"}, (6.89, (4.62, math.inf))),
+        ({"drop": "sla", "drop_multiple": 2.0}, (13.78, ())),
+        ({"drop": "stage-deadline", "drop_multiple": 0.5}, (3.445, (2.31, 3.445))),
     ],
 )
 def test_the_drop_policy_sets_the_limits(change: dict[str, str], limits_s: tuple[object, ...]) -> None:

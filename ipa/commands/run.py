@@ -65,11 +65,14 @@ IntervalOption = Annotated[
     float | None, typer.Option("--interval", help="Seconds between decisions, instead of the edition's.")
 ]
 DropOption = Annotated[
-    Literal["edition", "none", "sla", "stage-deadline"],
+    Literal["edition", "none", "sla", "stage-deadline", "admission"],
     typer.Option("--drop", help="When waiting requests are dropped."),
 ]
 DropMultipleOption = Annotated[
-    float, typer.Option("--drop-multiple", help="SLAs a request may wait, for --drop sla and stage-deadline.")
+    float,
+    typer.Option(
+        "--drop-multiple", help="SLAs a request may wait, for --drop sla, stage-deadline, admission."
+    ),
 ]
 NetworkOption = Annotated[
     float, typer.Option("--network-delay", min=0, help="Seconds into each stage and back to the client.")
