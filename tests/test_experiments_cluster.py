@@ -1,5 +1,6 @@
 """Runs on clusters that are not ideal, and what they change."""
 
+import math
 from dataclasses import replace
 
 import numpy as np

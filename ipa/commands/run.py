@@ -70,9 +70,7 @@ DropOption = Annotated[
 ]
 DropMultipleOption = Annotated[
     float,
-    typer.Option(
-        "--drop-multiple", help="SLAs a request may wait, for --drop sla, stage-deadline, admission."
-    ),
+    typer.Option("--drop-multiple", help="SLAs a request may wait, whatever --drop counts."),
 ]
 NetworkOption = Annotated[
     float, typer.Option("--network-delay", min=0, help="Seconds into each stage and back to the client.")
