@@ -11,7 +11,7 @@ from ipa.figures.tidy import require
 
 COLUMNS = ("group", "label", "violation_share", "dropped_share", "latency_p99_s", "running_mean_cores")
 PANELS = (
-    ("violation_share", 100.0, "Late or lost requests (%)"),
+    ("violation_share", 100.0, "Late or lost (%)"),
     ("dropped_share", 100.0, "Dropped (%)"),
     ("latency_p99_s", 1.0, "Latency p99 (s)"),
     ("running_mean_cores", 1.0, "Cores running"),
@@ -75,5 +75,5 @@ def _draw(axes: Axes, effects: pd.DataFrame, name: str, scale: float) -> None:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlim(left=min(0, axes.get_xlim()[0]) if values.min() < 0 else -0.02 * max(values.max(), 1e-9))
