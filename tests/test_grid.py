@@ -146,12 +146,15 @@ def test_missing_runs_are_counted_and_the_command_given(tmp_path: Path) -> None:
 
 
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from ipa.experiments import grid_specs
 from ipa.grid import run_grid
 
 if __name__ == "__main__":
+    # A suite that was started in the background inherits that SIGINT is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     specs = grid_specs(["corrected"], ["video", "nlp"], trace="synthetic")
     run_grid(specs, Path(sys.argv[1]), int(sys.argv[2]), lambda *event: print(*event, flush=True))
 """
