@@ -30,6 +30,7 @@ def _serve_arrays(  # noqa: C901
     spread: Floats,
     dispatch_s: float,
     free_s: Floats,
+    earliest_s: float,
     normals: Floats,
     until_s: float,
     times_s: Floats,
@@ -38,9 +39,9 @@ def _serve_arrays(  # noqa: C901
 ) -> tuple[int, int, int, int]:
     """Do what ``ipa.simulator.engine.serve`` does, on arrays; numba compiles it.
 
-    ``free_s`` is ascending and stays so. ``times_s`` (rows start, end, free) and ``size_of`` take what was
-    served, ``expired`` what was not. Returns how many entries are gone, were served and expired, and how many
-    batches there were.
+    ``free_s`` is ascending and stays so; no batch starts before ``earliest_s``. ``times_s`` (rows start, end,
+    free) and ``size_of`` take what was served, ``expired`` what was not. Returns how many entries are gone,
+    were served and expired, and how many batches there were.
     """
     waiting, replicas = len(entered_s), len(free_s)
     head = served = late = drawn = 0
@@ -51,7 +52,7 @@ def _serve_arrays(  # noqa: C901
             start = min(start, entered_s[full - 1])
         else:
             full = waiting
-        start = max(start, free_s[0])
+        start = max(start, free_s[0], earliest_s)
         if start >= until_s:
             break
         if deadline_s[head] < start:
@@ -148,6 +149,7 @@ def _serve(
         times.spreads,
         times.dispatch_s,
         free_s,
+        pool.earliest_s,
         normals,
         until_s,
         times_s,

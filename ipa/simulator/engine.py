@@ -49,10 +49,10 @@ def serve(
 
     Notes
     -----
-    The next batch starts at max(first free replica, min(entry of the request that fills it, oldest entry +
-    wait)). Requests in it that expire before that instant are taken out and the instant is computed again.
-    Taking a request out never makes a batch start earlier, so the order in which they are found does not
-    matter, and requests further back may be left for later.
+    The next batch starts at max(first free replica, last change of the plan, min(entry of the request that
+    fills it, oldest entry + wait)). Requests in it that expire before that instant are taken out and the
+    instant is computed again. Taking a request out never makes a batch start earlier, so the order in which
+    they are found does not matter, and requests further back may be left for later.
     """
     lists = line.entered_s.tolist(), line.deadline_s.tolist(), line.request.tolist()
     found = _form(lists, policy, times, pool, normals[: len(line)].tolist(), until_s)
@@ -96,7 +96,7 @@ def _form(  # noqa: C901
     entered_s, deadline_s, _ = lists
     batch, wait_s = policy.batch, policy.wait_s
     scale_s, spread, dispatch_s = times.scale_s, times.spread, times.dispatch_s
-    free_s, alike = pool.free_s, pool.alike
+    free_s, alike, earliest_s = pool.free_s, pool.alike, pool.earliest_s
     found = _Batches()
     expired, starts_s, ends_s, since_s, sizes = (
         found.expired, found.start_s, found.end_s, found.free_s, found.sizes,
@@ -111,10 +111,14 @@ def _form(  # noqa: C901
                 start = filled
             if free_s[0] > start:
                 start = free_s[0]
+            if earliest_s > start:
+                start = earliest_s
             stop = full if filled <= start else bisect_right(entered_s, start, head, full)
         else:
             if free_s[0] > start:
                 start = free_s[0]
+            if earliest_s > start:
+                start = earliest_s
             stop = bisect_right(entered_s, start, head)
         if start >= until_s:
             break

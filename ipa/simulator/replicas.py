@@ -28,6 +28,7 @@ class ReplicaPool:
     def __init__(self, cores: int, start_up_s: float, meter: CoreMeter, fates: Fates | None = None) -> None:
         self.cores, self.start_up_s, self.meter = cores, start_up_s, meter
         self.free_s: list[float] = []
+        self.earliest_s = 0.0
         self._ready_s: list[float] = []
         self._fates = fates
         # With fates, free_s is kept in ascending order and this list is parallel to it.
@@ -80,8 +81,13 @@ class ReplicaPool:
             self.meter.change(leaves_s, -self.cores)
         heapify(self.free_s)
 
-    def not_before(self, at_s: float) -> None:
-        """Let no replica take a batch in the past: an idle one is free from ``at_s``."""
+    def go_on(self, at_s: float) -> None:
+        """Let no replica take a batch before ``at_s``; idle ones have been free for longer all the same."""
+        self._bury_until(at_s)
+        self.earliest_s = at_s
+
+    def take_over(self, at_s: float) -> None:
+        """Let replicas that have not served yet be free from ``at_s``."""
         self._bury_until(at_s)
         self.free_s[:] = [max(free_s, at_s) for free_s in self.free_s]
 

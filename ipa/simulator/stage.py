@@ -177,7 +177,7 @@ class SimulatedStage:
         if self._running.runs(plan):
             wanted.pool = self._running.pool
             self._running = wanted
-            wanted.pool.not_before(at_s)
+            wanted.pool.go_on(at_s)
         elif self._cluster.switching == "stop-start":
             cancelled += len(self._running.pool)
             self._running.pool.stop(len(self._running.pool), at_s)
@@ -214,7 +214,7 @@ class SimulatedStage:
             at_s = max(self._pending.pool.all_ready_s, self._reconfigured_s)
             self._running.pool.stop(len(self._running.pool), at_s)
             self._running, self._pending = self._pending, None
-            self._running.pool.not_before(at_s)
+            self._running.pool.take_over(at_s)
 
     def _serve(self, until_s: float) -> Departures:
         line, running = self._line, self._running

@@ -119,6 +119,16 @@ def test_a_new_batch_policy_holds_at_once_for_those_who_wait() -> None:
     assert served(toy) == [(3.0, 4.0, "a"), (3.0, 4.0, "a"), (8.5, 9.5, "a")]
 
 
+def test_a_change_of_plan_does_not_make_an_idle_replica_busy() -> None:
+    toy = simulator(plan(("a", 4, 1, 5.0)), [9.0])
+    toy.advance(10.0)
+    toy.reconfigure(plan(("a", 4, 2, 5.0)))
+    toy.drain()
+    (stage,) = toy.records().stages
+    assert stage.start_s.tolist() == [14.0]
+    assert (stage.batch_wait_s.tolist(), stage.queue_s.tolist()) == ([5.0], [0.0])
+
+
 def test_a_shorter_wait_takes_effect_now_and_not_in_the_past() -> None:
     toy = simulator(chosen("a", 1, batch=8, wait_s=100.0), [1.0])
     change(toy, 5.0, chosen("a", 1, batch=8, wait_s=2.0))
