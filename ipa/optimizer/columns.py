@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -56,14 +57,13 @@ class Columns:
 
     @property
     def rows(self) -> Ints:
-        """Indices of the stages."""
-        rows: Ints = np.arange(len(self.sizes))
-        return rows
+        """Indices of the stages; not to be written to."""
+        return _counted(len(self.sizes))
 
     @property
     def present(self) -> Bools:
         """Which entries are options, not padding."""
-        present: Bools = np.arange(self.latency.shape[1]) < self.sizes[:, None]
+        present: Bools = _counted(self.latency.shape[1]) < self.sizes[:, None]
         return present
 
     def latency_of(self, choice: Ints) -> float:
@@ -96,6 +96,14 @@ class Columns:
         latency[beyond] = 0.0
         factor = self.factor if self.additive else self.factor[rows, order]
         return Columns(latency, gain, factor, self.index[rows, order], sizes, self.alpha, self.tick_s)
+
+
+@lru_cache(maxsize=256)
+def _counted(count: int) -> Ints:
+    """Return 0, 1, ...: asked for so often that making them anew would show."""
+    numbers: Ints = np.arange(count)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def columns_of(problem: Problem) -> Columns:

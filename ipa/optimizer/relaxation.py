@@ -35,6 +35,10 @@ class Relaxation(Protocol):
         """Return what every option gives away against the best at this price, shape (stages, options)."""
         ...
 
+    def best(self) -> Ints:
+        """Return the positions of the best choice at this price, shape (stages,)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -79,6 +83,11 @@ class SumRelaxation:
         """Return the distance to the best priced gain of the stage: no plan with the option loses less."""
         losses: Floats = self.priced.max(axis=1, keepdims=True) - self.priced
         return losses
+
+    def best(self) -> Ints:
+        """Return the option with the best priced gain of every stage."""
+        best: Ints = self.priced.argmax(axis=1)
+        return best
 
 
 def price_sum(columns: Columns, price: float) -> SumRelaxation:
@@ -146,6 +155,11 @@ class ProductRelaxation:
             product = float(products[chosen])
         return losses
 
+    def best(self) -> Ints:
+        """Return the option that loses nothing at every stage."""
+        best: Ints = self.losses().argmin(axis=1)
+        return best
+
 
 def price_product(grid: ProductGrid, price: float) -> ProductRelaxation:
     """Price a problem with a product metric, from the last stage to the first."""
@@ -173,38 +187,48 @@ def tightest(columns: Columns, limit: float) -> Bound:
     """
     price_at = _pricing(columns)
     relaxation = price_at(0.0)
-    slow = relaxation.losses().argmin(axis=1)
+    slow = _Met.of(columns, relaxation.best())
     upper = float(np.max(relaxation.rest(0, np.ones(1))))
-    if columns.latency_of(slow) <= limit:
-        return Bound(0.0, relaxation, upper, slow, None)
-    fast = columns.fastest()
-    best = Bound(0.0, relaxation, upper, fast, slow)
+    if slow.ticks <= limit:
+        return Bound(0.0, relaxation, upper, slow.choice, None)
+    fast = _Met.of(columns, columns.fastest())
+    best = Bound(0.0, relaxation, upper, fast.choice, slow.choice)
     tried: list[tuple[float, Relaxation]] = [(0.0, relaxation)]
     for _ in range(_MAX_PRICES):
-        ticks = columns.latency_of(slow) - columns.latency_of(fast)
-        price = max(0.0, (columns.value(slow) - columns.value(fast)) / ticks)
+        price = max(0.0, (slow.value - fast.value) / (slow.ticks - fast.ticks))
         relaxation = price_at(price)
         tried.append((price, relaxation))
         upper = float(np.max(relaxation.rest(0, np.ones(1)))) + price * limit
-        met = relaxation.losses().argmin(axis=1)
-        finished = _on_line(columns, met, slow, price)
-        if columns.latency_of(met) <= limit:
+        met = _Met.of(columns, relaxation.best())
+        finished = met.no_better_than(slow, price)
+        if met.ticks <= limit:
             fast = met
         else:
             slow = met
         if upper < best.upper:
-            best = Bound(price, relaxation, upper, fast, slow)
+            best = Bound(price, relaxation, upper, fast.choice, slow.choice)
         if finished:
             break
     others = tuple(other for other in tried if other[0] != best.price)
-    return replace(best, fast=fast, slow=slow, others=others)
+    return replace(best, fast=fast.choice, slow=slow.choice, others=others)
 
 
-def _on_line(columns: Columns, met: Ints, slow: Ints, price: float) -> bool:
-    """Whether a choice is no better at this price than one known before: the bound cannot fall further."""
-    met_value = columns.value(met) - price * columns.latency_of(met)
-    slow_value = columns.value(slow) - price * columns.latency_of(slow)
-    return met_value <= slow_value + 1e-12 * max(1.0, abs(slow_value))
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A choice that was met on the way, with its objective and its latency in ticks."""
+
+    choice: Ints
+    value: float
+    ticks: float
+
+    @classmethod
+    def of(cls, columns: Columns, choice: Ints) -> "_Met":
+        return cls(choice, columns.value(choice), columns.latency_of(choice))
+
+    def no_better_than(self, known: "_Met", price: float) -> bool:
+        """Whether it is no better at a price than one known before: the bound cannot fall further."""
+        known_value = known.value - price * known.ticks
+        return self.value - price * self.ticks <= known_value + 1e-12 * max(1.0, abs(known_value))
 
 
 def _pricing(columns: Columns) -> Callable[[float], Relaxation]:
