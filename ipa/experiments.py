@@ -40,6 +40,9 @@ from ipa.simulator import RequestRecords
 from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times, load_workload
 
 PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
+FIRST_FIGURE = 8
+"""Figures 8 to 12 of the paper show the five pipelines in order."""
+
 WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
 METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
 RESULT_FORMAT = 1

@@ -15,6 +15,9 @@ from ipa.experiments import is_complete, run, run_folder
 from ipa.results import ALL_FILES, KEPT_OF_REPETITIONS, SUMMARY, read_summary
 from ipa.run_spec import RunSpec
 
+RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
+"""Columns that say which run a row belongs to."""
+
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""
 
@@ -155,6 +158,16 @@ def ignore_interrupts() -> None:
     """Leave it to the parent process to end this one on Ctrl-C."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def by_run(specs: Sequence[RunSpec], read: Callable[[RunSpec], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of some runs below each other, each row with ``RUN_KEYS`` in front."""
+    frames = []
+    for spec in specs:
+        rows = read(spec)
+        keys = pd.DataFrame({key: [getattr(spec, key)] * len(rows) for key in RUN_KEYS})
+        frames.append(pd.concat([keys, rows], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:

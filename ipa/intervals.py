@@ -40,6 +40,11 @@ class Interval:
     count: int
 
     @property
+    def spread(self) -> float:
+        """Half the width as tables show it: NaN for a single value."""
+        return self.half_width if self.count > 1 else math.nan
+
+    @property
     def low(self) -> float:
         """Lower end."""
         return self.mean - self.half_width

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from ipa.editions import published_table
 from ipa.experiments import run_folder
+from ipa.grid import RUN_KEYS, by_run
 from ipa.intervals import SEEDS, mean_interval
 from ipa.measures import p99_by_second
 from ipa.published import EDITION_NAMES
 from ipa.results import read_requests, read_summary
 from ipa.run_spec import RunSpec
-
-RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
-"""Columns that say which run a row belongs to."""
 
 CURVE_POINTS = 400
 """Points of a distribution function that is drawn."""
@@ -135,10 +133,7 @@ def seed_means(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         row: dict[str, float] = {"seeds": len(group)}
         for column in columns:
             found = mean_interval(group[column].to_numpy())
-            row |= {
-                column: found.mean,
-                f"{column}_interval": found.half_width if found.count > 1 else float("nan"),
-            }
+            row |= {column: found.mean, f"{column}_interval": found.spread}
         rows[keys] = row
     index = pd.MultiIndex.from_tuples(list(rows), names=["edition", "pipeline", "method"])
     return pd.DataFrame(list(rows.values()), index=index)
@@ -250,9 +245,4 @@ def breakdown(requests: pd.DataFrame) -> pd.DataFrame:
 
 def breakdowns(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     """Return the breakdown of finished runs: ``RUN_KEYS``, then the columns of ``breakdown``."""
-    frames = []
-    for spec in specs:
-        parts = breakdown(read_requests(run_folder(results_dir, spec)))
-        keys = pd.DataFrame({key: [getattr(spec, key)] * len(parts) for key in RUN_KEYS})
-        frames.append(pd.concat([keys, parts], axis=1))
-    return pd.concat(frames, ignore_index=True)
+    return by_run(specs, lambda spec: breakdown(read_requests(run_folder(results_dir, spec))))

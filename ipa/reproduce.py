@@ -7,14 +7,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from ipa.claims.runs import claim_runs
-from ipa.experiments import PIPELINES, grid_specs
+from ipa.experiments import FIRST_FIGURE, PIPELINES, grid_specs
 from ipa.grid import RunSet, ignore_interrupts
 from ipa.notebooks import execute
 from ipa.registry import Registry
 from ipa.run_spec import RunSpec
-
-FIRST_FIGURE = 8
-"""Figures 8 to 12 of the paper show the five pipelines in order."""
 
 BOTH_EDITIONS = ("as-published", "corrected")
 

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from ipa.accuracy import METRICS
+from ipa.bench.comparison import usable
 from ipa.bench.reproducer import disagree, shrunk, store
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
 from ipa.grid import ignore_interrupts
@@ -109,7 +109,7 @@ class Campaign:
 
 def usable_opponents() -> tuple[Opponent, ...]:
     """Return the opponents that can be used here."""
-    return tuple(o for o in OPPONENTS if not o.solver.startswith("gurobi") or find_spec("gurobipy"))
+    return tuple(opponent for opponent in OPPONENTS if usable(opponent.solver))
 
 
 def drawn(seed: int, case: int) -> Problem:

@@ -24,9 +24,14 @@ FEWEST = 3
 """Problems that a solver gets whatever its budget."""
 
 
+def usable(solver: str) -> bool:
+    """Whether what a solver needs is installed."""
+    return not solver.startswith("gurobi") or find_spec("gurobipy") is not None
+
+
 def usable_solvers() -> tuple[str, ...]:
     """Return the solvers to compare that are installed."""
-    return tuple(name for name in COMPARED if not name.startswith("gurobi") or find_spec("gurobipy"))
+    return tuple(filter(usable, COMPARED))
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ipa.accuracy import METRICS
 from ipa.bench.comparison import BUDGET_S, compared, usable_solvers
+from ipa.bench.decision_time import ALPHA
 from ipa.config import load_pipeline
 from ipa.experiments import PIPELINES
 from ipa.optimizer.generate import random_problem
@@ -17,7 +18,6 @@ from ipa.optimizer.solve import DEADLINE_S
 
 RATES_RPS = (1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 METRIC_NAMES = ("pas", "rank-sum")
-ALPHA = 10.0
 
 
 @dataclass(frozen=True, slots=True)

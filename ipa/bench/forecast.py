@@ -91,9 +91,8 @@ def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
 
 def _half_width(values: pd.Series) -> float:
     """Return half the width of the confidence interval of a mean, NaN for a single value."""
-    found = mean_interval(values.to_numpy())
     # Equal values differ in the last bit once they are averages.
-    return round(found.half_width, 9) if found.count > 1 else float("nan")
+    return round(mean_interval(values.to_numpy()).spread, 9)
 
 
 def beside_published(table: pd.DataFrame) -> pd.DataFrame:

@@ -177,7 +177,7 @@ def _row(case: str, theory: float, simulated: list[float]) -> dict[str, object]:
         "theory": theory,
         "simulated": found.mean,
         "deviation_pct": (found.mean / theory - 1) * 100,
-        "interval_pct": found.half_width / theory * 100 if found.count > 1 else float("nan"),
+        "interval_pct": found.spread / theory * 100,
     }
 
 

@@ -35,6 +35,11 @@ def _shape(plan: Plan) -> tuple[tuple[str, int, int], ...]:
     return tuple((stage.variant, stage.batch, stage.replicas) for stage in plan.stages)
 
 
+def _changes(one: Planner, other: Planner, loads_rps: range) -> int:
+    """Count the loads at which two planners decide differently."""
+    return sum(_shape(one.decide(rate).plan) != _shape(other.decide(rate).plan) for rate in loads_rps)
+
+
 def _distinct_runs(evidence: Evidence) -> Iterator[RunParameters]:
     """Yield the parameters of every published v3 run, once per distinct set."""
     runs = evidence.table("runs")
@@ -89,9 +94,8 @@ def sla_binds(evidence: Evidence) -> Finding:
     for parameters in _distinct_runs(evidence):
         planner = _planner(parameters)
         free = _planner(replace(parameters, constraints=replace(parameters.constraints, sla_s=1e9)))
-        for rate in LOADS_RPS:
-            total += 1
-            changed += _shape(planner.decide(rate).plan) != _shape(free.decide(rate).plan)
+        total += len(LOADS_RPS)
+        changed += _changes(planner, free, LOADS_RPS)
     return Finding(
         Support.CONTRADICTED if changed == 0 else Support.SUPPORTED,
         f"without the SLA, {changed} of {total} decisions (loads 1 to 59 rps) change",
@@ -106,7 +110,7 @@ def batching_matters(evidence: Evidence) -> Finding:
     single = _planner(replace(parameters, constraints=replace(parameters.constraints, batch_sizes=(1,))))
     batched = _planner(parameters)
     loads = range(1, 41)
-    changed = sum(_shape(single.decide(rate).plan) != _shape(batched.decide(rate).plan) for rate in loads)
+    changed = _changes(single, batched, loads)
     caps = evidence.table("runs").groupby("pipeline")["batching_cap"].unique()
     unbatched = [name for name in PIPELINES if list(caps[name]) == ["1"]]
     return Finding(
@@ -126,9 +130,8 @@ def pas_is_the_objective(evidence: Evidence) -> Finding:
             continue
         ranked = _planner(parameters)
         raw = _planner(replace(parameters, objective=replace(parameters.objective, metric=METRICS["pas"])))
-        for rate in LOADS_RPS:
-            total += 1
-            changed += _shape(ranked.decide(rate).plan) != _shape(raw.decide(rate).plan)
+        total += len(LOADS_RPS)
+        changed += _changes(ranked, raw, LOADS_RPS)
     return Finding(
         graded(changed == 0, partly=False),
         f"maximising PAS instead of the product of ranks changes {changed} of {total} decisions",

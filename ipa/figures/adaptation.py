@@ -21,7 +21,8 @@ from ipa.figures.style import (
     provenance_line,
     write_caption,
 )
-from ipa.figures.tidy import RUN_KEYS, require, stage_steps
+from ipa.figures.tidy import require, stage_steps
+from ipa.grid import RUN_KEYS
 
 COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
 

@@ -24,7 +24,8 @@ from ipa.figures.style import (
     provenance_line,
     write_caption,
 )
-from ipa.figures.tidy import RUN_KEYS, require
+from ipa.figures.tidy import require
+from ipa.grid import RUN_KEYS
 
 METRICS = (
     ("cost_mean_cores", 1, "Cost", "cores (log scale)"),

@@ -31,7 +31,8 @@ from ipa.figures.style import (
     provenance_line,
     write_caption,
 )
-from ipa.figures.tidy import RUN_KEYS, require
+from ipa.figures.tidy import require
+from ipa.grid import RUN_KEYS
 
 STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas")
 AVERAGE_COLUMNS = (*RUN_KEYS, "cost_mean_cores", "pas_mean", "violation_share", "violating_seconds_share")

@@ -6,19 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.experiments import PIPELINES, run_folder
-from ipa.grid import summaries
+from ipa.experiments import FIRST_FIGURE, PIPELINES, run_folder
+from ipa.grid import by_run, summaries
 from ipa.pipeline import Pipeline
 from ipa.published import EDITION_NAMES, published_result
 from ipa.results import read_decisions
 from ipa.run_spec import RunSpec
 from ipa.workload import load_workload
-
-RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
-"""Columns that say which run a row belongs to."""
-
-FIRST_FIGURE = 8
-"""Figures 8 to 12 of the paper show the five pipelines in order."""
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
@@ -54,12 +48,7 @@ def decision_steps(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     pandas.DataFrame
         One row per run and step: ``RUN_KEYS``, then the fields of ``DecisionRecord``.
     """
-    frames = []
-    for spec in specs:
-        steps = read_decisions(run_folder(results_dir, spec))
-        keys = pd.DataFrame({key: [getattr(spec, key)] * len(steps) for key in RUN_KEYS})
-        frames.append(pd.concat([keys, steps], axis=1))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return by_run(specs, lambda spec: read_decisions(run_folder(results_dir, spec)))
 
 
 def stage_steps(steps: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,9 @@ from typing import Any
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
-from ipa.optimizer.milp import Milp, milp_of
+from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
 from ipa.optimizer.problem import Problem
 
-_TOLERANCE = 1e-9
 _BUNDLED_LIMIT = 2000
 MOST_TRIED = 5000
 """Size up to which the limits of a licence are looked for."""
@@ -86,9 +85,9 @@ def environment() -> Any:
         "OutputFlag": 0,
         "MIPGap": 0.0,
         "MIPGapAbs": 0.0,
-        "FeasibilityTol": _TOLERANCE,
-        "IntFeasTol": _TOLERANCE,
-        "OptimalityTol": _TOLERANCE,
+        "FeasibilityTol": TOLERANCE,
+        "IntFeasTol": TOLERANCE,
+        "OptimalityTol": TOLERANCE,
     }.items():
         started.setParam(name, value)
     started.start()

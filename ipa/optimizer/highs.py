@@ -12,10 +12,9 @@ import numpy as np
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
-from ipa.optimizer.milp import Milp, milp_of
+from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
 from ipa.optimizer.problem import Problem
 
-TOLERANCE = 1e-9
 _MIN_LIMIT_S = 0.01
 
 

@@ -10,6 +10,9 @@ from ipa.optimizer.columns import columns_of, without_dominated
 from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.problem import ROUNDING, Option, Problem
 
+TOLERANCE = 1e-9
+"""What solvers may be off by, in every respect that they can be told."""
+
 MILLISECONDS = 1000.0
 """Latencies enter in milliseconds: solvers tolerate a violation of 1e-9 of whatever unit a row is in."""
 

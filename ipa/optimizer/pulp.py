@@ -14,8 +14,8 @@ from typing import Any
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
-from ipa.optimizer.highs import TOLERANCE, print_banner_unseen
-from ipa.optimizer.milp import Milp, milp_of
+from ipa.optimizer.highs import print_banner_unseen
+from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
 from ipa.optimizer.problem import Problem
 
 _GRACE_S = 1.0

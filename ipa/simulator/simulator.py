@@ -145,15 +145,7 @@ class PipelineSimulator:
 
     def drain(self) -> None:
         """Simulate until every offered request has been answered or dropped, and stop at that instant."""
-        # What is in flight may end before a switch that a waiting plan waits for.
-        while self._waiting_plan and self._in_flight():
-            switch_s = min(stage.switch_s for stage in self._stages)
-            if switch_s == math.inf:
-                break
-            self._run(switch_s)
-            if self._in_flight():
-                self._set_now(max(self.now_s, switch_s))
-                self._retry()
+        self._make_room(math.inf)
         self._run(math.inf)
         self._set_now(max(self.now_s, float(self._last_end_s)))
 
@@ -252,6 +244,9 @@ class PipelineSimulator:
             if not switch_s < until_s:
                 return
             self._run(switch_s)
+            # Draining ends with the last request, which may come before the switch.
+            if until_s == math.inf and not self._in_flight():
+                return
             self._set_now(max(self.now_s, switch_s))
             self._retry()
 
