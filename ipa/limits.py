@@ -1,0 +1,162 @@
+"""Every limit of IPA, by name: sane values of what is measured or asked, and resources that work may take.
+
+A number outside its :class:`Range` is refused where it enters (file, command line, Python); inside it all
+solvers and the simulator have to be right. A resource limit is checked before the work starts, so that a
+slip of the finger ends in one line and not in an exhausted memory. Whoever needs more raises the value here.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ipa.errors import InvalidValueError
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values that a number may have.
+
+    Parameters
+    ----------
+    low, high
+        Smallest and largest value.
+    unit
+        What is counted, as it reads behind a number (``s``, ``requests/s``).
+    whole
+        Whether only whole numbers make sense.
+    or_zero
+        Whether 0 is allowed too though it lies below ``low``.
+
+    Examples
+    --------
+    >>> LATENCY_S.check("latency_p99_s", 0.25)
+    0.25
+    >>> LATENCY_S.check("latency_p99_s", float("nan"))
+    Traceback (most recent call last):
+    ...
+    ipa.errors.InvalidValueError: latency_p99_s must lie between 1e-06 and 1e+06 s, not nan
+    """
+
+    low: float
+    high: float
+    unit: str = ""
+    whole: bool = False
+    or_zero: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies inside; NaN and infinity never do."""
+        return (self.low <= value <= self.high or (self.or_zero and value == 0)) and (
+            not self.whole or value == int(value)
+        )
+
+    def check(self, name: str, value: Number) -> Number:
+        """Return the value, or raise an InvalidValueError that names it and this range."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.holds(value):
+            raise InvalidValueError(f"{name} must {self}, not {brief(value)}")
+        return value
+
+    def __str__(self) -> str:
+        kind = "be a whole number" if self.whole else "be 0 or lie" if self.or_zero else "lie"
+        return f"{kind} between {_plain(self.low)} and {_plain(self.high)} {self.unit}".rstrip()
+
+
+def _plain(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def brief(value: object, length: int = 40) -> str:
+    """Return a value as it may stand in a message: cut where it is long."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except ValueError:  # a whole number of too many digits for Python to print
+        return "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
+
+
+LATENCY_S = Range(1e-6, 1e6, "s")
+"""What a batch or a request takes, also the start of a replica and the way through the network."""
+
+SLA_S = Range(1e-6, 1e7, "s")
+"""An SLA, of a stage or end to end."""
+
+DELAY_S = Range(1e-6, 1e6, "s", or_zero=True)
+"""A time that may be nothing: start-up, network, router."""
+
+THROUGHPUT_RPS = Range(1e-6, 1e9, "requests/s")
+"""What one replica sustains."""
+
+RATE_RPS = Range(0.0, 1e9, "requests/s")
+"""Arrival rate of a decision."""
+
+ACCURACY = Range(1e-6, 1.0)
+"""Accuracy of a variant."""
+
+CORES = Range(1, 1_000_000, "cores", whole=True)
+"""Cores of one replica, or of a whole plan where they are limited."""
+
+BATCH = Range(1, 1_000_000, "requests", whole=True)
+"""Requests in a batch."""
+
+REPLICAS = Range(1, 100_000, "replicas", whole=True)
+"""Replicas of one stage, fixed or at most."""
+
+WEIGHT = Range(1e-30, 1e15, or_zero=True)
+"""Weights of the objective; only their ratio decides."""
+
+RATE_FACTOR = Range(1e-6, 1e3)
+"""Requests at a stage per request at the stage before it."""
+
+FACTOR = Range(1e-6, 1e6)
+"""A multiple of something: drop limits, profile errors, margins."""
+
+INTERVAL_S = Range(0.1, 86_400.0, "s")
+"""Time between two decisions."""
+
+DEADLINE_S = Range(1e-3, 86_400.0, "s")
+"""Time a solver may take for one decision."""
+
+SEED = Range(0, 2**63 - 1, whole=True)
+"""Seed of everything random."""
+
+STAGES = Range(1, 200, "stages", whole=True)
+"""Stages of a pipeline."""
+
+VARIANTS = Range(1, 500, "variants", whole=True)
+"""Variants of a stage."""
+
+DURATION_S = Range(1, 10_000_000, "s", whole=True)
+"""Seconds of a load; 115 days."""
+
+REQUESTS = Range(0, 20_000_000, "requests", whole=True)
+"""Requests in a simulated run, each of which has a record in memory."""
+
+REQUESTS_PER_SECOND = Range(0, 10_000_000, "requests", whole=True)
+"""Requests in one second of a load file; more is no load but, for example, a time stamp."""
+
+DECISIONS = Range(1, 2_000_000, "decisions", whole=True)
+"""Decisions in a run: its seconds over the interval."""
+
+NAME_CHARACTERS = 200
+"""Length of the name of a pipeline, stage or variant."""
+
+OPTION_CHARACTERS = 4_000
+"""Length of the text of an option on the command line, paths included."""
+
+YAML_BYTES = 1_000_000
+"""Size of a YAML file."""
+
+YAML_DEPTH = 20
+"""Nesting of a YAML or JSON file."""
+
+YAML_NODES = 50_000
+"""Keys, values and lists in a YAML file, with all aliases written out."""
+
+TABLE_BYTES = 64_000_000
+"""Size of a profile file or of a problem to replay."""
+
+TABLE_ROWS = 200_000
+"""Rows of a profile file."""
+
+LOAD_BYTES = 256_000_000
+"""Size of a load file, compressed and decompressed."""
