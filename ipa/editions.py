@@ -209,7 +209,7 @@ class CorrectedSettings(BaseModel):
     alpha: float = Field(ge=0)
     beta: float = Field(ge=0)
     delta: float = Field(ge=0)
-    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
     max_replicas: int = Field(ge=1)
     drop_limit_sla: float = Field(gt=0)
     forecaster: str

@@ -92,7 +92,6 @@ class RunSpec:
     def parameters(self) -> RunParameters:
         """Return the edition's parameters with the overrides of this run."""
         base = EDITIONS[self.edition](self.pipeline, self.workload, self.method)
-        given = {name: value for name in ("alpha", "beta") if (value := getattr(self, name)) is not None}
         settings = base.method_settings
         if self.sla_s is not None:
             if not 0 < self.sla_s < math.inf:
@@ -105,7 +104,7 @@ class RunSpec:
             )
         return replace(
             base,
-            objective=replace(base.objective, **given),
+            objective=base.objective.reweighted(self.alpha, self.beta),
             method_settings=replace(
                 settings,
                 variants=settings.variants if self.variants is None else self.variants,

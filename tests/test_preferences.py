@@ -9,7 +9,7 @@ import pytest
 
 from ipa import preferences
 from ipa.errors import ResultsError, UnknownNameError
-from ipa.optimizer.problem import ROUNDING
+from ipa.optimizer.tolerance import TIE
 from ipa.preferences import (
     Setting,
     averages,
@@ -110,8 +110,8 @@ def test_the_curve_ascends_with_the_ratio_and_covers_all_of_them() -> None:
     curve = reachable(setting("corrected", "video", "balance"), RATES)
     assert curve["ratio_from"].iloc[0] == 0
     assert curve["ratio_to"].iloc[-1] == math.inf
-    assert (curve["cost"].diff().dropna() >= -ROUNDING).all()
-    assert (curve["accuracy"].diff().dropna() >= -ROUNDING).all()
+    assert (curve["cost"].diff().dropna() >= -TIE).all()
+    assert (curve["accuracy"].diff().dropna() >= -TIE).all()
 
 
 def test_each_edition_and_pipeline_has_one_curve() -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from ipa.accuracy import METRICS
 from ipa.errors import IpaError, ResultsError
-from ipa.optimizer.agree import tolerance
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Objective, Option, Problem
 from ipa.optimizer.solve import solve
+from ipa.optimizer.tolerance import solver_error
 from ipa.results import read_json, write_json
 
 
@@ -26,10 +26,10 @@ def disagree(exact: Decision, other: Decision) -> bool:
         proven, claim = (exact, other) if other.status is Status.FEASIBLE else (other, exact)
         if "to be optimal" in claim.note or "claimed that no plan" in claim.note:
             return True
-        return proven.optimal and claim.objective > proven.objective + tolerance(proven.objective)
+        return proven.optimal and claim.objective > proven.objective + solver_error(proven.objective)
     if exact.status is not other.status or exact.plan != other.plan:
         return True
-    return exact.optimal and abs(exact.objective - other.objective) > tolerance(exact.objective)
+    return exact.optimal and abs(exact.objective - other.objective) > solver_error(exact.objective)
 
 
 def shrunk(problem: Problem, solver: str, deadline_s: float) -> Problem:

@@ -6,26 +6,16 @@ from ipa.optimizer.answer import Answer, Choice, picked
 from ipa.optimizer.core import best_of, core_of
 from ipa.optimizer.labels import LabelsExceededError
 from ipa.optimizer.problem import Problem
-
-TOLERANCE = 1e-6
-"""Objectives closer than this cannot be told apart by a solver's own arithmetic."""
-
-RELATIVE_TOLERANCE = 1e-9
-"""The same as a share of the objective."""
+from ipa.optimizer.tolerance import solver_error
 
 _TIE_BREAK_S = 0.5
-
-
-def tolerance(objective: float) -> float:
-    """Return how far two objectives of about this size may lie apart and count as the same."""
-    return max(TOLERANCE, RELATIVE_TOLERANCE * abs(objective))
 
 
 def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, until: float) -> Answer:
     """Replace a choice by the first in the total order among those tied with it; in a graph, keep it.
 
     The value of the solver's own choice stays in the answer. If a plan turns up that is better by more than
-    ``tolerance``, or the choice breaks the SLA, the answer is no longer proven and says why.
+    ``solver_error``, or the choice breaks the SLA, the answer is no longer proven and says why.
 
     Parameters
     ----------
@@ -40,7 +30,7 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
     until
         ``time.perf_counter()`` of the deadline; breaking ties may take a little longer.
     """
-    if problem.edges:
+    if problem.edges or problem.max_cores is not None:
         return _checked(problem, choice, proven, solver)
     if choice is None:
         return _nothing_found(problem, proven, solver)
@@ -53,7 +43,7 @@ def agreed(problem: Problem, choice: Choice | None, proven: bool, solver: str, u
     if first is None:
         return Answer(choice, proven, note="too many ties to look for the first one", objective=own)
     better = problem.value(picked(problem, first)) - own
-    if better > tolerance(own):
+    if better > solver_error(own):
         found = f"{solver} claimed {own:.9g} to be optimal" if proven else f"{solver} reached {own:.9g}"
         return Answer(first, proven=False, note=f"{found}; a plan better by {better:.3g} exists")
     return Answer(first, proven, objective=own, note="" if proven else f"{solver} ran into its deadline")

@@ -25,6 +25,8 @@ log = logging.getLogger("ipa.optimizer")
 def solve_auto(problem: Problem, deadline_s: float) -> Answer:
     """Solve with Gurobi if its licence allows this problem, else with HiGHS, else with CBC, else exactly.
 
+    Graphs are solved exactly.
+
     Parameters
     ----------
     problem
@@ -37,6 +39,9 @@ def solve_auto(problem: Problem, deadline_s: float) -> Answer:
     Answer
         The answer of the first solver that works; the note says which ones did not, and why.
     """
+    if problem.edges:
+        answer = solve_exact(problem, deadline_s)
+        return replace(answer, solver=answer.solver or "exact")
     until = time.perf_counter() + deadline_s
     notes: list[str] = []
     for name, solver in ORDER:

@@ -5,8 +5,9 @@ import math
 
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Answer, Choice, picked
-from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.problem import Problem
 from ipa.optimizer.ties import first_in_order
+from ipa.optimizer.tolerance import tie
 
 MAX_COMBINATIONS = 1_000_000
 
@@ -31,7 +32,7 @@ def solve_brute_force(problem: Problem, deadline_s: float) -> Answer:  # noqa: A
 
 
 def tied_choices(problem: Problem) -> list[Choice]:
-    """Return every choice that keeps the SLA and whose objective lies within ``ROUNDING`` of the best.
+    """Return every choice that keeps all limits and whose objective lies within ``tie`` of the best.
 
     Raises
     ------
@@ -50,4 +51,4 @@ def tied_choices(problem: Problem) -> list[Choice]:
         if problem.feasible(options):
             valued.append((problem.value(options), choice))
     best = max((value for value, _ in valued), default=-math.inf)
-    return [choice for value, choice in valued if value >= best - ROUNDING]
+    return [choice for value, choice in valued if value >= best - tie(best)]

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ipa.accuracy import Combine
 from ipa.optimizer.answer import Choice
-from ipa.optimizer.problem import ROUNDING, Option, Problem
+from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.ticks import OUT_OF_REACH
+from ipa.optimizer.tolerance import TIE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -21,7 +23,7 @@ Bools = NDArray[np.bool_]
 class Columns:
     """What a choice is made of: its objective is Σ gain + alpha·Π factor.
 
-    Latencies are whole ticks and gains are rounded to a power of two, both far below ``ROUNDING``, so that
+    Latencies are whole ticks and gains are rounded to a power of two, both far below ``TIE``, so that
     their sums are exact and do not depend on the order of the stages. Rows are padded at the end, gain -∞.
 
     Parameters
@@ -38,8 +40,6 @@ class Columns:
         Number of options that are left per stage, shape (stages,).
     alpha
         Weight of the product; 0 for additive metrics.
-    tick_s
-        Length of a tick in seconds: 1e-12, more if latencies add up to hours.
     """
 
     latency: Floats
@@ -48,7 +48,6 @@ class Columns:
     index: Ints
     sizes: Ints
     alpha: float
-    tick_s: float
 
     @property
     def additive(self) -> bool:
@@ -95,7 +94,7 @@ class Columns:
         gain[beyond] = -np.inf
         latency[beyond] = 0.0
         factor = self.factor if self.additive else self.factor[rows, order]
-        return Columns(latency, gain, factor, self.index[rows, order], sizes, self.alpha, self.tick_s)
+        return Columns(latency, gain, factor, self.index[rows, order], sizes, self.alpha)
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +110,7 @@ def columns_of(problem: Problem) -> Columns:
     flat = dict(zip(Option._fields, zip(*chain.from_iterable(problem.options), strict=True), strict=True))
     sizes = np.array([len(stage) for stage in problem.options])
     weights = problem.objective
-    gain = -weights.beta * _floats(flat["cost_cores"]) - weights.delta * _floats(flat["batch"])
+    gain = -weights.beta * _floats(flat["cost_cores"]) - weights.batch_weight * _floats(flat["batch"])
     score = _floats(flat["score"])
     alpha = weights.alpha
     if weights.metric.additive:
@@ -119,24 +118,23 @@ def columns_of(problem: Problem) -> Columns:
         gain += alpha / share * score
         alpha = 0.0
     latency = _floats(flat["latency_s"]) + _floats(flat["wait_s"])
-    tick_s = max(1e-12, 10.0 ** math.ceil(math.log10(float(np.abs(latency).max()) * len(sizes) + 1e-9) - 15))
+    ticks = np.minimum(np.rint(latency * problem.ticks.per_s), OUT_OF_REACH)
     shape = (len(sizes), int(sizes.max()))
     present = np.arange(shape[1]) < sizes[:, None]
     return Columns(
-        latency=_padded(np.rint(latency / tick_s), present, 0.0),
+        latency=_padded(ticks, present, 0.0),
         gain=_padded(_on_grid(gain, len(sizes)), present, -np.inf),
         factor=np.ones((1, 1)) if alpha == 0 else _padded(score, present, 1.0),
         index=np.broadcast_to(np.arange(shape[1]), shape),
         sizes=sizes,
         alpha=alpha,
-        tick_s=tick_s,
     )
 
 
 def without_dominated(columns: Columns) -> Columns:
     """Drop every option that another one of its stage beats whatever the other stages choose.
 
-    An option is beaten by one that is no slower and better by more than ``ROUNDING``, so that no plan tied
+    An option is beaten by one that is no slower and better by more than ``TIE``, so that no plan tied
     with the best is lost.
     """
     if columns.additive:
@@ -149,7 +147,7 @@ def _unbeaten_sum(columns: Columns) -> Bools:
     order = np.argsort(np.where(present, columns.latency, np.inf), axis=1, kind="stable")
     gain = np.take_along_axis(columns.gain, order, axis=1)
     unbeaten = np.empty_like(present)
-    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - ROUNDING, axis=1)
+    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - TIE, axis=1)
     return unbeaten & present
 
 
@@ -162,7 +160,7 @@ def _unbeaten_product(columns: Columns) -> Bools:
     for extremes in (least, most):
         others = columns.alpha * _product_of_others(extremes)
         value = columns.gain + others[:, None] * columns.factor
-        beaten &= value[:, :, None] > value[:, None, :] + ROUNDING
+        beaten &= value[:, :, None] > value[:, None, :] + TIE
     return present & ~beaten.any(axis=1)
 
 

@@ -6,9 +6,10 @@ from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.columns import Columns, Ints, columns_of, without_dominated
 from ipa.optimizer.improve import improved
 from ipa.optimizer.labels import LabelsExceededError, Search, candidates
-from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.problem import Problem
 from ipa.optimizer.relaxation import Bound, tightest
 from ipa.optimizer.ties import first_in_order
+from ipa.optimizer.tolerance import tie
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def core_of(problem: Problem) -> Core | None:
     if not problem.feasible(picked(problem, everything.choice(everything.fastest()))):
         return None
     columns = without_dominated(everything)
-    limit = (problem.sla_s + ROUNDING) / columns.tick_s
+    limit = float(problem.ticks.limit)
     bound = tightest(columns, limit)
     best = bound.fast
     if bound.slow is not None:
@@ -80,15 +81,15 @@ def best_of(problem: Problem, core: Core, known: float, until: float) -> Choice:
         If the label budget or the deadline is exceeded, or no choice reaches ``known``.
     """
     slop = 1e-13 * max(1.0, abs(known), abs(core.bound.upper), core.bound.price * abs(core.limit))
-    floor = known - ROUNDING - 2 * slop
+    floor = known - tie(known) - 2 * slop
     columns, bound = core.columns, core.bound
     if columns.additive:
         allowed = bound.relaxation.losses() <= bound.upper - floor
         columns = columns.kept(allowed & columns.present)
-    found = candidates(Search(problem, columns, bound, core.limit + len(columns.sizes), floor, until, slop))
+    found = candidates(Search(problem, columns, bound, core.limit, floor, until, slop))
     options = {choice: picked(problem, choice) for choice in found}
     values = {choice: problem.value(o) for choice, o in options.items() if problem.feasible(o)}
     if not values:
         raise LabelsExceededError
     best = max(values.values())
-    return first_in_order(problem, (choice for choice, value in values.items() if value >= best - ROUNDING))
+    return first_in_order(problem, (choice for choice, value in values.items() if value >= best - tie(best)))

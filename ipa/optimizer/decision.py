@@ -1,5 +1,6 @@
 """What a solver answers."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +38,13 @@ class Decision:
         Share of ``solve_s`` that built the solver's model and handed it over; 0 if there is none.
     search_s
         Share of ``solve_s`` that the solver itself took; the rest breaks ties and checks the answer.
+    bound
+        No plan has an objective above this: the objective of an optimal plan; NaN if it is not known.
+    gap
+        ``bound`` less ``objective``, the most that another plan could be better by: 0 if optimal; NaN if the
+        bound is not known.
+    why
+        What stands in the way if the status is ``infeasible``, and what would help; empty otherwise.
     """
 
     plan: Plan
@@ -47,6 +55,9 @@ class Decision:
     note: str = ""
     build_s: float = 0.0
     search_s: float = 0.0
+    bound: float = math.nan
+    gap: float = math.nan
+    why: str = ""
 
     @property
     def optimal(self) -> bool:

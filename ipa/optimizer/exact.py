@@ -13,6 +13,7 @@ from dataclasses import replace
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.core import Core, best_of, core_of
+from ipa.optimizer.graph import solve_graph
 from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.labels import LabelsExceededError
 from ipa.optimizer.problem import Problem
@@ -43,7 +44,11 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     Kellerer, Pferschy and Pisinger, Knapsack Problems (2004), chapter 11, for the knapsack; Fisher, The
     Lagrangian relaxation method for solving integer programming problems (1981), for the bound.
     """
+    if problem.edges:
+        return solve_graph(problem, deadline_s)
     started = time.perf_counter()
+    if problem.max_cores is not None:
+        return _within_cores(problem, deadline_s)
     core = core_of(problem)
     if core is None:
         return Answer(None, proven=True)
@@ -53,6 +58,14 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     except LabelsExceededError:
         log.warning("solver exact: too many labels, falling back to HiGHS")
         return _fallen_back(problem, core, started + deadline_s)
+
+
+def _within_cores(problem: Problem, deadline_s: float) -> Answer:
+    """Decide without the limit of cores; where the plan exceeds it, let HiGHS find one that does not."""
+    unlimited = solve_exact(replace(problem, max_cores=None), deadline_s)
+    if unlimited.choice is None or problem.fits_cores(picked(problem, unlimited.choice)):
+        return unlimited
+    return replace(solve_highs_directly(problem, deadline_s), solver="exact", build_s=0.0, search_s=None)
 
 
 def _fallen_back(problem: Problem, core: Core, until: float) -> Answer:

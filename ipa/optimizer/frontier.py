@@ -8,10 +8,12 @@ from itertools import pairwise
 from ipa.errors import InvalidValueError
 from ipa.optimizer import pareto
 from ipa.optimizer.answer import Choice, picked
-from ipa.optimizer.graph import latency_limit, series_parallel_labels
-from ipa.optimizer.pareto import SLOWEST, Labels, TooManyPlansError, joined, stage_labels
-from ipa.optimizer.problem import ROUNDING, Option, Problem
+from ipa.optimizer.graph import series_parallel_labels
+from ipa.optimizer.pareto import Labels, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.ticks import OUT_OF_REACH
 from ipa.optimizer.ties import inaccuracy
+from ipa.optimizer.tolerance import ACCURACY, TIE, tie
 from ipa.plan import Plan
 
 Interval = tuple[float, float]
@@ -75,7 +77,7 @@ class Frontier:
         return tuple(point for point in self.points if point.supported)
 
     def tied_at(self, alpha: float, beta: float) -> tuple[FrontierPoint, ...]:
-        """Return the points whose α·A - β·C lies within ``ROUNDING`` of the best, the cheapest first.
+        """Return the points whose α·A - β·C lies within ``tie`` of the best, the cheapest first.
 
         Raises
         ------
@@ -88,7 +90,7 @@ class Frontier:
                 f" {self.problem.sla_s:g} s"
             )
         values = [alpha * point.accuracy - beta * point.cost_cores for point in self.points]
-        least = max(values) - ROUNDING
+        least = max(values) - tie(max(values))
         return tuple(point for point, value in zip(self.points, values, strict=True) if value >= least)
 
     def at(self, alpha: float, beta: float) -> FrontierPoint:
@@ -101,7 +103,7 @@ class Frontier:
 
     def cheapest_with(self, accuracy: float) -> FrontierPoint | None:
         """Return the cheapest plan that is at least as accurate; None if there is none."""
-        return next((point for point in self.points if point.accuracy >= accuracy - ROUNDING), None)
+        return next((point for point in self.points if point.accuracy >= accuracy - ACCURACY), None)
 
 
 def frontier(problem: Problem) -> Frontier:
@@ -117,7 +119,7 @@ def frontier(problem: Problem) -> Frontier:
     -------
     Frontier
         One point per pair of cost and accuracy. A dearer plan is a point only if it is more accurate by more
-        than ``ROUNDING``. Of the plans of one pair, the point is the first one in the order of all solvers:
+        than ``ACCURACY``. Of the plans of one pair, the point is the first one in the order of all solvers:
         smallest batches (if δ > 0), highest PAS, lowest latency, smallest tuple of option indices.
 
     Raises
@@ -157,7 +159,7 @@ def frontier(problem: Problem) -> Frontier:
     points: list[FrontierPoint] = []
     for place in sorted(range(len(labels.price)), key=lambda n: (labels.price[n], -labels.score[n])):
         point = _point(problem, tuple(labels.choices[place].tolist()))
-        if not points or point.accuracy > points[-1].accuracy + ROUNDING:
+        if not points or point.accuracy > points[-1].accuracy + ACCURACY:
             points.append(point)
     return Frontier(tuple(_with_ratios(points)), problem)
 
@@ -171,9 +173,9 @@ def _all_labels(problem: Problem) -> Labels:
                 "the frontier of a graph that is not series-parallel is not supported; decide with weights"
             )
         return labels
-    limit = latency_limit(problem)
+    limit = problem.ticks.limit
     stages = [stage_labels(problem, stage, _cost_cores) for stage in range(len(problem.options))]
-    fastest = [int(labels.latency.min(initial=SLOWEST)) for labels in stages]
+    fastest = [int(labels.latency.min(initial=OUT_OF_REACH)) for labels in stages]
     labels = stages[0].at((stages[0].latency <= limit - sum(fastest[1:])).nonzero()[0])
     for number, added in enumerate(stages[1:], start=1):
         labels = joined(labels, added, limit - sum(fastest[number + 1 :]))
@@ -215,7 +217,7 @@ def _upper_hull(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
     """Return the points that maximise α·A - β·C for some α/β; those on a line between others included."""
     hull: list[FrontierPoint] = []
     for point in points:
-        while len(hull) > 1 and _ratio(hull[-2], hull[-1]) > _ratio(hull[-1], point) * (1 + ROUNDING):
+        while len(hull) > 1 and _ratio(hull[-2], hull[-1]) > _ratio(hull[-1], point) * (1 + TIE):
             hull.pop()
         hull.append(point)
     return hull

@@ -5,33 +5,22 @@ single part. Labels then add latencies in series and take the slower one in para
 """
 
 import logging
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import Answer, Solver, picked
+from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.pareto import Labels, Price, TooManyPlansError, joined, stage_labels
-from ipa.optimizer.problem import ROUNDING, Problem
-from ipa.optimizer.ties import GRID, first_in_order
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.ties import first_in_order
+from ipa.optimizer.tolerance import tie
 
 log = logging.getLogger("ipa.optimizer")
 
-LARGEST = 2**62
-
-CHAINS_ONLY = ("gurobi-nonlinear",)
-"""Solvers that cannot take a graph."""
-
 _PRICE_GRID = 1e10
-"""Prices are whole multiples of 1 / this; far finer than ``ROUNDING`` needs."""
-
-
-def latency_limit(problem: Problem) -> int:
-    """Return the SLA in units of 1e-12 s, with the tolerance of ``Problem.feasible``."""
-    return min(math.floor((problem.sla_s + ROUNDING) * GRID), LARGEST)
+"""Prices are whole multiples of 1 / this; far finer than a tie needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +30,6 @@ class _Part:
     start: int
     end: int
     labels: Labels
-
-
-def graph_solver(name: str, solver: Solver) -> Solver:
-    """Return what a solver of ``ipa.optimizer.solve.SOLVERS`` does for a graph.
-
-    Parameters
-    ----------
-    name
-        Name of the solver.
-    solver
-        What it does for a chain. A solver of one's own gets graphs as they are: ``Problem.edges``.
-
-    Raises
-    ------
-    InvalidValueError
-        If the solver takes chains only.
-    """
-    if name in CHAINS_ONLY:
-        raise InvalidValueError(
-            f"solver {name} takes chains only; for a graph use another one, such as exact"
-        )
-    return {"exact": solve_graph, "auto": _solve_auto}.get(name, solver)
 
 
 def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
@@ -75,7 +42,7 @@ def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
     price
         What is minimised.
     """
-    limit = latency_limit(problem)
+    limit = problem.ticks.limit
     parts = list(_parts(problem, price))
     # A queue term may be negative: what is too slow so far can still come below the limit.
     slack = sum(max(0, -int(part.labels.latency.min(initial=0))) for part in parts)
@@ -148,11 +115,13 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     """
     if not all(problem.options):
         return Answer(None, proven=True)
+    if problem.max_cores is not None:
+        return replace(solve_highs_directly(problem, deadline_s), solver="highs")
     weights = problem.objective
     try:
         labels = series_parallel_labels(
             problem,
-            lambda o: round((weights.beta * o.cost_cores + weights.delta * o.batch) * _PRICE_GRID),
+            lambda o: round((weights.beta * o.cost_cores + weights.batch_weight * o.batch) * _PRICE_GRID),
         )
     except TooManyPlansError:
         log.warning("solver exact: too many labels, falling back to HiGHS")
@@ -166,9 +135,4 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
         return Answer(None, proven=True)
     values = {choice: problem.value(picked(problem, choice)) for choice in choices}
     best = max(values.values())
-    return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - ROUNDING)), True)
-
-
-def _solve_auto(problem: Problem, deadline_s: float) -> Answer:
-    answer = solve_graph(problem, deadline_s)
-    return replace(answer, solver=answer.solver or "exact")
+    return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - tie(best))), True)

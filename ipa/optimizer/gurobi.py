@@ -9,9 +9,10 @@ from typing import Any
 
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.optimizer.agree import agreed
-from ipa.optimizer.answer import Answer
-from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
+from ipa.optimizer.answer import Answer, impossible
+from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.tolerance import SOLVER
 
 _BUNDLED_LIMIT = 2000
 MOST_TRIED = 5000
@@ -41,7 +42,7 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
         If there is no valid licence, or the model exceeds the size that the licence allows.
     """
     gurobipy = gurobi_module()
-    if not all(problem.options):
+    if impossible(problem):
         return Answer(None, proven=True)
     started = time.perf_counter()
     until = started + deadline_s
@@ -85,9 +86,9 @@ def environment() -> Any:
         "OutputFlag": 0,
         "MIPGap": 0.0,
         "MIPGapAbs": 0.0,
-        "FeasibilityTol": TOLERANCE,
-        "IntFeasTol": TOLERANCE,
-        "OptimalityTol": TOLERANCE,
+        "FeasibilityTol": SOLVER,
+        "IntFeasTol": SOLVER,
+        "OptimalityTol": SOLVER,
     }.items():
         started.setParam(name, value)
     started.start()

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ipa.accuracy import Combine
+from ipa.errors import InvalidValueError
 from ipa.optimizer.agree import agreed
-from ipa.optimizer.answer import Answer, Choice
+from ipa.optimizer.answer import Answer, Choice, impossible
 from ipa.optimizer.gurobi import environment, failed, gurobi_module
-from ipa.optimizer.milp import MILLISECONDS
-from ipa.optimizer.problem import ROUNDING, Option, Problem
+from ipa.optimizer.milp import LIMIT
+from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.ticks import Ticks
 
 
 def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
@@ -31,26 +33,29 @@ def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
 
     Raises
     ------
+    InvalidValueError
+        If the stages form a graph.
     MissingExtraError
         If gurobipy is not installed.
     SolverUnavailableError
         If there is no valid licence, or the model exceeds the size that the licence allows.
     """
+    if problem.edges:
+        raise InvalidValueError(
+            "solver gurobi-nonlinear takes chains only; for a graph use another one, such as exact"
+        )
     gurobipy = gurobi_module()
-    if not all(problem.options):
+    if impossible(problem):
         return Answer(None, proven=True)
     started = time.perf_counter()
     until = started + deadline_s
-    stages = [_Stage.of(options) for options in problem.options]
+    stages = [_Stage.of(options, problem.ticks) for options in problem.options]
     size = "unknown size"
     try:
         with gurobipy.Model(env=environment()) as model:
             filled = [stage.filled(gurobipy, model) for stage in stages]
             _add_objective(gurobipy, model, problem, filled)
-            model.addQConstr(
-                gurobipy.quicksum(part.latency for part in filled)
-                <= (problem.sla_s + ROUNDING) * MILLISECONDS
-            )
+            _add_limits(gurobipy, model, problem, filled)
             model.update()
             size = f"{model.NumVars} variables and products of them"
             model.Params.TimeLimit = max(0.0, until - time.perf_counter())
@@ -81,17 +86,18 @@ class _Stage:
     """The options of a stage as models times batch sizes."""
 
     options: Sequence[Option]
+    ticks: Ticks
     places: tuple[tuple[Model, int], ...]
 
     @classmethod
-    def of(cls, options: Sequence[Option]) -> "_Stage":
+    def of(cls, options: Sequence[Option], ticks: Ticks) -> "_Stage":
         seen: Counter[tuple[str, float, int, int]] = Counter()
         places = []
         for option in options:
             alike = (option.variant, option.score, option.cores, option.batch)
             places.append(((*alike[:3], seen[alike]), option.batch))
             seen[alike] += 1
-        return cls(options, tuple(places))
+        return cls(options, ticks, tuple(places))
 
     def filled(self, gurobipy: Any, model: Any) -> "_Filled":
         """Add the variables of the stage and its own constraints."""
@@ -120,7 +126,7 @@ class _Stage:
             cost=total(m[2] * replicas * variant[m] for m in models),
             batches=total(b * batch[b] for b in batches),
             latency=total(
-                o.total_s * MILLISECONDS * term for o, term in zip(self.options, chosen, strict=True)
+                self.ticks.of(o.total_s) * term for o, term in zip(self.options, chosen, strict=True)
             ),
             highest=max(m[1] for m in models),
         )
@@ -146,13 +152,22 @@ class _Filled:
         return self.places.index((variant, batch)) if (variant, batch) in self.places else None
 
 
+def _add_limits(gurobipy: Any, model: Any, problem: Problem, stages: Sequence[_Filled]) -> None:
+    limits = [([stage.latency for stage in stages], problem.ticks.limit)]
+    if problem.max_cores is not None:
+        limits.append(([stage.cost for stage in stages], problem.max_cores))
+    for parts, most in limits:
+        unit = LIMIT / max(1, abs(most))
+        model.addQConstr(unit * gurobipy.quicksum(parts) <= (most + 0.5) * unit)
+
+
 def _add_objective(gurobipy: Any, model: Any, problem: Problem, stages: Sequence[_Filled]) -> None:
     weights = problem.objective
     accuracy = _accuracy(gurobipy, model, problem, stages)
     cost = gurobipy.quicksum(stage.cost for stage in stages)
     batches = gurobipy.quicksum(stage.batches for stage in stages)
     model.setObjective(
-        weights.alpha * accuracy - weights.beta * cost - weights.delta * batches, gurobipy.GRB.MAXIMIZE
+        weights.alpha * accuracy - weights.beta * cost - weights.batch_weight * batches, gurobipy.GRB.MAXIMIZE
     )
 
 

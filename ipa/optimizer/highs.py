@@ -11,9 +11,10 @@ import numpy as np
 
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.agree import agreed
-from ipa.optimizer.answer import Answer
-from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
+from ipa.optimizer.answer import Answer, impossible
+from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.tolerance import SOLVER
 
 _MIN_LIMIT_S = 0.01
 
@@ -35,7 +36,7 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     """
     print_banner_unseen()
     highspy = highspy_module()
-    if not all(problem.options):
+    if impossible(problem):
         return Answer(None, proven=True)
     started = time.perf_counter()
     until = started + deadline_s
@@ -87,10 +88,10 @@ def _set_options(model: Any, limit_s: float) -> None:
         "output_flag": False,
         "time_limit": limit_s,
         "mip_rel_gap": 0.0,
-        "mip_abs_gap": TOLERANCE,
-        "mip_feasibility_tolerance": TOLERANCE,
-        "primal_feasibility_tolerance": TOLERANCE,
-        "dual_feasibility_tolerance": TOLERANCE,
+        "mip_abs_gap": SOLVER,
+        "mip_feasibility_tolerance": SOLVER,
+        "primal_feasibility_tolerance": SOLVER,
+        "dual_feasibility_tolerance": SOLVER,
     }.items():
         model.setOptionValue(name, value)
 

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import Bools, Columns, Floats, Ints
-from ipa.optimizer.problem import ROUNDING, Problem
+from ipa.optimizer.problem import Problem
 from ipa.optimizer.relaxation import Bound
 from ipa.optimizer.ties import inaccuracy
+from ipa.optimizer.tolerance import TIE, tie
 
 CROWDED = 400
 """Number of labels from which on comparing them with each other pays."""
@@ -21,7 +22,7 @@ MAX_LABELS = 2_000_000
 MOST_TIED = 64
 """Tied choices that are looked at one by one, the first ones in the total order."""
 
-ALIKE = ROUNDING / 1000
+ALIKE = TIE / 1000
 """Objectives of labels closer than this are the same number, rounded differently."""
 
 _MOST_LEVELS = 60_000
@@ -111,7 +112,7 @@ def candidates(search: Search) -> list[Choice]:
     Returns
     -------
     list of tuple of int
-        Option indices of every choice that is left within ``ROUNDING`` of the best one.
+        Option indices of every choice that is left within ``TIE`` of the best one.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def candidates(search: Search) -> list[Choice]:
     value = labels.gain if columns.additive else labels.gain + columns.alpha * labels.product
     if not len(value):
         return []
-    tied = np.flatnonzero(value >= value.max() - ROUNDING - search.slop)
+    tied = np.flatnonzero(value >= value.max() - tie(float(value.max())) - search.slop)
     if len(tied) > MOST_TIED:
         inaccuracies, costs = _tie_sums(labels, search)[:, tied]
         first = np.lexsort((labels.latency[tied], costs, inaccuracies))[:MOST_TIED]
@@ -218,7 +219,7 @@ def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]
 
 def _unbeaten(gain: Floats, slop: float) -> Bools:
     """Find the labels, in order of latency, that no faster one beats by more than a tie."""
-    unbeaten: Bools = gain >= np.maximum.accumulate(gain) - (ROUNDING + 2 * slop)
+    unbeaten: Bools = gain >= np.maximum.accumulate(gain) - (TIE + 2 * slop)
     return unbeaten
 
 
@@ -228,7 +229,7 @@ def _unbeaten_at_both_ends(low: Floats, high: Floats, slop: float) -> Bools:
     A label is compared with the best ``low`` among the faster ones whose ``high`` is surely better: those in
     higher bins. Labels of the same bin are not compared, so a few beaten ones stay.
     """
-    margin = ROUNDING + 2 * slop
+    margin = TIE + 2 * slop
     beaten = np.zeros(len(low), dtype=bool)
     for edge in np.quantile(high, np.linspace(0, 1, _BINS + 1)):
         champion = np.maximum.accumulate(np.where(high >= edge, low, -np.inf))

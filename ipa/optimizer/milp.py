@@ -8,13 +8,11 @@ from ipa.accuracy import Combine
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import columns_of, without_dominated
 from ipa.optimizer.graph_paths import paths
-from ipa.optimizer.problem import ROUNDING, Option, Problem
+from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.ticks import Ticks
 
-TOLERANCE = 1e-9
-"""What solvers may be off by, in every respect that they can be told."""
-
-MILLISECONDS = 1000.0
-"""Latencies enter in milliseconds: solvers tolerate a violation of 1e-9 of whatever unit a row is in."""
+LIMIT = 1000.0
+"""Limits of latencies and cores enter as this: solvers tolerate a violation of 1e-9 of a row's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Milp:
 
 
 def milp_of(problem: Problem) -> Milp:
-    """Formulate a problem in which every stage has at least one option.
+    """Formulate a problem that is not ``impossible`` (``ipa.optimizer.answer``).
 
     Raises
     ------
@@ -78,7 +76,12 @@ def milp_of(problem: Problem) -> Milp:
     distinct score, only the part of the chosen score may differ from 0, the parts sum to the product so far,
     and the next product is Σ score · part.
     """
-    columns = without_dominated(columns_of(problem))
+    columns = columns_of(problem)
+    # What takes longer than any plan may is left out: coefficients that large upset solvers.
+    columns = columns.kept(columns.present & (columns.latency <= problem.ticks.reach))
+    if problem.max_cores is None:
+        # A beaten option may be the one that fits the limit of cores.
+        columns = without_dominated(columns)
     kept = tuple(
         tuple(row[:size].tolist()) for row, size in zip(columns.index, columns.sizes.tolist(), strict=True)
     )
@@ -94,7 +97,10 @@ def milp_of(problem: Problem) -> Milp:
         objective=[_linear(problem, option) for option in flat],
         uppers=[1.0] * len(flat),
     )
-    milp.rows += [_latency(milp, stages, path, problem.sla_s) for path in paths(problem)]
+    milp.rows += [_latency(milp, stages, path, problem.ticks) for path in paths(problem)]
+    if problem.max_cores is not None:
+        costs = [float(option.cost_cores) for option in flat]
+        milp.rows.append(_at_most(range(len(flat)), costs, problem.max_cores))
     for start, stage in zip(first, stages, strict=True):
         milp.rows.append(Row(range(start, start + len(stage)), [1.0] * len(stage), 1.0, 1.0))
     if not problem.objective.metric.additive:
@@ -102,16 +108,23 @@ def milp_of(problem: Problem) -> Milp:
     return milp
 
 
-def _latency(milp: Milp, stages: Sequence[Sequence[Option]], path: Sequence[int], sla_s: float) -> Row:
+def _latency(milp: Milp, stages: Sequence[Sequence[Option]], path: Sequence[int], ticks: Ticks) -> Row:
     """Keep the SLA on one path."""
     variables = [milp.first[stage] + place for stage in path for place in range(len(stages[stage]))]
-    coefficients = [option.total_s * MILLISECONDS for stage in path for option in stages[stage]]
-    return Row(variables, coefficients, -math.inf, (sla_s + ROUNDING) * MILLISECONDS)
+    return _at_most(
+        variables, [ticks.of(option.total_s) for stage in path for option in stages[stage]], ticks.limit
+    )
+
+
+def _at_most(variables: Sequence[int], whole: Sequence[float], most: int) -> Row:
+    """Limit a sum of whole numbers, brought to ``LIMIT``; the half is for rounding."""
+    unit = LIMIT / max(1, abs(most))
+    return Row(variables, [number * unit for number in whole], -math.inf, (most + 0.5) * unit)
 
 
 def _linear(problem: Problem, option: Option) -> float:
     weights = problem.objective
-    linear = -weights.beta * option.cost_cores - weights.delta * option.batch
+    linear = -weights.beta * option.cost_cores - weights.batch_weight * option.batch
     if weights.metric.additive:
         share = len(problem.stages) if weights.metric.combine is Combine.MEAN else 1
         linear += weights.alpha / share * option.score

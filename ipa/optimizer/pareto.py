@@ -1,7 +1,7 @@
 """Labels: partial plans of which none is beaten in latency, price and score at once.
 
-All quantities are whole numbers (latencies and scores in units of 1e-12), so that sums are exact and do not
-depend on the order in which stages are put together.
+All quantities are whole numbers (latencies in ticks, scores in units of 1e-12), so that sums are exact and do
+not depend on the order in which stages are put together.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ipa.accuracy import Combine
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.ties import GRID, inaccuracy, latency_units
+from ipa.optimizer.ties import GRID, inaccuracy
 
 MAX_LABELS = 4_000_000
 """Combinations of two parts that are looked at together; beyond, the problem is given up."""
@@ -35,7 +35,7 @@ class Labels:
     stages
         Numbers of these stages, ascending, k of them.
     latency
-        Time through them in units of 1e-12 s, shape (n,).
+        Time through them in ticks, shape (n,).
     price
         What is minimised, shape (n,).
     score
@@ -65,28 +65,25 @@ class Labels:
         )
 
 
-SLOWEST = 2**55
-"""Options slower than this, ten hours in units of 1e-12 s, are left out: their sums would not fit 64 bits."""
-
-
 class TooManyPlansError(Exception):
     """There are more partial plans than ``MAX_LABELS``."""
 
 
 def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
     """Return the options of one stage that no other one of it beats."""
-    usable = [n for n, o in enumerate(problem.options[stage]) if latency_units(o.total_s) <= SLOWEST]
+    ticks = problem.ticks
+    usable = [n for n, o in enumerate(problem.options[stage]) if ticks.of(o.total_s) <= ticks.reach]
     options = [problem.options[stage][number] for number in usable]
     product = problem.objective.metric.combine is Combine.PRODUCT
-    weighs_batches = problem.objective.delta > 0
+    weighs_batches = problem.objective.batch_weight > 0
     labels = Labels(
         (stage,),
-        _integers(latency_units(option.total_s) for option in options),
+        _integers(ticks.of(option.total_s) for option in options),
         _integers(price(option) for option in options),
         _integers(-inaccuracy(option.score) if product else round(option.score * GRID) for option in options),
         np.array(
             [
-                (o.batch * weighs_batches, inaccuracy(o.accuracy), o.cost_cores, latency_units(o.total_s))
+                (o.batch * weighs_batches, inaccuracy(o.accuracy), o.cost_cores, ticks.of(o.total_s))
                 for o in options
             ],
             dtype=np.int64,
@@ -108,7 +105,7 @@ def joined(first: Labels, second: Labels, limit: int, *, parallel: bool = False)
     first, second
         Labels of two parts of a pipeline that have no stage in common.
     limit
-        Latency in units of 1e-12 s above which a combination is dropped.
+        Latency in ticks above which a combination is dropped.
     parallel
         Whether a request passes both parts side by side, so that the slower one counts, instead of one
         after the other.

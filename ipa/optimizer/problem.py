@@ -2,19 +2,30 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
 from ipa.optimizer.queueing import QUEUE_TERMS, fill_wait_s
+from ipa.optimizer.ticks import Ticks, ticks_of
+from ipa.optimizer.tolerance import REPLICA_SHARE
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 
-ROUNDING = 1e-9
-"""Objectives closer than this are tied; λ/h may exceed an integer by this much before it costs a replica."""
+POWERS_OF_TWO = (1, 2, 4, 8, 16, 32, 64)
+"""Batch sizes that are considered besides those that were measured."""
+
+MOST_UNITS = 1e100
+"""Largest ratio of two weights."""
+
+BATCH_SHARE = 1e-6
+"""Weight of one request of batch size as a share of that of one core, unless a decision says otherwise."""
+
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +41,50 @@ class Objective:
     beta
         Weight of one core.
     delta
-        Weight of one request of batch size; small, it prefers the smaller of two equal batches.
+        Weight of one request of batch size; small, it prefers the smaller of two equal batches. By default
+        ``BATCH_SHARE`` of ``unit``.
     """
 
     metric: AccuracyMetric = METRICS["pas"]
     alpha: float = 1.0
     beta: float = 1.0
-    delta: float = 1e-6
+    delta: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "delta"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InvalidValueError(f"{name} must be finite and at least 0, not {value}")
+        if max(self.alpha, self.delta or 0.0) / MOST_UNITS > self.unit:
+            raise InvalidValueError(
+                f"no weight may be more than {MOST_UNITS:g} times that of a core (beta {self.beta:g}), or of"
+                f" the accuracy if cores are free: alpha is {self.alpha:g}, delta {self.batch_weight:g};"
+                " for cores that cost nothing use beta 0"
+            )
+
+    @property
+    def batch_weight(self) -> float:
+        """Weight of one request of batch size."""
+        return BATCH_SHARE * self.unit if self.delta is None else self.delta
+
+    @property
+    def unit(self) -> float:
+        """The weight that the others are measured by: of a core, of the accuracy if cores are free."""
+        return self.beta or self.alpha or self.delta or 1.0
+
+    def at_unit_scale(self) -> "Objective":
+        """Return the objective with all weights divided by ``unit``: the same decisions."""
+        unit = self.unit
+        return replace(self, alpha=self.alpha / unit, beta=self.beta / unit, delta=self.batch_weight / unit)
+
+    def reweighted(self, alpha: float | None = None, beta: float | None = None) -> "Objective":
+        """Return the objective with other weights; that of batches keeps its share of ``unit``."""
+        other = replace(
+            self,
+            alpha=self.alpha if alpha is None else alpha,
+            beta=self.beta if beta is None else beta,
+        )
+        return other if self.delta is None else replace(other, delta=self.delta / self.unit * other.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +94,12 @@ class Constraints:
     Parameters
     ----------
     batch_sizes
-        Batch sizes to consider; those outside a variant's profile are left out.
+        Batch sizes to consider; those outside a variant's profile are left out. By default all that were
+        measured and ``POWERS_OF_TWO``.
     max_replicas
         Most replicas of one stage.
+    max_cores
+        Most cores of a plan, all replicas of all stages together; no limit if None.
     latency_margin
         Profiled latencies are multiplied by 1 + this.
     throughput_margin
@@ -67,8 +112,9 @@ class Constraints:
         End-to-end limit of the decision in seconds; the SLA of the pipeline if None.
     """
 
-    batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    batch_sizes: tuple[int, ...] | None = None
     max_replicas: int = 100
+    max_cores: int | None = None
     latency_margin: float = 0.0
     throughput_margin: float = 0.0
     queue: str = "fill"
@@ -76,10 +122,12 @@ class Constraints:
     sla_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.batch_sizes or min(self.batch_sizes) < 1:
+        if self.batch_sizes is not None and (not self.batch_sizes or min(self.batch_sizes) < 1):
             raise InvalidValueError(f"batch sizes must be at least 1, got {self.batch_sizes}")
-        if self.max_replicas < 1:
-            raise InvalidValueError(f"max_replicas must be at least 1, not {self.max_replicas}")
+        for name in ("max_replicas", "max_cores"):
+            most = getattr(self, name)
+            if most is not None and most < 1:
+                raise InvalidValueError(f"{name} must be at least 1, not {most}")
         if self.latency_margin <= -1 or self.throughput_margin <= -1:
             raise InvalidValueError("a margin must be larger than -1 (-100 %)")
 
@@ -160,6 +208,8 @@ class Problem:
         Pairs (stage, later stage) of a graph; none for a chain. The SLA holds on every path.
     rate_factors
         Arrival rate of each stage over that of the pipeline; none if all are 1.
+    max_cores
+        Most cores of a plan; no limit if None.
     """
 
     stages: tuple[str, ...]
@@ -170,6 +220,13 @@ class Problem:
     best_effort: tuple[Option, ...] = field(default=())
     edges: tuple[tuple[int, int], ...] = ()
     rate_factors: tuple[float, ...] = ()
+    max_cores: int | None = None
+
+    @cached_property
+    def ticks(self) -> Ticks:
+        """The arithmetic in which a plan keeps the SLA or does not."""
+        fastest_s = (min((option.total_s for option in stage), default=0.0) for stage in self.options)
+        return ticks_of(self.sla_s, fastest_s)
 
     def value(self, choice: Sequence[Option]) -> float:
         """Return the objective of a choice of one option per stage."""
@@ -177,26 +234,27 @@ class Problem:
         return (
             weights.alpha * weights.metric.total([option.score for option in choice])
             - weights.beta * sum(option.cost_cores for option in choice)
-            - weights.delta * sum(option.batch for option in choice)
+            - weights.batch_weight * sum(option.batch for option in choice)
         )
 
     def latency_s(self, choice: Sequence[Option]) -> float:
         """Return the summed latency and queue term of a choice, in a graph along its slowest path."""
         if self.edges:
-            return self._slowest_path_s(choice)
+            return _slowest_path(self.edges, [option.total_s for option in choice])
         return math.fsum(option.total_s for option in choice)
 
-    def _slowest_path_s(self, choice: Sequence[Option]) -> float:
-        left_s: list[float] = []
-        for place, option in enumerate(choice):
-            before = [left_s[source] for source, target in self.edges if target == place]
-            left_s.append(option.total_s + max(before, default=0.0))
-        followed = {source for source, _ in self.edges}
-        return max(end_s for place, end_s in enumerate(left_s) if place not in followed)
+    def keeps_sla(self, choice: Sequence[Option]) -> bool:
+        """Whether a choice keeps the SLA, in whole ticks."""
+        ticks = [self.ticks.of(option.total_s) for option in choice]
+        return (_slowest_path(self.edges, ticks) if self.edges else sum(ticks)) <= self.ticks.limit
+
+    def fits_cores(self, choice: Sequence[Option]) -> bool:
+        """Whether a choice keeps the limit of cores."""
+        return self.max_cores is None or sum(option.cost_cores for option in choice) <= self.max_cores
 
     def feasible(self, choice: Sequence[Option]) -> bool:
-        """Whether a choice keeps the SLA."""
-        return self.latency_s(choice) <= self.sla_s + ROUNDING
+        """Whether a choice keeps the SLA and the limit of cores."""
+        return self.fits_cores(choice) and self.keeps_sla(choice)
 
     def plan(self, choice: Sequence[Option]) -> Plan:
         """Return a choice as a plan."""
@@ -215,6 +273,16 @@ class Problem:
                 )
             )
         )
+
+
+def _slowest_path(edges: Sequence[tuple[int, int]], takes: Sequence[Number]) -> Number:
+    """Return the largest sum over a path of what each stage takes."""
+    reached: list[Number] = []
+    for place, own in enumerate(takes):
+        before = [reached[source] for source, target in edges if target == place]
+        reached.append(own + max(before) if before else own)
+    followed = {source for source, _ in edges}
+    return max(end for place, end in enumerate(reached) if place not in followed)
 
 
 def _finite(batch: int, rate_rps: float) -> float:
@@ -285,6 +353,7 @@ def build_problem(
         best_effort=tuple(map(_StageOptions.best_effort, stages, options)),
         edges=_branches(pipeline),
         rate_factors=tuple(factors.values()) if pipeline.edges else (),
+        max_cores=constraints.max_cores,
     )
 
 
@@ -347,13 +416,20 @@ class _StageOptions:
     @cached_property
     def _candidates(self) -> list[tuple[Option, int]]:
         """Every variant and batch size, with the replicas that the rate needs."""
-        queue, batches = QUEUE_TERMS[self.constraints.queue], sorted(set(self.constraints.batch_sizes))
-        waits_s = {batch: queue(batch, self.rate_rps) for batch in batches}
+        queue = QUEUE_TERMS[self.constraints.queue]
+        waits_s = {batch: queue(batch, self.rate_rps) for batch in self._batches()}
         return [
             candidate
             for variant, score in self._scored_variants()
             for candidate in self._of_variant(variant, score, waits_s)
         ]
+
+    def _batches(self) -> list[int]:
+        given = self.constraints.batch_sizes
+        if given is not None:
+            return sorted(set(given))
+        measured = (variant.profile.measured for variant in self.stage.choices)
+        return sorted(set(POWERS_OF_TWO).union(*measured))
 
     def _scored_variants(self) -> list[tuple[Variant, float]]:
         choices = self.stage.choices
@@ -373,7 +449,8 @@ class _StageOptions:
             if not (batch in profile.measured or (profile.supports(batch) and not limits.measured_only)):
                 continue
             point = profile.at(batch)
-            needed = max(1, math.ceil(self.rate_rps / (point.throughput_rps * faster) - ROUNDING))
+            load = self.rate_rps / (point.throughput_rps * faster)
+            needed = max(1, math.ceil(load * (1 - REPLICA_SHARE)))
             replicas = self.fixed_replicas or needed
             latency_s, cost = point.latency_p99_s * slower, replicas * cores
             yield (

@@ -13,14 +13,15 @@ from typing import Any
 
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.agree import agreed
-from ipa.optimizer.answer import Answer
+from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.highs import print_banner_unseen
-from ipa.optimizer.milp import TOLERANCE, Milp, milp_of
+from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.tolerance import SOLVER
 
 _GRACE_S = 1.0
 # CBC's integer preprocessing calls wrong plans optimal (tests/optimizer/test_disagreements.py holds one).
-_CBC_OPTIONS = f"-preprocess off -ratio 0 -allow 0 -increment 0 -primalT {TOLERANCE} -dualT {TOLERANCE}"
+_CBC_OPTIONS = f"-preprocess off -ratio 0 -allow 0 -increment 0 -primalT {SOLVER} -dualT {SOLVER}"
 log = logging.getLogger("ipa.optimizer")
 
 
@@ -95,7 +96,7 @@ def _named(answer: Answer, solver: str, note: str = "") -> Answer:
 def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, float], float]) -> Answer:
     import pulp
 
-    if not all(problem.options):
+    if impossible(problem):
         return Answer(None, proven=True)
     started = time.perf_counter()
     until = started + deadline_s
@@ -142,10 +143,10 @@ def _run_highs(program: Any, limit_s: float) -> float:
         msg=False,
         timeLimit=limit_s,
         gapRel=0.0,
-        gapAbs=TOLERANCE,
-        mip_feasibility_tolerance=TOLERANCE,
-        primal_feasibility_tolerance=TOLERANCE,
-        dual_feasibility_tolerance=TOLERANCE,
+        gapAbs=SOLVER,
+        mip_feasibility_tolerance=SOLVER,
+        primal_feasibility_tolerance=SOLVER,
+        dual_feasibility_tolerance=SOLVER,
     )
     try:
         program.solve(solver)

@@ -14,27 +14,30 @@ from ipa.optimizer.auto import solve_auto
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.exact import solve_exact
-from ipa.optimizer.graph import graph_solver
 from ipa.optimizer.gurobi import solve_gurobi
 from ipa.optimizer.gurobi_nonlinear import solve_gurobi_nonlinear
 from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
+from ipa.optimizer.scale import at_unit_scale
 from ipa.registry import Registry
 
 DEADLINE_S = 10.0
 """Wall time that a solver may take by default."""
 
 SOLVERS: Registry[Solver] = Registry("solver")
-SOLVERS.register("exact", solve_exact)
-SOLVERS.register("brute-force", solve_brute_force)
-SOLVERS.register("gurobi", solve_gurobi)
-SOLVERS.register("gurobi-nonlinear", solve_gurobi_nonlinear)
-SOLVERS.register("highs", solve_highs_directly)
-SOLVERS.register("pulp", solve_pulp)
-SOLVERS.register("pulp-highs", solve_highs)
-SOLVERS.register("pulp-cbc", solve_cbc)
-SOLVERS.register("auto", solve_auto)
+for _name, _solver in {
+    "exact": solve_exact,
+    "brute-force": solve_brute_force,
+    "gurobi": solve_gurobi,
+    "gurobi-nonlinear": solve_gurobi_nonlinear,
+    "highs": solve_highs_directly,
+    "pulp": solve_pulp,
+    "pulp-highs": solve_highs,
+    "pulp-cbc": solve_cbc,
+    "auto": solve_auto,
+}.items():
+    SOLVERS.register(_name, at_unit_scale(_solver))
 
 
 def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_S) -> Decision:
@@ -66,8 +69,6 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_
         If the solver has no valid licence here or the problem exceeds its size limit.
     """
     run = SOLVERS[solver]
-    if problem.edges:
-        run = graph_solver(solver, run)
     started = time.perf_counter()
     answer = run(problem, deadline_s)
     return _decision(problem, answer, answer.solver or solver, time.perf_counter() - started)
@@ -75,15 +76,19 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_
 
 def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> Decision:
     options = None if answer.choice is None else picked(problem, answer.choice)
+    objective = _objective(problem, answer, options)
+    bound = objective if answer.proven else answer.bound
     return Decision(
         plan=problem.plan(problem.best_effort if options is None else options),
-        objective=_objective(problem, answer, options),
+        objective=objective,
         status=_status(answer),
         solver=solver,
         solve_s=solve_s,
         note=answer.note,
         build_s=answer.build_s,
         search_s=solve_s - answer.build_s if answer.search_s is None else answer.search_s,
+        bound=bound,
+        gap=bound - objective,
     )
 
 

@@ -8,7 +8,7 @@ from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.problem import Problem
 
 GRID = 1e12
-"""Logarithms of accuracies and latencies are compared as integers in units of 1 / GRID."""
+"""Logarithms of accuracies are compared as integers in units of 1 / GRID."""
 
 _LEAST_ACCURACY = 1e-30
 
@@ -18,10 +18,11 @@ OrderKey = tuple[int, int, int, Choice]
 def order_key(problem: Problem, choice: Choice) -> OrderKey:
     """Return the place of a choice in the total order; the smallest key wins.
 
-    Among the choices whose objective lies within ``ROUNDING`` of the best, the first is the one with the
+    Among the choices whose objective lies within ``tolerance.tie`` of the best, the first is the one with the
     highest PAS, then the lowest cost, then the lowest latency, then the smallest tuple of option indices.
-    PAS is compared through the sum of the logarithms of the accuracies, and logarithms and latencies as
-    integers, so that the order neither depends on the order of the stages nor on rounding in the sums.
+    PAS is compared through the sum of the logarithms of the accuracies, and logarithms and latencies (in
+    ticks) as integers, so that the order neither depends on the order of the stages nor on rounding in the
+    sums. In a graph, too, the latency is the sum over all stages.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def order_key(problem: Problem, choice: Choice) -> OrderKey:
     return (
         sum(inaccuracy(option.accuracy) for option in options),
         sum(option.cost_cores for option in options),
-        sum(latency_units(option.total_s) for option in options),
+        sum(problem.ticks.of(option.total_s) for option in options),
         choice,
     )
 
@@ -43,11 +44,6 @@ def order_key(problem: Problem, choice: Choice) -> OrderKey:
 def inaccuracy(accuracy: float) -> int:
     """Return minus the logarithm of an accuracy in units of 1 / GRID."""
     return -round(math.log(max(accuracy, _LEAST_ACCURACY)) * GRID)
-
-
-def latency_units(latency_s: float) -> int:
-    """Return a latency in units of 1 / GRID seconds."""
-    return round(latency_s * GRID)
 
 
 def first_in_order(problem: Problem, choices: Iterable[Choice]) -> Choice:

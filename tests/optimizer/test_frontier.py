@@ -17,9 +17,10 @@ from ipa.optimizer.answer import picked
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.pareto import stage_labels, unbeaten
-from ipa.optimizer.problem import ROUNDING, Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
 from ipa.optimizer.solve import solve
 from ipa.optimizer.ties import order_key
+from ipa.optimizer.tolerance import TIE
 from ipa.plan import plan_defects
 
 EXACT = 1e-12
@@ -42,7 +43,7 @@ def pareto_by_brute_force(asked: Problem) -> list[tuple[int, float]]:
         best[cost] = max(accuracy, best.get(cost, -math.inf))
     points: list[tuple[int, float]] = []
     for cost in sorted(best):
-        if not points or best[cost] > points[-1][1] + ROUNDING:
+        if not points or best[cost] > points[-1][1] + TIE:
             points.append((cost, best[cost]))
     return points
 
@@ -98,7 +99,7 @@ def test_the_point_at_some_weights_is_as_good_as_the_best_plan(
     if found.points:
         point = found.at(alpha, beta)
         best = max(alpha * accuracy - beta * cost for cost, accuracy, _ in every_feasible(asked))
-        assert alpha * point.accuracy - beta * point.cost_cores == pytest.approx(best, abs=2 * ROUNDING)
+        assert alpha * point.accuracy - beta * point.cost_cores == pytest.approx(best, abs=2 * TIE)
 
 
 @given(random_problems())

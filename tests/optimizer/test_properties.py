@@ -14,8 +14,9 @@ from ipa.optimizer.answer import picked
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
-from ipa.optimizer.problem import ROUNDING, Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.optimizer.tolerance import TIE
 from ipa.pipeline import Pipeline, Stage
 from ipa.plan import plan_defects
 
@@ -30,7 +31,7 @@ def best(given: Problem) -> float:
 @EXAMPLES
 @given(random_problems(), st.floats(0, 2))
 def test_a_looser_sla_is_never_worse(given: Problem, extra_s: float) -> None:
-    assert best(replace(given, sla_s=given.sla_s + extra_s)) >= best(given) - ROUNDING
+    assert best(replace(given, sla_s=given.sla_s + extra_s)) >= best(given) - TIE
 
 
 @EXAMPLES
@@ -47,7 +48,7 @@ def test_an_added_option_is_never_worse(
     added = option(latency_s, cost, accuracy)
     stages = list(given.options)
     stages[stage % len(stages)] += (added,)
-    assert best(replace(given, options=tuple(stages))) >= best(given) - ROUNDING
+    assert best(replace(given, options=tuple(stages))) >= best(given) - TIE
 
 
 @EXAMPLES
@@ -57,7 +58,7 @@ def test_a_removed_option_is_never_better(given: Problem, index: int, stage: int
     options = stages[stage % len(stages)]
     options.pop(index % len(options))
     fewer = replace(given, options=tuple(tuple(stage_options) for stage_options in stages))
-    assert best(fewer) <= best(given) + ROUNDING
+    assert best(fewer) <= best(given) + TIE
 
 
 @EXAMPLES
@@ -80,7 +81,7 @@ def test_with_single_requests_a_doubled_rate_is_never_better(
         best(build_problem(pipeline(sla_s=sla_s), rate, objective, constraints))
         for rate in (rate_rps, 2 * rate_rps)
     )
-    assert doubled <= at + ROUNDING
+    assert doubled <= at + TIE
 
 
 @EXAMPLES
