@@ -11,7 +11,7 @@ import pandas as pd
 from ipa.experiments import resolve, run_folder
 from ipa.grid import Progress, run_grid
 from ipa.intervals import mean_interval, paired_interval
-from ipa.results import read_summary
+from ipa.results import KEPT_IN_BRIEF, read_summary
 from ipa.run_spec import RunSpec
 
 OVERLOAD = 1.3
@@ -112,11 +112,12 @@ def run_effects(
         the width of the 95 % confidence interval of that change.
     """
     plain = _specs(base, PLAIN, seeds)
-    run_grid(plain, results_dir, jobs, progress)
+    run_grid(plain, results_dir, jobs, progress, KEPT_IN_BRIEF)
     most_cores = max(int(_summary(spec, results_dir)["cost_max_cores"]) for spec in plain)
     effects = (*EFFECTS, *core_limits(most_cores))
     specs = {effect.group + effect.label: _specs(base, effect, seeds) for effect in effects}
-    run_grid([spec for several in specs.values() for spec in several], results_dir, jobs, progress)
+    changed = [spec for several in specs.values() for spec in several]
+    run_grid(changed, results_dir, jobs, progress, KEPT_IN_BRIEF)
     reference = _measures(plain, results_dir)
     rows = [_row(PLAIN, reference, reference)]
     rows += [_row(e, _measures(specs[e.group + e.label], results_dir), reference) for e in effects]

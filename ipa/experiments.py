@@ -34,6 +34,7 @@ from ipa.results import (
     replacing,
     write_json,
     write_lines,
+    write_requests,
 )
 from ipa.run_spec import RunSpec
 from ipa.simulator import RequestRecords
@@ -252,7 +253,7 @@ def run(spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES) -> Pa
     with replacing(folder) as draft:
         write_lines(draft / DECISIONS, (record.as_dict() for record in outcome.decisions))
         if REQUESTS in kept:
-            outcome.requests.to_frame().to_parquet(draft / REQUESTS, compression="zstd", index=False)
+            write_requests(draft / REQUESTS, outcome.requests.to_frame())
         write_json(draft / SUMMARY, outcome.summary())
         write_json(
             draft / PROVENANCE,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments import is_complete, run, run_folder
-from ipa.results import ALL_FILES, KEPT_OF_REPETITIONS, SUMMARY, read_summary
+from ipa.results import ALL_FILES, KEPT_IN_BRIEF, SUMMARY, read_summary
 from ipa.run_spec import RunSpec
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
@@ -96,17 +96,17 @@ class RunSet:
     whole
         Resolved specs of runs that are kept with the account of every request.
     brief
-        Repetitions of which only decisions and measures are kept.
+        Runs of which only decisions and measures are kept, because nothing reads their single requests.
     """
 
     whole: tuple[RunSpec, ...]
-    brief: tuple[RunSpec, ...] = ()
+    brief: tuple[RunSpec, ...]
 
     def run(self, results_dir: Path, jobs: int, progress: Progress | None = None) -> GridReport:
         """Run what is missing (``run_grid``)."""
         total, before = len(self.whole) + len(self.brief), 0
         reports = []
-        for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_OF_REPETITIONS)):
+        for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_IN_BRIEF)):
             show = None if progress is None else _shifted(progress, before, total)
             reports.append(run_grid(specs, results_dir, jobs, show, kept))
             before += len(specs)

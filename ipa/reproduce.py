@@ -68,9 +68,9 @@ def required_runs(targets: Sequence[Target], trace: str, seed: int, seeds: int) 
         for spec in grid_specs(target.editions, target.pipelines, trace=trace, seed=seed)
     }
     if all(target.name != "claims" for target in targets):
-        return RunSet(tuple(specs))
+        return RunSet(whole=(), brief=tuple(specs))
     behind_claims = claim_runs(trace, seed, seeds)
-    return RunSet(tuple(specs | dict.fromkeys(behind_claims.whole)), behind_claims.brief)
+    return RunSet(behind_claims.whole, tuple(specs | dict.fromkeys(behind_claims.brief)))
 
 
 def run_notebooks(

@@ -11,6 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ipa.errors import ResultsError
 
@@ -22,8 +24,11 @@ PROVENANCE = "provenance.json"
 ALL_FILES = (DECISIONS, REQUESTS, SUMMARY)
 """What a run leaves, besides its provenance."""
 
-KEPT_OF_REPETITIONS = (DECISIONS, SUMMARY)
-"""What is kept of a run that only repeats another one with a further seed: no account of every request."""
+KEPT_IN_BRIEF = (DECISIONS, SUMMARY)
+"""What is kept of a run whose single requests nothing reads afterwards."""
+
+NUMBER_ENCODINGS = {"f": "BYTE_STREAM_SPLIT", "i": "DELTA_BINARY_PACKED"}
+"""How Parquet stores columns of numbers, by NumPy's kind."""
 
 
 @contextmanager
@@ -84,6 +89,26 @@ def read_decisions(folder: Path) -> pd.DataFrame:
         # Not splitlines(), which also breaks lines at characters that JSON allows in text.
         lines = file.read_text(encoding="utf-8").split("\n")
         return pd.DataFrame([json.loads(line) for line in lines if line])
+
+
+def write_requests(file: Path, requests: pd.DataFrame) -> None:
+    """Write the account of every request, without loss and in about half the space of the default encodings.
+
+    Bytes of numbers that are all different compress well only side by side with their like; dictionaries are
+    left to the columns of names.
+    """
+    numbers = {
+        column: NUMBER_ENCODINGS[kind]
+        for column in requests
+        if (kind := requests[column].dtype.kind) in NUMBER_ENCODINGS
+    }
+    pq.write_table(
+        pa.Table.from_pandas(requests, preserve_index=False),
+        file,
+        compression="zstd",
+        use_dictionary=[column for column in requests if column not in numbers],
+        column_encoding=numbers,
+    )
 
 
 def read_requests(folder: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ipa.errors import ResultsError
 from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs, is_complete, run_folder
 from ipa.intervals import SEEDS, Interval, mean_interval
 from ipa.published import published_result
-from ipa.results import KEPT_OF_REPETITIONS, SUMMARY, read_decisions, read_summary
+from ipa.results import KEPT_IN_BRIEF, SUMMARY, read_decisions, read_summary
 from ipa.run_spec import RunSpec
 
 
@@ -69,7 +69,7 @@ class Evidence:
         """Return the summary of one run with the first seed; a missing run is a ResultsError."""
         spec = self.specs(edition)[pipeline, workload, method]
         if spec not in self._summaries:
-            self.check_complete(spec, needed=KEPT_OF_REPETITIONS)
+            self.check_complete(spec, needed=KEPT_IN_BRIEF)
             self._summaries[spec] = read_summary(run_folder(self.results_dir, spec))
         return self._summaries[spec]
 

@@ -22,6 +22,7 @@ from ipa.experiments import grid_specs
 from ipa.grid import run_grid
 from ipa.intervals import SEEDS
 from ipa.published import EDITION_NAMES, compare, write_comparison
+from ipa.results import KEPT_IN_BRIEF
 
 
 def claims_command(
@@ -96,5 +97,5 @@ def published_command(
 def _fresh(results: Path, jobs: int | None) -> pd.DataFrame:
     specs = grid_specs(list(EDITION_NAMES), trace="real")
     with progress_bar("published runs") as show:
-        run_grid(specs, results, jobs or default_jobs(), show)
+        run_grid(specs, results, jobs or default_jobs(), show, KEPT_IN_BRIEF)
     return compare(specs, results)

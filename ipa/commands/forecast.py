@@ -31,6 +31,7 @@ from ipa.forecast.training import Progress, TrainingSettings, Weights, load_torc
 from ipa.forecast.weights import NetworkRecord, save_weights, weights_path
 from ipa.grid import run_grid, summaries
 from ipa.intervals import SEEDS
+from ipa.results import KEPT_IN_BRIEF
 from ipa.workload import PAPER_WORKLOADS, describe_trace, find_trace, load_trace, load_workload
 
 app = typer.Typer(help="Train the load forecasters, or measure them.", no_args_is_help=True)
@@ -191,7 +192,7 @@ def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
         ),
     ]
     with progress_bar("runs") as show:
-        run_grid(specs, results, jobs, show)
+        run_grid(specs, results, jobs, show, KEPT_IN_BRIEF)
     return closed_loop_table(summaries(specs, results))
 
 

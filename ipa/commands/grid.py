@@ -18,6 +18,7 @@ from ipa.commands.output import default_jobs, messages, print_json, print_table,
 from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs
 from ipa.grid import run_grid, summaries
 from ipa.published import EDITION_NAMES, compare
+from ipa.results import ALL_FILES, KEPT_IN_BRIEF
 from ipa.run_spec import RunSpec
 
 EDITIONS_BY_DEFAULT = ["as-published", "corrected"]
@@ -40,6 +41,9 @@ def grid_command(
     solver: SolverOption = "exact",
     jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Keep the account of every request, about 1 MB a run.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every combination of editions, pipelines, workloads and methods; complete runs are kept.
@@ -63,7 +67,9 @@ def grid_command(
         solver=solver,
     )
     with progress_bar("grid") as show:
-        report = run_grid(specs, results, jobs or default_jobs(), show)
+        report = run_grid(
+            specs, results, jobs or default_jobs(), show, ALL_FILES if requests else KEPT_IN_BRIEF
+        )
     messages.print(f"{report.ran} runs done, {report.reused} kept; results in {results}", highlight=False)
     frame = summaries(specs, results)
     if as_json:

@@ -98,8 +98,8 @@ def test_methods_share_the_arrivals_of_a_seed(tmp_path: Path) -> None:
 
 def test_the_runs_behind_the_claims_are_those_that_evidence_asks_for() -> None:
     runs = claim_runs("synthetic", seed=3, seeds=2)
-    assert len(runs.whole) == 3 * 80 + 2 * 20
-    assert len(runs.brief) == 2 * 80
+    assert len(runs.whole) == 2 * 20
+    assert len(runs.brief) == 3 * 80 + 2 * 80
     evidence = Evidence(Path("nowhere"), "synthetic", [3, 4])
     asked = {
         spec
