@@ -1,11 +1,9 @@
 """Runs many experiments on all cores; what is complete and unchanged is not run again."""
 
-import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +12,7 @@ from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments import is_complete, run, run_folder
 from ipa.results import ALL_FILES, KEPT_IN_BRIEF, SUMMARY, read_summary
 from ipa.run_spec import RunSpec
+from ipa.workers import worker_pool
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
 """Columns that say which run a row belongs to."""
@@ -127,16 +126,12 @@ def _runs(
                 run(spec, results_dir, kept)
             yield spec
         return
-    # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts)
-    try:
+    with worker_pool(jobs) as pool:
         futures = {pool.submit(run, spec, results_dir, kept): spec for spec in missing}
         for future in as_completed(futures):
             with _named(futures[future]):
                 future.result()
             yield futures[future]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _name(spec: RunSpec) -> str:
@@ -152,12 +147,6 @@ def _named(spec: RunSpec) -> Iterator[None]:
         raise IpaError(f"run {_name(spec)} failed: {error}") from error
     except Exception as error:
         raise IpaError(f"run {_name(spec)} failed: {type(error).__name__}: {error}") from error
-
-
-def ignore_interrupts() -> None:
-    """Leave it to the parent process to end this one on Ctrl-C."""
-    # Ctrl-C reaches the whole process group; the parent alone decides what happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def by_run(specs: Sequence[RunSpec], read: Callable[[RunSpec], pd.DataFrame]) -> pd.DataFrame:

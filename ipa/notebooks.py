@@ -48,6 +48,11 @@ def _workload(name: str) -> str:
     return name
 
 
+def _in_the_repository(folder: Path) -> Path:
+    """Count a relative folder from the repository, wherever the notebook or its caller stand."""
+    return (data_dir().parent / folder).resolve()
+
+
 class _Parameters(BaseModel):
     """What every notebook can be asked for."""
 
@@ -55,7 +60,7 @@ class _Parameters(BaseModel):
 
     trace: Literal["auto", "real", "synthetic"]
     seed: int = Field(ge=0)
-    results_dir: Annotated[Path, Field(strict=False)]
+    results_dir: Annotated[Path, Field(strict=False), AfterValidator(_in_the_repository)]
 
 
 class ClaimsParameters(_Parameters):
@@ -90,6 +95,7 @@ class DecisionTimeParameters(_Parameters):
     metric: Annotated[str, _one_of(METRICS)]
     solvers: list[Annotated[str, _one_of(SOLVERS)]] = Field(min_length=1)
     solves: int = Field(ge=1)
+    measure_again: bool
 
 
 class PreferencesParameters(_Parameters):
@@ -219,7 +225,7 @@ def execute(name: str, parameters: Mapping[str, object], output_path: Path) -> N
     name
         One of ``NOTEBOOKS``.
     parameters
-        Values that replace the notebook's defaults. Relative paths count from the notebook's folder.
+        Values that replace the notebook's defaults. A relative ``results_dir`` counts from the repository.
     output_path
         Where the executed notebook goes; written only once every cell has run. A notebook that failed is
         kept beside it as ``<name>.failed.ipynb``.
@@ -252,6 +258,8 @@ def execute_file(source: Path, parameters: Mapping[str, object], output_path: Pa
             kernel_name="python3",
             progress_bar=False,
             cwd=source.parent,
+            # The polite way interrupts the kernel first, which then complains on standard error.
+            shutdown_kernel="immediate",
             **_kernel_settings(),
         )
         draft.replace(output_path)

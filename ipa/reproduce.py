@@ -1,17 +1,20 @@
 """Everything that ``ipa reproduce`` makes: the runs, the figures and the claims table."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 from ipa.claims.runs import claim_runs
-from ipa.experiments import FIRST_FIGURE, PIPELINES, grid_specs
-from ipa.grid import RunSet, ignore_interrupts
-from ipa.notebooks import execute
+from ipa.experiments import FIRST_FIGURE, PIPELINES, WORKLOADS, grid_specs
+from ipa.grid import RunSet
+from ipa.notebook_record import is_unchanged, notebook_fingerprint, write_record
+from ipa.notebooks import NOTEBOOKS, execute
 from ipa.registry import Registry
 from ipa.run_spec import RunSpec
+from ipa.workers import worker_pool
+from ipa.workload.catalogue import TraceChoice
+from ipa.written_files import written_files
 
 BOTH_EDITIONS = ("as-published", "corrected")
 
@@ -32,6 +35,8 @@ class Target:
         Grid that has to be complete first.
     repeated
         Whether the notebook averages over several seeds.
+    timed
+        Whether the notebook shows times that it measured.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Target:
     editions: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = ()
     repeated: bool = False
+    timed: bool = False
 
 
 TARGETS: Registry[Target] = Registry("target")
@@ -49,7 +55,7 @@ for _number, _pipeline in enumerate(PIPELINES, start=FIRST_FIGURE):
         f"figure-{_number}",
         Target(f"figure-{_number}", "2-end-to-end", {"pipeline": _pipeline}, BOTH_EDITIONS, (_pipeline,)),
     )
-TARGETS.register("figure-13", Target("figure-13", "3-decision-time"))
+TARGETS.register("figure-13", Target("figure-13", "3-decision-time", timed=True))
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))
 TARGETS.register("figure-15", Target("figure-15", "6-latency", repeated=True))
 TARGETS.register("figure-16", Target("figure-16", "5-load-forecast"))
@@ -73,17 +79,45 @@ def required_runs(targets: Sequence[Target], trace: str, seed: int, seeds: int) 
     return RunSet(behind_claims.whole, tuple(specs | dict.fromkeys(behind_claims.brief)))
 
 
+@dataclass(frozen=True, slots=True)
+class NotebookReport:
+    """What ``run_notebooks`` did.
+
+    Parameters
+    ----------
+    notebooks
+        The executed notebooks, in the order of the targets.
+    executed
+        Names of the targets that were executed now; the others were unchanged.
+    """
+
+    notebooks: tuple[Path, ...]
+    executed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A notebook to execute: what, with what, to where, and its fingerprint."""
+
+    target: Target
+    parameters: dict[str, object]
+    output: Path
+    fingerprint: str
+
+
 def run_notebooks(
     targets: Sequence[Target],
     results_dir: Path,
     *,
-    trace: str,
+    trace: TraceChoice,
     seed: int,
     seeds: int,
     jobs: int,
     progress: Callable[[int, int, str], None],
-) -> list[Path]:
-    """Execute the notebooks of some targets.
+    force: bool = False,
+    fresh_timings: bool = False,
+) -> NotebookReport:
+    """Execute the notebooks of some targets that are not there already, complete and unchanged.
 
     Parameters
     ----------
@@ -97,32 +131,47 @@ def run_notebooks(
         Notebooks executed at the same time.
     progress
         Called as notebooks end.
+    force
+        Execute them all.
+    fresh_timings
+        Measure decision times anew instead of showing those measured before.
 
     Returns
     -------
-    list of Path
-        The executed notebooks, in the order of the targets.
+    NotebookReport
+        The notebooks, and which were executed.
     """
-    common = {"trace": trace, "seed": seed, "results_dir": str(results_dir.resolve())}
-    repeated = common | {"seeds": seeds}
-    outputs = [results_dir / "notebooks" / f"{target.name}.ipynb" for target in targets]
-    progress(0, len(targets), "")
-    pool = ProcessPoolExecutor(
-        min(jobs, len(targets)), mp_context=get_context("spawn"), initializer=ignore_interrupts
-    )
-    try:
-        futures = {
-            pool.submit(
-                execute,
-                target.notebook,
-                target.parameters | (repeated if target.repeated else common),
-                output,
-            ): target.name
-            for target, output in zip(targets, outputs, strict=True)
-        }
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            progress(done, len(targets), futures[future])
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return outputs
+    tasks = [_task(target, results_dir, trace, seed, seeds) for target in targets]
+    again = {task.target.name for task in tasks if force or (fresh_timings and task.target.timed)}
+    missing = [
+        task for task in tasks if task.target.name in again or not is_unchanged(task.output, task.fingerprint)
+    ]
+    done = len(tasks) - len(missing)
+    progress(done, len(tasks), "")
+    if missing:
+        with worker_pool(min(jobs, len(missing))) as pool:
+            futures = {pool.submit(_execute, task, fresh_timings): task.target.name for task in missing}
+            for number, future in enumerate(as_completed(futures), start=done + 1):
+                future.result()
+                progress(number, len(tasks), futures[future])
+    return NotebookReport(tuple(task.output for task in tasks), tuple(task.target.name for task in missing))
+
+
+def _task(target: Target, results_dir: Path, trace: TraceChoice, seed: int, seeds: int) -> _Task:
+    shown = target.parameters | {"trace": trace, "seed": seed}
+    if target.repeated:
+        shown |= {"seeds": seeds}
+    source = NOTEBOOKS[target.notebook].file
+    # Where the results lie determines nothing that is shown, and results may be moved.
+    fingerprint = notebook_fingerprint(source, shown, WORKLOADS, trace=trace, seed=seed)
+    output = results_dir / "notebooks" / f"{target.name}.ipynb"
+    return _Task(target, shown | {"results_dir": str(results_dir.resolve())}, output, fingerprint)
+
+
+def _execute(task: _Task, fresh_timings: bool) -> None:
+    parameters = task.parameters
+    if fresh_timings and task.target.timed:
+        parameters = parameters | {"measure_again": True}
+    with written_files() as written:
+        execute(task.target.notebook, parameters, task.output)
+    write_record(task.output, task.fingerprint, written)

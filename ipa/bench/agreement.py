@@ -6,9 +6,8 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +16,6 @@ from ipa.accuracy import METRICS
 from ipa.bench.comparison import usable
 from ipa.bench.reproducer import disagree, shrunk, store
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
-from ipa.grid import ignore_interrupts
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
@@ -26,6 +24,7 @@ from ipa.optimizer.solve import solve
 from ipa.paths import published_results_dir
 from ipa.provenance import environment
 from ipa.results import read_json, write_json
+from ipa.workers import worker_pool
 
 CHUNK = 250
 """Problems between two records of progress."""
@@ -278,14 +277,11 @@ def _run(campaign: Campaign, chunks: Sequence[range], jobs: int) -> Iterator[ran
             run_chunk(campaign, chunk)
             yield chunk
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts)
-    try:
+    with worker_pool(jobs) as pool:
         futures = {pool.submit(run_chunk, campaign, chunk): chunk for chunk in chunks}
         for future in as_completed(futures):
             future.result()
             yield futures[future]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def run_chunk(campaign: Campaign, chunk: range) -> None:

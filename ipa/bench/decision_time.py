@@ -1,16 +1,20 @@
 """The decision time of figure 13 over the number of stages and variants, and beyond."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from ipa.accuracy import METRICS
 from ipa.bench.comparison import compared
+from ipa.bench.kept_times import KeptTimes, keep_times
+from ipa.config import load_pipeline, pipeline_file, pipeline_inputs
 from ipa.errors import InvalidValueError
 from ipa.optimizer.problem import Constraints, Objective, build_problem
 from ipa.paths import data_dir
 from ipa.pipeline import Pipeline
+from ipa.provenance import file_sha256
 
 SIDE = 9
 """Stages and variants of the published grid."""
@@ -81,11 +85,12 @@ def scaled_pipeline(pipeline: Pipeline, stages: int, variants: int) -> Pipeline:
 
 def decision_times(
     pipeline: Pipeline,
-    sizes: Iterable[Size],
+    sizes: Sequence[Size],
     solvers: Sequence[str],
     metric: str = "rank-sum",
     solves: int = SOLVES,
     budget_s: float = 5.0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Time solvers on pipelines of growing size.
 
@@ -103,6 +108,8 @@ def decision_times(
         Arrival rates per size, evenly spaced up to 38 requests/s.
     budget_s
         Seconds after which a solver sits the rest of a size out.
+    progress
+        Called with (sizes done, sizes in all).
 
     Returns
     -------
@@ -112,14 +119,57 @@ def decision_times(
     objective = Objective(METRICS[metric], alpha=ALPHA)
     rates_rps = [HIGHEST_RPS * turn / solves for turn in range(1, solves + 1)]
     rows = []
-    for stages, variants in sizes:
+    for done, (stages, variants) in enumerate(sizes, 1):
         scaled = scaled_pipeline(pipeline, stages, variants)
         problems = [build_problem(scaled, rate, objective, Constraints()) for rate in rates_rps]
         rows += [
             {"stages": stages, "variants": variants} | row
             for row in compared(problems, solvers, budget_s=budget_s)
         ]
+        if progress is not None:
+            progress(done, len(sizes))
     return pd.DataFrame(rows)
+
+
+def kept_decision_times(
+    results_dir: Path,
+    pipeline: str,
+    sizes: Sequence[Size],
+    solvers: Sequence[str],
+    *,
+    metric: str,
+    solves: int,
+    budget_s: float = 5.0,
+    again: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> KeptTimes:
+    """Return the times of ``decision_times`` as they were measured before on this machine, or measure them.
+
+    Parameters
+    ----------
+    results_dir
+        Where they are kept.
+    pipeline
+        Name or file of the pipeline whose first stage is cloned.
+    sizes, solvers, metric, solves, budget_s, progress
+        As for ``decision_times``.
+    again
+        Measure anew.
+    """
+    what = {
+        "decision times of": pipeline_file(pipeline).name,
+        "inputs": [file_sha256(file) for file in pipeline_inputs(pipeline)],
+        "sizes": [list(size) for size in sizes],
+        "solvers": list(solvers),
+        "metric": metric,
+        "solves": solves,
+        "budget_s": budget_s,
+    }
+
+    def measure() -> pd.DataFrame:
+        return decision_times(load_pipeline(pipeline), sizes, solvers, metric, solves, budget_s, progress)
+
+    return keep_times(results_dir, what, measure, again=again)
 
 
 def published_decision_times() -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 import pandas as pd
@@ -13,7 +15,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ipa.notebook_progress import time_left
 from ipa.results import without_nan
+
+LOG_EVERY_S = 10.0
+"""Seconds between two lines about the progress where there is no terminal to draw a bar on."""
 
 messages = Console(stderr=True)
 """For progress, notes and errors, so that standard output holds results only."""
@@ -52,13 +58,41 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
+def _logged(doing: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    started_s, ended = time.monotonic(), Event()
+    state: tuple[int, int | None] = (0, None)
+
+    def show(done: int, total: int | None, at: str) -> None:  # noqa: ARG001 (the signature of a bar)
+        nonlocal state
+        state = done, total
+
+    def write() -> None:
+        while not ended.wait(LOG_EVERY_S):
+            done, total = state
+            elapsed_s = time.monotonic() - started_s
+            left = f", {time_left(done, total, elapsed_s)} left" if done and total else ""
+            messages.print(
+                f"{doing}: {done} of {total or '?'} after {elapsed_s:.0f} s{left}", highlight=False
+            )
+
+    writer = Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        writer.join()
+
+
+@contextmanager
 def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]:
     """Show a bar on standard error while the body runs.
 
     Yields
     ------
     callable
-        (done, in all, what just ended) -> None. Without a terminal nothing is drawn.
+        (done, in all, what just ended) -> None. Without a terminal, as in a log, a line is written every
+        ``LOG_EVERY_S`` seconds instead.
     """
     columns = (
         TextColumn(doing),
@@ -67,7 +101,11 @@ def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]
         TimeRemainingColumn(),
         TextColumn("{task.fields[at]}"),
     )
-    with Progress(*columns, console=messages, disable=not messages.is_terminal) as bar:
+    if not messages.is_terminal:
+        with _logged(doing) as log:
+            yield log
+        return
+    with Progress(*columns, console=messages) as bar:
         task = bar.add_task(doing, total=None, at="")
 
         def show(done: int, total: int | None, at: str) -> None:

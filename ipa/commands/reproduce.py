@@ -33,6 +33,10 @@ def reproduce_command(
     seed: SeedOption = 0,
     seeds: SeedsOption = SEEDS,
     results: ResultsOption = DEFAULT_RESULTS,
+    force: Annotated[bool, typer.Option("--force", help="Make everything anew.")] = False,
+    fresh_timings: Annotated[
+        bool, typer.Option("--fresh-timings", help="Measure decision times again instead of keeping them.")
+    ] = False,
 ) -> None:
     """Run the experiments, execute the notebooks, save the figures and print the claims table.
 
@@ -51,15 +55,27 @@ def reproduce_command(
         report = required_runs(targets, trace, seed, seeds).run(results, jobs, show)
     messages.print(f"experiments: {report.ran} run, {report.reused} kept", highlight=False)
     with progress_bar("notebooks") as show:
-        notebooks = run_notebooks(
-            targets, results, trace=trace, seed=seed, seeds=seeds, jobs=jobs, progress=show
+        made = run_notebooks(
+            targets,
+            results,
+            trace=trace,
+            seed=seed,
+            seeds=seeds,
+            jobs=jobs,
+            progress=show,
+            force=force,
+            fresh_timings=fresh_timings,
         )
+    messages.print(
+        f"notebooks: {len(made.executed)} executed, {len(targets) - len(made.executed)} kept",
+        highlight=False,
+    )
     if any(target.name == "claims" for target in targets):
         _print_claims(claims_table(Evidence(results, trace, range(seed, seed + seeds))))
     print_table(
         [
             {"made": target.name, "notebook": str(path)}
-            for target, path in zip(targets, notebooks, strict=True)
+            for target, path in zip(targets, made.notebooks, strict=True)
         ]
     )
     typer.echo(f"\nfigures: {results / 'figures'}")

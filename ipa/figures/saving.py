@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
 from ipa.figures.style import PRINT_DPI
+from ipa.written_files import note_written
 
 METADATA: dict[str, dict[str, str | None]] = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
@@ -52,6 +53,7 @@ def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
         with mpl.rc_context({"pdf.fonttype": 42}):
             figure.savefig(draft, format=form, dpi=PRINT_DPI, metadata=metadata)
         draft.replace(file)
+        note_written(file)
         files.append(file)
     return files
 

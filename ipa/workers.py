@@ -1,0 +1,72 @@
+"""Processes that do parts of a long job, and end at once when the job is interrupted."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from typing import Any
+
+import psutil
+
+GRACE_S = 1.0
+"""Seconds that interrupted workers, and what they started, have to end by themselves."""
+
+
+@contextmanager
+def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool of processes.
+
+    When the body fails, tasks that run are waited for and those that wait are dropped. When it is interrupted
+    (Ctrl-C, or the generator that holds it is closed), workers and all that they started are ended.
+
+    Parameters
+    ----------
+    jobs
+        Number of processes.
+    """
+    before = {child.pid for child in active_children()}
+    # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    try:
+        yield pool
+    except (KeyboardInterrupt, GeneratorExit):
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end([child for child in active_children() if child.pid not in before])
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides what happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An exception unwinds the task, so that it removes what it has half written.
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _end(workers: list[Any]) -> None:
+    """End workers and their descendants (kernels of notebooks, solvers), politely at first."""
+    processes: list[psutil.Process] = []
+    for worker in workers:
+        try:
+            process = psutil.Process(worker.pid)
+            processes += [*process.children(recursive=True), process]
+        except psutil.NoSuchProcess:
+            continue
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, timeout=GRACE_S)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
