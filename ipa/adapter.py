@@ -2,22 +2,33 @@
 
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from operator import index
+from typing import Literal
+
+import numpy as np
 
 from ipa.accuracy import METRICS, AccuracyMetric
-from ipa.errors import IpaError
+from ipa.decision_record import Action, DecisionRecord
+from ipa.errors import InvalidValueError, IpaError
 from ipa.forecast import Forecast, Forecaster
 from ipa.forecast.window import clean_window
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
-from ipa.plan import Plan
-from ipa.platforms.base import Observation, Platform
+from ipa.plan import Plan, StagePlan
+from ipa.platforms.base import ApplyReport, Observation, Platform
+from ipa.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
-Action = Literal["deployed", "applied", "unchanged", "held"]
+OnInfeasible = Literal["best-effort", "hold"]
+
+UNRECORDED_KEPT = 10_000
+"""Records kept in memory that could not be written, the latest ones; more than a day of steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,92 +43,39 @@ class AdapterSettings:
         The forecast is multiplied by 1 + this before the decision.
     whole_rates
         Round the arrival rate of a decision to a whole number.
+    on_infeasible
+        What to do if no plan carries the load within the SLA: apply the ``best-effort`` plan of the decision,
+        or ``hold`` the last good one, as the published runs did.
     """
 
     interval_s: float = 10.0
     forecast_margin: float = 0.0
     whole_rates: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
-    """One step of the control loop, as it is written to ``decisions.jsonl``.
-
-    Parameters
-    ----------
-    step
-        Number of the step; 0 is the deployment.
-    time_s
-        When the decision was taken, on the platform's clock.
-    observed_rps
-        Requests of the last full second; None if it was not measured.
-    forecast_rps
-        Forecast load; None if there is no forecast.
-    fallback
-        What the forecaster fell back to; empty if nothing.
-    rate_rps
-        Arrival rate that was decided for.
-    status
-        How the solve ended; empty if there was none.
-    solver
-        Solver that answered.
-    solve_s
-        Wall time of the solve in seconds.
-    action
-        ``deployed`` (step 0), ``applied``, ``unchanged`` (the decided plan runs already) or ``held`` (the
-        last good plan stays, for the given reason).
-    reason
-        Why the plan was held, or what was not as it should be; empty otherwise.
-    cost_cores
-        Cores of the plan decided for, or held, in the step; a cluster may still have to move to it.
-    pas, rank_sum
-        Accuracy of that plan under both published metrics; NaN if the plan is not one of this pipeline.
-    ready_replicas
-        Replicas of each stage that served when the step began.
-    plan
-        The plan decided for, or held, in the step; without stages while nothing is known of it.
-    """
-
-    step: int
-    time_s: float
-    observed_rps: int | None
-    forecast_rps: float | None
-    fallback: str
-    rate_rps: float | None
-    status: str
-    solver: str
-    solve_s: float
-    action: Action
-    reason: str
-    cost_cores: int
-    pas: float
-    rank_sum: float
-    ready_replicas: tuple[int, ...]
-    plan: Plan
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain values, the plan as a list of stages."""
-        return asdict(self) | {"plan": [asdict(stage) for stage in self.plan.stages]}
+    on_infeasible: OnInfeasible = "best-effort"
 
 
 @dataclass(slots=True)
 class _Progress:
     """What is known of a step while it is under way."""
 
-    doing: str = "deploy"
+    doing: str = ""
     observation: Observation | None = None
     forecast: Forecast | None = None
     rate_rps: float | None = None
     decision: Decision | None = None
+    decided: Plan | None = None
     action: Action = "held"
     reasons: list[str] = field(default_factory=list)
+    skipped_ticks: int = 0
 
 
 class Adapter:
     """Keeps one pipeline on one platform adapted to its load.
 
-    A failing step never ends the loop: a missing metric, a failing forecaster, an infeasible problem, a
-    solver deadline or an error of the platform hold the last good plan, and the record says why.
+    Every step compares what runs with the plan that is wanted, the one last decided for, and applies that
+    plan until it is in force. No failing step ends the loop: a missing metric, a failing forecaster, a solver
+    deadline, an error of the platform or a full disk leave the plan that is wanted as it is, and the record
+    says why.
 
     Parameters
     ----------
@@ -128,9 +86,16 @@ class Adapter:
     forecaster
         Predicts the load.
     settings
-        Interval and margins.
+        Interval, margins, and what to do above capacity.
     record
         Called with the record of every step, for example to append it to a file.
+
+    Attributes
+    ----------
+    unrecorded
+        The records for which ``record`` failed, the latest ``UNRECORDED_KEPT``.
+    skipped_ticks
+        Steps that ``run`` left out because their time had passed.
     """
 
     def __init__(
@@ -146,75 +111,140 @@ class Adapter:
         self._forecaster = forecaster
         self._settings = settings
         self._record = record
-        self._plan: Plan | None = None
+        self.unrecorded: deque[DecisionRecord] = deque(maxlen=UNRECORDED_KEPT)
+        self.skipped_ticks = 0
+        # What shall run; whether the platform broke off while it was told so; the last plan that it took.
+        self._wanted: Plan | None = None
+        self._half_done = False
+        self._taken: Plan | None = None
         self._step = 0
+        self._now_s = 0.0
 
     def deploy(self, plan: Plan) -> None:
         """Start the pipeline with a plan and record it as step 0."""
         self._platform.deploy(self._planner.pipeline, plan)
-        self._plan = plan
+        self._wanted = self._taken = plan
         self._finish(_Progress(action="deployed"))
 
     def run(self, until_s: float) -> None:
-        """Decide every interval up to and including ``until_s``; ``deploy`` comes first."""
-        start_s = self._platform.now()
-        ticks = int((until_s - start_s) / self._settings.interval_s + 1e-9)
-        for tick in range(1, ticks + 1):
-            self._platform.sleep_until(start_s + tick * self._settings.interval_s)
-            self.step()
+        """Decide every interval up to and including ``until_s``; ``deploy`` comes first.
+
+        A step whose time has passed when the one before it ends is left out; the next record counts it.
+
+        Parameters
+        ----------
+        until_s
+            On the platform's clock; infinity runs until interrupted.
+        """
+        self._look_at_the_clock([])
+        schedule = Schedule.between(self._now_s, until_s, self._settings.interval_s)
+        while (tick := schedule.next(self._now_s)) is not None:
+            due_s, skipped = tick
+            progress = _Progress(doing="sleep", skipped_ticks=skipped)
+            with self._surviving(progress):
+                self._platform.sleep_until(due_s)
+            self._now_s = due_s
+            self._look_at_the_clock(progress.reasons)
+            if back_s := schedule.went_back_s(self._now_s):
+                progress.reasons.append(f"the clock is {back_s:.6g} s behind the time of this step")
+            self._take_step(progress)
+            self._look_at_the_clock([])
+        self.skipped_ticks += schedule.skipped
+        self._tell_the_end(schedule.skipped)
 
     def step(self) -> DecisionRecord:
         """Run one step of the loop now and return its record."""
+        return self._take_step(_Progress())
+
+    def _take_step(self, progress: _Progress) -> DecisionRecord:
         self._step += 1
-        progress = _Progress()
-        try:
-            self._attempt(progress)
-        except Exception as error:
-            log.warning("step %d: %s failed", self._step, progress.doing, exc_info=True)
-            progress.action = "held"
-            progress.reasons.append(f"{progress.doing} failed: {type(error).__name__}: {error}")
+        with self._surviving(progress):
+            self._decide(progress)
+        if progress.observation is not None:
+            with self._surviving(progress):
+                self._converge(progress, progress.observation)
         return self._finish(progress)
 
-    def _attempt(self, progress: _Progress) -> None:
+    @contextmanager
+    def _surviving(self, progress: _Progress) -> Iterator[None]:
+        """Turn whatever is raised, except the wish to end the program, into a reason."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            log.warning("step %d: %s failed", self._step, progress.doing, exc_info=True)
+            progress.action = "held"
+            progress.reasons.append(f"{progress.doing} failed: {_in_words(error)}")
+
+    def _decide(self, progress: _Progress) -> None:
         progress.doing = "observe"
-        seen = progress.observation = self._platform.observe()
-        if self._plan is None:
+        seen = progress.observation = _checked_observation(self._platform.observe())
+        if self._wanted is None:
             # Restarted beside a running pipeline: what runs is the last good plan.
-            self._plan = seen.plan
+            self._wanted = self._taken = seen.plan
         progress.doing = "forecast"
         if not len(clean_window(seen.rates_rps)[0]):
             # A dead monitor looks like an idle service; scaling down on it would drop the load that is there.
             progress.reasons.append("no second of the history was measured")
             return
-        forecast = progress.forecast = self._forecaster.forecast(seen.rates_rps, seen.now_s)
+        forecast = _checked_forecast(self._forecaster.forecast(seen.rates_rps, seen.now_s))
+        progress.forecast = forecast
         rate_rps = progress.rate_rps = self._rate_to_plan_for(forecast)
         progress.doing = "decide"
-        decision = progress.decision = self._planner.decide(rate_rps)
+        decision = progress.decision = _checked_decision(self._planner.decide(rate_rps))
         if decision.note:
             progress.reasons.append(decision.note)
-        progress.doing = "apply"
         if decision.status is Status.INFEASIBLE:
-            progress.reasons.append(f"no plan carries {rate_rps:g} requests per second within the SLA")
-        else:
-            progress.action = self._apply(decision.plan, seen.plan, progress.reasons)
+            progress.reasons.append(
+                getattr(decision, "why", "")
+                or f"no plan carries {rate_rps:g} requests per second within the SLA"
+            )
+        if decision.status is not Status.INFEASIBLE or self._settings.on_infeasible == "best-effort":
+            progress.decided = self._wanted = decision.plan
 
     def _rate_to_plan_for(self, forecast: Forecast) -> float:
         rate_rps = forecast.rate_rps * (1 + self._settings.forecast_margin)
         return float(round(rate_rps)) if self._settings.whole_rates else rate_rps
 
-    def _apply(self, decided: Plan, running: Plan, reasons: list[str]) -> Action:
-        if decided != running and self._platform.apply(decided).pending:
-            reasons.append("the plan waits for room in the cluster")
-        self._plan = decided
-        return "unchanged" if decided == running else "applied"
+    def _converge(self, progress: _Progress, seen: Observation) -> None:
+        """Apply the plan that is wanted unless it is in force."""
+        progress.doing, wanted = "apply", self._wanted
+        if wanted is None:
+            return
+        missing = _missing(seen, wanted)
+        if wanted == seen.plan and not self._half_done and not missing:
+            progress.action = "held" if progress.decided is None else "unchanged"
+            self._taken = wanted
+            return
+        repeated, self._half_done = self._half_done, True
+        report: object = self._platform.apply(wanted)
+        self._half_done, self._taken = False, wanted
+        same_shape = wanted.shape == seen.plan.shape
+        if not isinstance(report, ApplyReport):
+            progress.action = "pending"
+            progress.reasons.append(f"apply answered {type(report).__name__}, not an ApplyReport")
+        elif report.pending:
+            progress.action = "pending"
+            progress.reasons.append(report.reason or "the plan waits for room in the cluster")
+        elif repeated or not same_shape:
+            progress.action = "applied"
+            if repeated:
+                progress.reasons.append("applied again: an earlier step broke off while applying")
+        elif missing:
+            progress.action = "pending"
+            progress.reasons.append(missing)
+        else:
+            progress.action = "held" if progress.decided is None else "unchanged"
 
     def _finish(self, progress: _Progress) -> DecisionRecord:
+        self._look_at_the_clock(progress.reasons)
         seen, decision = progress.observation, progress.decision
         # Nothing is known of the running plan until an observation succeeds after a restart.
-        plan = self._plan or Plan(())
+        plan = self._taken or Plan(())
         record = DecisionRecord(
             step=self._step,
-            time_s=self._platform.now(),
+            time_s=self._now_s,
             observed_rps=_last_second_rps(seen),
             forecast_rps=progress.forecast.rate_rps if progress.forecast else None,
             fallback=(progress.forecast.fallback if progress.forecast else None) or "",
@@ -229,9 +259,36 @@ class Adapter:
             rank_sum=self._accuracy(plan, METRICS["rank-sum"]),
             ready_replicas=seen.ready_replicas if seen else (),
             plan=plan,
+            skipped_ticks=progress.skipped_ticks,
         )
-        self._record(record)
+        self._write(record)
         return record
+
+    def _write(self, record: DecisionRecord) -> None:
+        try:
+            self._record(record)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            log.warning("step %d could not be recorded; it is kept in memory", record.step, exc_info=True)
+            self.unrecorded.append(record)
+
+    def _look_at_the_clock(self, reasons: list[str]) -> None:
+        """Learn the time; a clock that fails is taken to stand still."""
+        progress = _Progress(doing="now", reasons=reasons)
+        with self._surviving(progress):
+            shown: object = self._platform.now()
+            now_s = _number(shown)
+            if not math.isfinite(now_s):
+                raise TypeError(f"the clock shows {shown!r}, not a number of seconds")
+            self._now_s = now_s
+
+    def _tell_the_end(self, skipped: int) -> None:
+        if skipped:
+            log.warning("%d steps were skipped because their time had passed", skipped)
+        if self.unrecorded:
+            first = self.unrecorded[0].step
+            log.error("%d steps could not be recorded, from step %d on", len(self.unrecorded), first)
 
     def _accuracy(self, plan: Plan, metric: AccuracyMetric) -> float:
         """Return the accuracy of a plan; NaN for one, found after a restart, that is not of this pipeline."""
@@ -241,7 +298,67 @@ class Adapter:
             return math.nan
 
 
-def _last_second_rps(seen: Observation | None) -> int | None:
-    if seen is None or not len(seen.rates_rps) or not math.isfinite(seen.rates_rps[-1]):
+def _in_words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def _checked_observation(seen: object) -> Observation:
+    if not isinstance(seen, Observation):
+        raise TypeError(f"observe answered {type(seen).__name__}, not an Observation")
+    if not _is_plan(seen.plan):
+        raise TypeError(f"the plan observed is {seen.plan!r}")
+    return replace(seen, ready_replicas=tuple(map(index, seen.ready_replicas)), pending=str(seen.pending))
+
+
+def _is_plan(plan: object) -> bool:
+    return isinstance(plan, Plan) and all(isinstance(stage, StagePlan) for stage in plan.stages)
+
+
+def _checked_forecast(forecast: object) -> Forecast:
+    if not isinstance(forecast, Forecast):
+        raise TypeError(f"the forecaster answered {type(forecast).__name__}, not a Forecast")
+    rate_rps = _number(forecast.rate_rps)
+    if not 0 <= rate_rps < math.inf:
+        raise InvalidValueError(f"the forecaster answered {forecast.rate_rps!r} requests per second")
+    return replace(forecast, rate_rps=rate_rps)
+
+
+def _number(value: object) -> float:
+    """Return a number as a float; NaN for anything else."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+
+
+def _checked_decision(decision: object) -> Decision:
+    if not (isinstance(decision, Decision) and _is_plan(decision.plan)):
+        raise TypeError(f"the planner answered {type(decision).__name__}, not a Decision with a plan")
+    return decision
+
+
+def _missing(seen: Observation, wanted: Plan) -> str:
+    """Return what of the plan that is wanted does not serve yet, in words; empty if nothing."""
+    if seen.pending:
+        return seen.pending
+    replicas = tuple(stage.replicas for stage in wanted.stages)
+    if seen.ready_replicas == replicas:
+        return ""
+    if len(seen.ready_replicas) != len(replicas):
+        return f"{len(seen.ready_replicas)} of {len(replicas)} stages are known to serve"
+    return ", ".join(
+        f"{stage.stage}: {ready} of {stage.replicas} replicas serve"
+        for stage, ready in zip(wanted.stages, seen.ready_replicas, strict=True)
+        if ready != stage.replicas
+    )
+
+
+def _last_second_rps(seen: Observation | None) -> float | None:
+    try:
+        rates_rps = np.asarray(None if seen is None else seen.rates_rps)
+    except ValueError:
         return None
-    return int(seen.rates_rps[-1])
+    if rates_rps.ndim != 1 or not len(rates_rps) or rates_rps.dtype.kind not in "iuf":
+        return None
+    last_rps: float = rates_rps[-1].item()
+    return last_rps if math.isfinite(last_rps) else None

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.adapter import DecisionRecord
+from ipa.decision_record import DecisionRecord
 from ipa.simulator import RequestRecords
 
 

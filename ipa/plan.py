@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import IpaError, UnknownNameError
@@ -65,6 +65,11 @@ class Plan:
     def variants(self) -> tuple[str, ...]:
         """Chosen variant of each stage."""
         return tuple(stage.variant for stage in self.stages)
+
+    @property
+    def shape(self) -> "Plan":
+        """The plan without what moves with every forecast, the longest waits for a batch."""
+        return Plan(tuple(replace(stage, batch_wait_s=0.0) for stage in self.stages))
 
     def accuracy(self, pipeline: Pipeline, metric: AccuracyMetric = METRICS["pas"]) -> float:
         """Return the accuracy of the pipeline under a metric (ranks count the enabled variants)."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.adapter import DecisionRecord
+from ipa.decision_record import DecisionRecord
 from ipa.errors import InvalidValueError
 from ipa.measures import p99_by_second
 from ipa.simulator import RequestRecords

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ipa.adapter import DecisionRecord
+from ipa.decision_record import DecisionRecord
 from ipa.measures import Measures, measure, p99_by_second
 from ipa.plan import Plan, StagePlan
 from ipa.simulator import RequestRecords

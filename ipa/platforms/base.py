@@ -22,15 +22,19 @@ class Observation:
         Requests that arrived in each past second, the latest last; shape (n,), n at most the window shown. A
         second that was not measured is NaN.
     plan
-        The plan that the platform was last told to run.
+        What every stage runs or is moving to, read from where it runs and not from what was asked for: of a
+        plan that was applied in half it shows the half. A plan that waits for room as a whole is not in it.
     ready_replicas
         Replicas of each stage that serve now.
+    pending
+        What is still to come before all of the plan asked for serves, in words; empty if nothing.
     """
 
     now_s: float
     rates_rps: NDArray[np.int64] | NDArray[np.float64]
     plan: Plan
     ready_replicas: tuple[int, ...]
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,14 @@ class ApplyReport:
         Replicas started and told to stop.
     pending
         Whether nothing has changed yet because the plan waits for room in the cluster.
+    reason
+        Why the plan waits; empty if it does not.
     """
 
     started: int
     stopped: int
     pending: bool = False
+    reason: str = ""
 
 
 class Platform(Protocol):
@@ -70,7 +77,10 @@ class Platform(Protocol):
         ...
 
     def apply(self, plan: Plan) -> ApplyReport:
-        """Reconfigure the running pipeline; the plan that runs already changes nothing."""
+        """Reconfigure the running pipeline; the plan that runs already changes nothing.
+
+        The adapter calls it again, step after step, until the plan is observed in force.
+        """
         ...
 
     def teardown(self) -> None:

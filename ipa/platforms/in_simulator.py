@@ -9,6 +9,7 @@ from ipa.pipeline import Pipeline
 from ipa.plan import Plan
 from ipa.platforms.base import ApplyReport, Observation
 from ipa.simulator import PipelineSimulator, SimulationSettings
+from ipa.simulator.running import RunningStage
 
 
 class InSimulator(ABC):
@@ -27,7 +28,6 @@ class InSimulator(ABC):
         self._window_s = window_s
         self._now_s = 0.0
         self._simulator: PipelineSimulator | None = None
-        self._plan: Plan | None = None
 
     @property
     def simulator(self) -> PipelineSimulator:
@@ -43,16 +43,14 @@ class InSimulator(ABC):
     def deploy(self, pipeline: Pipeline, plan: Plan) -> None:
         """Start with all replicas of the plan ready."""
         self._simulator = PipelineSimulator(pipeline, plan, self._settings)
-        self._plan = plan
 
     def observe(self) -> Observation:
         """Return the requests of the past full seconds and what runs."""
-        if self._plan is None:
-            raise RuntimeError("deploy() a pipeline first")
-        end = int(self._now_s)
+        running, end = self.simulator.running_plan(), int(self._now_s)
         seen = self._requests_per_second(max(0, end - self._window_s), end)
-        ready = tuple(stage.ready for stage in self.simulator.running_plan().stages)
-        return Observation(self._now_s, seen, self._plan, ready)
+        ready = tuple(stage.ready for stage in running.stages)
+        pending = self._waiting() or ", ".join(filter(None, map(_still_to_come, running.stages)))
+        return Observation(self._now_s, seen, running.target, ready, pending)
 
     @abstractmethod
     def _requests_per_second(self, first: int, end: int) -> NDArray[np.int64]:
@@ -60,8 +58,26 @@ class InSimulator(ABC):
 
     def apply(self, plan: Plan) -> ApplyReport:
         """Reconfigure; new replicas serve after their start-up delay."""
-        if plan == self._plan:
+        simulator = self.simulator
+        if simulator.waiting_plan is None and plan == simulator.running_plan().target:
             return ApplyReport(started=0, stopped=0)
-        report = self.simulator.reconfigure(plan)
-        self._plan = plan
-        return ApplyReport(report.started, report.stopped, report.pending)
+        report = simulator.reconfigure(plan)
+        return ApplyReport(report.started, report.stopped, report.pending, self._waiting())
+
+    def _waiting(self) -> str:
+        plan, limit = self.simulator.waiting_plan, self._settings.cluster.core_limit
+        if plan is None:
+            return ""
+        return (
+            f"the plan waits for room in the cluster: with what it replaces it takes"
+            f" {self.simulator.cores_with(plan)} cores of {limit}"
+        )
+
+
+def _still_to_come(stage: RunningStage) -> str:
+    serving, target = stage.serving, stage.target
+    if (serving.variant, serving.cores) != (target.variant, target.cores):
+        return f"{target.stage}: {target.variant} starts, {serving.variant} serves"
+    if serving.replicas != target.replicas:
+        return f"{target.stage}: {serving.replicas} of {target.replicas} replicas serve"
+    return ""

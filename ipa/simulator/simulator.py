@@ -178,6 +178,11 @@ class PipelineSimulator:
             sum(started for started, _ in changes), sum(stopped for _, stopped in changes), switching
         )
 
+    @property
+    def waiting_plan(self) -> Plan | None:
+        """The plan that waits for room in the cluster, if one does."""
+        return self._waiting_plan
+
     def running_plan(self) -> RunningPlan:
         """Return which replicas serve now and which start."""
         return RunningPlan(tuple(stage.running(self.now_s) for stage in self._stages))
@@ -227,12 +232,13 @@ class PipelineSimulator:
     def _names(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return tuple((stage.name, tuple(v.name for v in stage.variants)) for stage in self.pipeline.stages)
 
+    def cores_with(self, plan: Plan) -> int:
+        """Return the cores held while the pipeline moves to a plan, those about to stop left aside."""
+        return sum(stage.cores_with(new) for stage, new in zip(self._stages, plan.stages, strict=True))
+
     def _fits(self, plan: Plan) -> bool:
         limit = self.settings.cluster.core_limit
-        if limit is None:
-            return True
-        cores = sum(stage.cores_with(new) for stage, new in zip(self._stages, plan.stages, strict=True))
-        return cores <= limit
+        return limit is None or self.cores_with(plan) <= limit
 
     def _in_flight(self) -> bool:
         return self._log.requests + self._forgotten > self._done + self._dropped
