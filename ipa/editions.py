@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,8 +18,7 @@ from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Pipeline
 from ipa.registry import Registry
 
-PUBLISHED_BATCHES = (1, 2, 8)
-"""Batch sizes of the published runs, up to their cap (paper/README.md)."""
+OnInfeasible = Literal["best-effort", "hold"]
 
 PUBLISHED_METRICS = {"rank-sum": "rank-sum", "rank-product": "rank-product", "raw-product": "pas"}
 """Accuracy objectives of runs.csv and the metric each one is."""
@@ -45,6 +44,9 @@ class RunParameters:
         The forecast is multiplied by 1 + this.
     whole_rates
         Round the arrival rate of a decision to a whole number, as the published runs did.
+    on_infeasible
+        Where no plan carries the load within the SLA: apply the ``best-effort`` plan, or ``hold`` the last
+        good one, as the published runs did.
     drop_after_s
         Age in seconds at which a request is dropped.
     drop_limit_sla
@@ -64,6 +66,7 @@ class RunParameters:
     forecaster: str = "linear"
     forecast_margin: float = 0.0
     whole_rates: bool = False
+    on_infeasible: OnInfeasible = "best-effort"
     drop_after_s: float = 20.0
     drop_limit_sla: float | None = None
     interval_s: float = 10.0
@@ -76,6 +79,8 @@ Edition = Callable[[str, str, str], RunParameters]
 """(pipeline name or path, workload name, method name) -> parameters of the run."""
 
 EDITIONS: Registry[Edition] = Registry("edition")
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 @EDITIONS.named("as-published")
@@ -102,6 +107,7 @@ def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # no
         method=method,
         method_settings=MethodSettings(replicas=settings.rim_replicas if method == "rim" else None),
         forecaster=settings.forecaster,
+        on_infeasible=settings.on_infeasible,
         drop_after_s=settings.drop_limit_sla * chosen.sla_s,
         drop_limit_sla=settings.drop_limit_sla,
         interval_s=settings.interval_s,
@@ -111,6 +117,7 @@ def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # no
 def _published(edition: str, pipeline: str, workload: str, method: str) -> RunParameters:
     METHODS[method]
     row = _published_row(edition, pipeline, workload, method)
+    settings = _published_settings()
     metric = METRICS[PUBLISHED_METRICS[str(row["accuracy_objective"])]]
     if row["accuracy_floor"]:
         metric = metric.with_floor(float(row["accuracy_floor"]))
@@ -120,20 +127,20 @@ def _published(edition: str, pipeline: str, workload: str, method: str) -> RunPa
         ),
         objective=Objective(metric, float(row["alpha"]), float(row["beta"]), float(row["delta"])),
         constraints=Constraints(
-            batch_sizes=tuple(b for b in PUBLISHED_BATCHES if b <= int(row["batching_cap"])),
+            batch_sizes=tuple(b for b in settings.batch_sizes if b <= int(row["batching_cap"])),
             max_replicas=int(row["scaling_cap"]),
             latency_margin=float(row["latency_margin_pct"]) / 100,
             throughput_margin=float(row["throughput_margin_pct"]) / 100,
-            queue="loosening",
-            measured_only=True,
+            queue=settings.queue,
+            measured_only=settings.measured_only,
             sla_s=float(row["sla_used_s"]),
         ),
         method=method,
         method_settings=MethodSettings(_names(row["fixed_variants"]), _numbers(row["fixed_replicas"])),
-        # The weights of the published LSTM were not kept; least squares on its inputs stands in for it.
-        forecaster="linear",
+        forecaster=settings.forecaster,
         forecast_margin=float(row["predictor_margin_pct"]) / 100,
-        whole_rates=True,
+        whole_rates=settings.whole_rates,
+        on_infeasible=settings.on_infeasible,
         drop_after_s=float(row["drop_limit_s"]),
         interval_s=float(row["adaptation_interval_s"]),
         initial_variants=_names(row["initial_variants"]),
@@ -201,6 +208,19 @@ def _numbers(cell: str) -> tuple[int, ...] | None:
     return tuple(int(part) for part in cell.split("|")) if cell else None
 
 
+class PublishedSettings(BaseModel):
+    """What all published runs share, ``data/editions/as-published.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    measured_only: bool
+    queue: str
+    forecaster: str
+    whole_rates: bool
+    on_infeasible: OnInfeasible
+
+
 class CorrectedSettings(BaseModel):
     """Parameters of the corrected edition for one pipeline."""
 
@@ -214,6 +234,7 @@ class CorrectedSettings(BaseModel):
     drop_limit_sla: float = Field(gt=0)
     forecaster: str
     interval_s: float = Field(gt=0)
+    on_infeasible: OnInfeasible
     rim_replicas: tuple[Annotated[int, Field(ge=1)], ...] | None = None
 
 
@@ -226,6 +247,16 @@ class _CorrectedFile(BaseModel):
     pipelines: dict[str, dict[str, object]]
 
 
+def _published_settings() -> PublishedSettings:
+    path = data_dir() / "editions" / "as-published.yaml"
+    return _read_published(path, file_stamp(path))
+
+
+@lru_cache(maxsize=4)
+def _read_published(path: Path, _stamp: FileStamp) -> PublishedSettings:
+    return _validated(path, PublishedSettings, read_yaml(path), "it holds")
+
+
 def _corrected_settings(pipeline: str) -> CorrectedSettings:
     path = data_dir() / "editions" / "corrected.yaml"
     return _read_corrected(path, file_stamp(path), pipeline)
@@ -233,16 +264,18 @@ def _corrected_settings(pipeline: str) -> CorrectedSettings:
 
 @lru_cache(maxsize=64)
 def _read_corrected(path: Path, _stamp: FileStamp, pipeline: str) -> CorrectedSettings:
-    content = read_yaml(path)
+    held = "the keys defaults and pipelines.<name> hold any of:"
+    both = _validated(path, _CorrectedFile, read_yaml(path), held, CorrectedSettings)
+    return _validated(path, CorrectedSettings, both.defaults | both.pipelines.get(pipeline, {}), held)
+
+
+def _validated(
+    path: Path, model: type[Settings], content: object, held: str, shown: type[BaseModel] | None = None
+) -> Settings:
     try:
-        both = _CorrectedFile.model_validate(content)
-        return CorrectedSettings.model_validate(both.defaults | both.pipelines.get(pipeline, {}))
+        return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
+        allowed = ", ".join((shown or model).model_fields)
         key = ".".join(map(str, first["loc"]))
-        raise ConfigError(
-            path,
-            key,
-            f"{first['msg']}; the keys defaults and pipelines.<name> hold any of:"
-            f" {', '.join(CorrectedSettings.model_fields)}",
-        ) from None
+        raise ConfigError(path, key, f"{first['msg']}; {held} {allowed}") from None

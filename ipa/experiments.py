@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
+from ipa.adapter import Adapter, AdapterSettings
 from ipa.config import pipeline_inputs
+from ipa.decision_record import DecisionRecord
 from ipa.errors import InvalidValueError
 from ipa.first_plan import first_plan
 from ipa.forecast import FORECASTERS, ForecastContext, make_forecaster
@@ -125,7 +126,12 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
         platform,
         planner,
         make_forecaster(parameters.forecaster, ForecastContext(true_rates_rps=workload.rates_rps)),
-        AdapterSettings(parameters.interval_s, parameters.forecast_margin, parameters.whole_rates),
+        AdapterSettings(
+            parameters.interval_s,
+            parameters.forecast_margin,
+            parameters.whole_rates,
+            parameters.on_infeasible,
+        ),
         decisions.append,
     )
     adapter.deploy(first_plan(parameters, planner, workload))

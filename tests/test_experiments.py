@@ -32,7 +32,7 @@ from ipa.paths import data_dir
 from ipa.provenance import file_sha256
 from ipa.results import read_decisions, read_json, read_requests, read_summary
 from ipa.run_spec import RunSpec
-from ipa.workload import ARRIVAL_PROCESSES
+from ipa.workload import ARRIVAL_PROCESSES, Workload
 
 SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=60)
 
@@ -240,11 +240,24 @@ def test_an_own_pipeline_needs_replicas_for_rim(tmp_path: Path) -> None:
     resolve(replace(SHORT, pipeline=str(own), method="rim", replicas=(2, 2)))
 
 
-def test_an_sla_that_no_plan_can_meet_holds_every_step_and_says_why() -> None:
+def test_an_sla_that_no_plan_can_meet_is_said_in_every_step() -> None:
     outcome = simulate(replace(SHORT, sla_s=0.001))
-    assert {record.action for record in outcome.decisions[1:]} == {"held"}
-    assert all("no plan carries" in record.reason for record in outcome.decisions[1:])
+    assert {record.action for record in outcome.decisions[1:]} == {"unchanged"}
+    assert {record.status for record in outcome.decisions[1:]} == {"infeasible"}
+    assert all(record.reason for record in outcome.decisions[1:])
     assert outcome.measures.violation_share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("edition", "action", "replicas"), [("corrected", "applied", 100), ("as-published", "held", None)]
+)
+def test_above_capacity_an_edition_applies_the_best_effort_or_holds(edition, action, replicas) -> None:
+    load = Workload("jump", np.repeat([5, 3000], [30, 10]), "synthetic")
+    *_, before, last = simulate(replace(SHORT, edition=edition, duration_s=None), load).decisions
+    assert (last.status, last.action) == ("infeasible", action)
+    assert bool(last.reason)
+    most = max(stage.replicas for stage in last.plan.stages)
+    assert most == replicas if replicas else last.plan == before.plan
 
 
 def test_a_load_of_nothing_runs_on_one_replica_per_stage() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.adapter import Adapter, AdapterSettings, DecisionRecord
+from ipa.adapter import Adapter, AdapterSettings
+from ipa.decision_record import DecisionRecord
 from ipa.errors import TraceError
 from ipa.experiments import planner_for
 from ipa.forecast import ForecastContext, make_forecaster
@@ -93,7 +94,12 @@ def bench_trace(
         platform,
         planner,
         make_forecaster(parameters.forecaster, context),
-        replace(AdapterSettings(parameters.interval_s, parameters.forecast_margin), whole_rates=True),
+        AdapterSettings(
+            parameters.interval_s,
+            parameters.forecast_margin,
+            whole_rates=True,
+            on_infeasible=parameters.on_infeasible,
+        ),
         record,
     )
     first_rps = float(np.mean(rates_rps[: max(1, int(parameters.interval_s))]))
