@@ -3,9 +3,9 @@
 import time
 
 from ipa.optimizer.answer import Answer, Choice, picked
-from ipa.optimizer.core import best_of, core_of
-from ipa.optimizer.labels import LabelsExceededError
+from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.reduction import best_of, reduce_problem
 from ipa.optimizer.tolerance import solver_error
 
 _TIE_BREAK_S = 0.5
@@ -65,19 +65,19 @@ def _checked(problem: Problem, choice: Choice | None, proven: bool, solver: str)
 
 
 def _nothing_found(problem: Problem, proven: bool, solver: str) -> Answer:
-    core = core_of(problem)
-    if core is None:
+    reduction = reduce_problem(problem)
+    if reduction is None:
         return Answer(None, proven=True)
     claim = "claimed that no plan keeps the SLA" if proven else "found no plan before its deadline"
-    return Answer(core.choice(), proven=False, note=f"{solver} {claim}; this is a good one")
+    return Answer(reduction.choice(), proven=False, note=f"{solver} {claim}; this is a good one")
 
 
 def _first(problem: Problem, known: float | None, until: float) -> Choice | None:
-    core = core_of(problem)
-    if core is None:
+    reduction = reduce_problem(problem)
+    if reduction is None:
         return None
     until = max(until, time.perf_counter() + _TIE_BREAK_S)
     try:
-        return best_of(problem, core, core.known if known is None else known, until)
+        return best_of(problem, reduction, reduction.known if known is None else known, until)
     except LabelsExceededError:
         return None

@@ -1,7 +1,7 @@
 """A problem as arrays, one row per stage."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
@@ -82,6 +82,18 @@ class Columns:
     def choice(self, positions: Ints) -> Choice:
         """Return positions as option indices of the problem."""
         return tuple(self.index[self.rows, positions].tolist())
+
+    def ordered(self, order: Ints) -> "Columns":
+        """Return the columns with the stages in another order."""
+        factor = self.factor if self.additive else self.factor[order]
+        return replace(
+            self,
+            latency=self.latency[order],
+            gain=self.gain[order],
+            factor=factor,
+            index=self.index[order],
+            sizes=self.sizes[order],
+        )
 
     def kept(self, mask: Bools) -> "Columns":
         """Return the columns with only the options in ``mask``, packed to the left in the same order."""

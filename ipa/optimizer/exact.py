@@ -1,27 +1,34 @@
 """Exact decisions without a solver: bounds, a good choice, and labels for what is left.
 
-A multiple-choice knapsack (one option per stage, one latency limit). Options that another one beats are
-dropped; pricing the SLA gives an upper bound; pairwise changes give a good choice; whatever cannot beat that
-choice by the bound is never looked at. What remains is enumerated stage by stage (label setting).
+How it works
+------------
+A multiple-choice knapsack: one option per stage, one latency limit.
+
+1. ``reduction``: options that another one beats are dropped; pricing the SLA gives an upper bound
+   (``relaxation``); pairwise changes give a good choice (``improve``).
+2. ``labels``: whatever cannot beat that choice by the bound is never looked at; the rest is enumerated stage
+   by stage. Nearly all problems end here, within milliseconds.
+3. ``deepening``: where too many plans are worth nearly the same, the search starts at the bound and widens,
+   with a tighter bound (``completion``) and two halves that meet in the middle (``halves``).
+
+Invariants: what a step drops cannot be, or tie with, the best plan; a plan is called optimal only if every
+plan that could be better was ruled out; the best plan known and an upper bound are there at any time.
 """
 
-import logging
-import math
 import time
 from dataclasses import replace
 
-from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer, picked
-from ipa.optimizer.core import Core, best_of, core_of
+from ipa.optimizer.deepening import Deepening, Outcome
+from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.graph import solve_graph
 from ipa.optimizer.highs import solve_highs_directly
-from ipa.optimizer.labels import LabelsExceededError
+from ipa.optimizer.labels import MOST_LABELS
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.reduction import best_of, reduce_problem
 
-LABELS_SHARE = 0.5
-"""Share of the deadline after which labels give way to HiGHS."""
-
-log = logging.getLogger("ipa.optimizer")
+_LABELS_SHARE = 0.3
+"""Share of the deadline after which plain labels give way to deepening."""
 
 
 def solve_exact(problem: Problem, deadline_s: float) -> Answer:
@@ -32,32 +39,34 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     problem
         What there is to choose from.
     deadline_s
-        Wall time in seconds; the best choice so far is returned after it.
+        Wall time in seconds; the best choice so far and its bound are returned after it.
 
     Returns
     -------
     Answer
-        Proven optimal or proven infeasible; if there were too many labels, whatever HiGHS could prove.
+        Proven optimal, proven infeasible, or the best plan known with an upper bound.
 
     Notes
     -----
     Kellerer, Pferschy and Pisinger, Knapsack Problems (2004), chapter 11, for the knapsack; Fisher, The
-    Lagrangian relaxation method for solving integer programming problems (1981), for the bound.
+    Lagrangian relaxation method for solving integer programming problems (1981), for the bound; Horowitz and
+    Sahni, Computing partitions with applications to the knapsack problem (1974), for the two halves.
     """
     if problem.edges:
         return solve_graph(problem, deadline_s)
     started = time.perf_counter()
     if problem.max_cores is not None:
         return _within_cores(problem, deadline_s)
-    core = core_of(problem)
-    if core is None:
+    reduction = reduce_problem(problem)
+    if reduction is None:
         return Answer(None, proven=True)
     try:
-        choice = best_of(problem, core, core.known, started + LABELS_SHARE * deadline_s)
+        until = started + _LABELS_SHARE * deadline_s
+        choice = best_of(problem, reduction, reduction.known, until, MOST_LABELS)
         return Answer(choice, proven=True)
     except LabelsExceededError:
-        log.warning("solver exact: too many labels, falling back to HiGHS")
-        return _fallen_back(problem, core, started + deadline_s)
+        outcome = Deepening(problem, reduction, started + deadline_s).run()
+        return Answer(outcome.choice, outcome.proven, note=_note(outcome, deadline_s), bound=outcome.upper)
 
 
 def _within_cores(problem: Problem, deadline_s: float) -> Answer:
@@ -68,21 +77,7 @@ def _within_cores(problem: Problem, deadline_s: float) -> Answer:
     return replace(solve_highs_directly(problem, deadline_s), solver="exact", build_s=0.0, search_s=None)
 
 
-def _fallen_back(problem: Problem, core: Core, until: float) -> Answer:
-    """Let HiGHS prove the rest; keep the better choice if it does not get that far."""
-    left_s = until - time.perf_counter()
-    reason = "too many labels"
-    if left_s > 0:
-        try:
-            answer = solve_highs_directly(problem, left_s)
-        except SolverUnavailableError as error:
-            reason = f"{reason}, {error}"
-        else:
-            if answer.proven or _value(problem, answer) >= core.known:
-                note = "; ".join(text for text in (f"{reason}: solved by HiGHS", answer.note) if text)
-                return replace(answer, solver="exact", note=note, build_s=0.0, search_s=None)
-    return Answer(core.choice(), proven=False, note=f"{reason}: a good plan, not proven to be the best")
-
-
-def _value(problem: Problem, answer: Answer) -> float:
-    return -math.inf if answer.choice is None else problem.value(picked(problem, answer.choice))
+def _note(outcome: Outcome, deadline_s: float) -> str:
+    if outcome.proven:
+        return "" if outcome.all_ties else "too many ties to look for the first one"
+    return f"deadline of {deadline_s:g} s reached: a good plan, none is above {outcome.upper:.9g}"

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.columns import Bools, Columns, Floats, Ints
+from ipa.optimizer.completion import CompletionTable
+from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.relaxation import Bound
 from ipa.optimizer.ties import inaccuracy
@@ -16,8 +18,11 @@ from ipa.optimizer.tolerance import TIE, tie
 CROWDED = 400
 """Number of labels from which on comparing them with each other pays."""
 
-MAX_LABELS = 2_000_000
-"""Labels of one stage before comparing; beyond, the instance is given up."""
+MOST_LABELS = 100_000
+"""Labels of one stage before comparing; beyond, a search gives up unless told otherwise."""
+
+CHUNK = 500_000
+"""Extensions that are looked at together, which bounds the memory."""
 
 MOST_TIED = 64
 """Tied choices that are looked at one by one, the first ones in the total order."""
@@ -31,10 +36,6 @@ _MOST_LEVELS = 60_000
 _BINS = 24
 
 Integers = NDArray[np.int64]
-
-
-class LabelsExceededError(Exception):
-    """The label budget or the deadline is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,12 @@ class Search:
         ``time.perf_counter()`` at which to give up.
     slop
         What the objective of a label may be off by, from rounding.
+    most
+        Labels of one stage before comparing.
+    completion
+        A tighter bound on what a label can still become, if there is one.
+    beam
+        Keep only so many labels, the most promising ones, and prove nothing; 0 to keep all.
     """
 
     problem: Problem
@@ -66,6 +73,9 @@ class Search:
     floor: float
     until: float
     slop: float
+    most: int = MOST_LABELS
+    completion: CompletionTable | None = None
+    beam: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +130,70 @@ def candidates(search: Search) -> list[Choice]:
         If the label budget or the deadline is exceeded.
     """
     columns = search.columns
-    least = np.where(columns.present, columns.latency, np.inf).min(axis=1)
-    to_come = np.concatenate((least[::-1].cumsum()[::-1], [0.0]))
-    labels = Labels(np.zeros(1), np.zeros(1), np.ones(1), ())
-    for stage in range(len(columns.sizes)):
-        labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
-        if len(labels.latency) > CROWDED:
-            labels = _uncrowded(labels, search, stage)
+    labels = grow(search, len(columns.sizes))
     value = labels.gain if columns.additive else labels.gain + columns.alpha * labels.product
     if not len(value):
         return []
     tied = np.flatnonzero(value >= value.max() - tie(float(value.max())) - search.slop)
     if len(tied) > MOST_TIED:
-        inaccuracies, costs = _tie_sums(labels, search)[:, tied]
+        inaccuracies, costs = tie_sums(labels, search)[:, tied]
         first = np.lexsort((labels.latency[tied], costs, inaccuracies))[:MOST_TIED]
         tied = np.append(tied[first], value.argmax())
-    indices = np.stack([columns.index[s, p] for s, p in enumerate(_traced(labels, columns, tied))], axis=1)
+    indices = np.stack([columns.index[s, p] for s, p in enumerate(traced(labels, columns, tied))], axis=1)
     return [tuple(row) for row in indices.tolist()]
 
 
+def grow(search: Search, stages: int) -> Labels:
+    """Return the labels of the first stages that can become the first of the best.
+
+    Parameters
+    ----------
+    search
+        Options, bound and limits.
+    stages
+        How many stages to choose for.
+
+    Raises
+    ------
+    LabelsExceededError
+        If the label budget or the deadline is exceeded.
+    """
+    columns = search.columns
+    least = np.where(columns.present, columns.latency, np.inf).min(axis=1)
+    to_come = np.concatenate((least[::-1].cumsum()[::-1], [0.0]))
+    labels = Labels(np.zeros(1), np.zeros(1), np.ones(1), ())
+    for stage in range(stages):
+        labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
+        if len(labels.latency) > CROWDED:
+            labels = _uncrowded(labels, search, stage)
+        if 0 < search.beam < len(labels.latency):
+            reach = _reach(labels, search, stage)
+            labels = labels.at(np.sort(np.argpartition(-reach, search.beam)[: search.beam]))
+    return labels
+
+
 def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
+    """Extend every label by every option of a stage, a chunk at a time."""
+    step = max(1, CHUNK // int(search.columns.sizes[stage]))
+    starts = range(0, max(1, len(labels.latency)), step)
+    grown: list[Labels] = []
+    for start in starts:
+        if time.perf_counter() > search.until:
+            raise LabelsExceededError
+        part = (
+            labels
+            if len(starts) <= 1
+            else labels.at(np.arange(start, min(start + step, len(labels.latency))))
+        )
+        grown.append(_extended(part, start, search, stage, limit))
+        if not search.beam and sum(len(part.latency) for part in grown) > search.most:
+            raise LabelsExceededError
+    return grown[0] if len(grown) == 1 else _together(grown, labels, search)
+
+
+def _extended(labels: Labels, first: int, search: Search, stage: int, limit: float) -> Labels:
+    """Extend labels, the first of which is number ``first``, and drop what cannot reach the floor."""
     columns, size = search.columns, int(search.columns.sizes[stage])
-    if len(labels.latency) * size > MAX_LABELS or time.perf_counter() > search.until:
-        raise LabelsExceededError
     latency = (labels.latency[:, None] + columns.latency[stage, :size]).ravel()
     gain = (labels.gain[:, None] + columns.gain[stage, :size]).ravel()
     product = labels.product
@@ -160,8 +211,20 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
         latency[kept],
         gain[kept],
         product if columns.additive else product[kept],
-        (*labels.parents, kept),
+        (*labels.parents, kept + first * size),
         ties,
+    )
+
+
+def _together(parts: list[Labels], before: Labels, search: Search) -> Labels:
+    """Put chunks of labels one after the other."""
+    ties = [part.ties for part in parts if part.ties is not None]
+    return Labels(
+        np.concatenate([part.latency for part in parts]),
+        np.concatenate([part.gain for part in parts]),
+        np.ones(1) if search.columns.additive else np.concatenate([part.product for part in parts]),
+        (*before.parents, np.concatenate([part.parents[-1] for part in parts])),
+        np.concatenate(ties, axis=1) if ties else None,
     )
 
 
@@ -172,7 +235,7 @@ def _uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
         labels = labels.at(np.flatnonzero(promising))
     if len(labels.latency) <= CROWDED:
         return labels
-    labels = replace(labels, ties=_tie_sums(labels, search))
+    labels = replace(labels, ties=tie_sums(labels, search))
     order = _by_latency(labels.latency, search)
     if search.columns.additive:
         order = order[_unbeaten(labels.gain[order], search.slop)]
@@ -196,13 +259,25 @@ def _by_latency(latency: Floats, search: Search) -> Ints:
 
 
 def _promising(labels: Labels, search: Search, stage: int) -> Bools:
-    """Whether labels can reach the floor at the other prices as well."""
+    """Whether labels can reach the floor at the other prices, and by the table, as well."""
     promising = np.ones(len(labels.latency), dtype=bool)
     for price, relaxation in search.bound.others:
         rest = relaxation.rest(stage + 1, labels.product)
         reach = labels.gain + price * (search.limit - labels.latency) + rest
         promising &= reach >= search.floor
+    if search.completion is not None:
+        promising &= _reach(labels, search, stage) >= search.floor
     return promising
+
+
+def _reach(labels: Labels, search: Search, stage: int) -> Floats:
+    """Return the objective that labels can reach at most, by the table or by the price."""
+    reach = labels.gain + search.bound.price * (search.limit - labels.latency)
+    reach += search.bound.relaxation.rest(stage + 1, labels.product)
+    if search.completion is not None:
+        rest = search.completion.rest(stage + 1, labels.latency, labels.product)
+        np.minimum(reach, labels.gain + rest, out=reach)
+    return reach
 
 
 def _ends(labels: Labels, columns: Columns, stage: int) -> tuple[Floats, Floats]:
@@ -275,13 +350,13 @@ def _ties_of(labels: Labels) -> Integers:
     return labels.ties
 
 
-def _tie_sums(labels: Labels, search: Search) -> Integers:
-    """Return the first two sums that break ties, shape (2, labels)."""
+def tie_sums(labels: Labels, search: Search) -> Integers:
+    """Return the first two sums that break ties, inaccuracy and cost, shape (2, labels)."""
     if labels.ties is not None:
         return labels.ties
     places = np.arange(len(labels.latency))
     ties = np.zeros((2, len(places)), dtype=np.int64)
-    for stage, positions in enumerate(_traced(labels, search.columns, places)):
+    for stage, positions in enumerate(traced(labels, search.columns, places)):
         ties += _tie_keys(search, stage)[:, positions]
     return ties
 
@@ -293,7 +368,7 @@ def _tie_keys(search: Search, stage: int) -> Integers:
     return np.array([(inaccuracy(o.accuracy), o.cost_cores) for o in options], dtype=np.int64).T
 
 
-def _traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
+def traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
     """Return the positions that labels chose, one array per stage, shape (labels,) each."""
     positions: list[Ints] = []
     for stage in range(len(labels.parents) - 1, -1, -1):

@@ -185,7 +185,7 @@ def tightest(columns: Columns, limit: float) -> Bound:
     limit
         Latency limit in ticks.
     """
-    price_at = _pricing(columns)
+    price_at = pricing(columns)
     relaxation = price_at(0.0)
     slow = _Met.of(columns, relaxation.best())
     upper = float(np.max(relaxation.rest(0, np.ones(1))))
@@ -231,7 +231,8 @@ class _Met:
         return self.value - price * self.ticks <= known_value + 1e-12 * max(1.0, abs(known_value))
 
 
-def _pricing(columns: Columns) -> Callable[[float], Relaxation]:
+def pricing(columns: Columns) -> Callable[[float], Relaxation]:
+    """Return a function from a price to the problem at that price."""
     if columns.additive:
         return lambda price: price_sum(columns, price)
     grid = ProductGrid.of(columns)

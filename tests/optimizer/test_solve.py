@@ -10,10 +10,11 @@ from toys import option, problem
 
 from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
-from ipa.optimizer import auto, exact, gurobi, highs, labels, pulp
+from ipa.optimizer import agree, auto, exact, gurobi, highs, labels, pulp
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.decision import Status
+from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.milp import milp_of
 from ipa.optimizer.problem import Problem
@@ -137,25 +138,21 @@ def test_a_solver_of_ones_own_is_a_function_and_a_line(monkeypatch: pytest.Monke
 
 
 class TestExact:
-    def test_too_many_labels_fall_back_to_highs(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    def test_too_many_labels_are_left_to_deepening_which_proves_the_same_plan(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        given = random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2)
-        expected = solve(given)
-        monkeypatch.setattr(labels, "MAX_LABELS", 0)
-        decision = solve(given)
-        assert decision.plan == expected.plan
-        assert decision.status is Status.OPTIMAL
-        assert decision.note.startswith("too many labels: solved by HiGHS")
-        assert (decision.build_s, decision.search_s) == (0.0, decision.solve_s)
-        assert caplog.messages == ["solver exact: too many labels, falling back to HiGHS"]
-
-    def test_without_highs_a_good_plan_is_not_called_optimal(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(labels, "MAX_LABELS", 0)
-        monkeypatch.setattr(exact, "solve_highs_directly", refusing("HiGHS is missing"))
-        decision = solve(random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2))
-        assert decision.status is Status.FEASIBLE
-        assert "HiGHS is missing: a good plan, not proven" in decision.note
+        given = [
+            random_problem(seed, 5, kind=kind, metric=metric, tightness=0.2)
+            for seed in range(5)
+            for kind in ("uncorrelated", "strong", "ties")
+            for metric in sorted(METRICS)
+        ]
+        expected = [solve(one) for one in given]
+        monkeypatch.setattr(exact, "MOST_LABELS", 0)
+        for one, known in zip(given, expected, strict=True):
+            decision = solve(one)
+            assert (decision.plan, decision.status, decision.note) == (known.plan, Status.OPTIMAL, "")
+            assert (decision.bound, decision.gap) == (decision.objective, 0.0)
 
     def test_a_deadline_of_nothing_still_yields_a_plan_that_keeps_the_sla(self) -> None:
         given = random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2)
@@ -228,7 +225,10 @@ class TestAgreement:
         assert (answer.choice, answer.objective) == ((1,), given.value([given.options[0][0]]))
 
     def test_with_too_many_ties_the_own_choice_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(labels, "MAX_LABELS", 0)
+        def exceeding(*_: object) -> None:
+            raise LabelsExceededError
+
+        monkeypatch.setattr(agree, "best_of", exceeding)
         answer = agreed(two_stages(sla_s=0.7), (0, 1), True, "Solver", FOREVER)
         assert (answer.choice, answer.proven) == ((0, 1), True)
         assert answer.note == "too many ties to look for the first one"

@@ -1,0 +1,158 @@
+"""Upper bounds on what a partial choice can still become, from a table over the latency that is left.
+
+Pricing the SLA (``relaxation``) is blind to what latencies cannot add up to: if all are even, an odd SLA
+leaves a millisecond unused. The table knows. Invariants:
+
+- Latencies count from the fastest option of their stage and are rounded down to whole cells, so that whatever
+  fits the SLA fits the table: its values are never too low.
+- The value of the rest is convex in the product so far (a maximum of linear functions): interpolating between
+  points never underestimates it.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipa.optimizer.columns import Columns, Floats, Ints
+from ipa.optimizer.exceeded import LabelsExceededError
+
+_POINTS = 25
+"""Products so far at which the table of a product metric is evaluated, at most."""
+
+_WIDEST = 1e-7
+"""Smallest product above 0 that gets a point of its own, as a share of the largest."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionTable:
+    """What the stages to come can add at most.
+
+    Parameters
+    ----------
+    limit
+        Latency limit in whole ticks.
+    cell
+        Ticks per cell of latency.
+    to_come
+        Ticks that the stages from each one on take at least, shape (stages + 1,).
+    points
+        Per stage: products so far at which the rest is known, ascending; one value for additive metrics.
+    values
+        Per stage: the most that the rest adds, shape (points, cells).
+    """
+
+    limit: int
+    cell: int
+    to_come: Ints
+    points: tuple[Floats, ...]
+    values: tuple[Floats, ...]
+
+    @property
+    def upper(self) -> float:
+        """Upper bound on the objective."""
+        return float(self.values[0][0, -1])
+
+    def rest(self, stage: int, latency: Floats, product: Floats) -> Floats:
+        """Return the most that the stages from ``stage`` on add to partial choices; -∞ if none fits.
+
+        Parameters
+        ----------
+        stage
+            First of the stages that are still to be chosen.
+        latency, product
+            Ticks and products of the partial choices; the product is ignored for additive metrics.
+        """
+        left = np.floor_divide(self.limit - self.to_come[stage] - latency, self.cell).astype(np.intp)
+        column = np.clip(left, 0, self.values[stage].shape[1] - 1)
+        if len(self.points[stage]) == 1:
+            rest = self.values[stage][0, column]
+        else:
+            row, share = _located(self.points[stage], product)
+            below, above = self.values[stage][row, column], self.values[stage][row + 1, column]
+            rest = below + share * (above - below)
+        return np.where(left >= 0, rest, -np.inf)
+
+
+def completion_table(columns: Columns, limit: float, cells: int, until: float) -> CompletionTable:
+    """Tabulate the most that every suffix of the stages can add.
+
+    Parameters
+    ----------
+    columns
+        What there is to choose from; the fastest choice has to be feasible.
+    limit
+        Latency limit in ticks.
+    cells
+        Number of latencies to tell apart: more are tighter and take longer.
+    until
+        ``time.perf_counter()`` at which to give up.
+
+    Raises
+    ------
+    LabelsExceededError
+        If the deadline is exceeded.
+    """
+    least = np.where(columns.present, columns.latency, np.inf).min(axis=1).astype(np.int64)
+    to_come = np.concatenate((least[::-1].cumsum()[::-1], [0]))
+    slack = int(limit) - int(to_come[0])
+    cell = slack // cells + 1
+    width = slack // cell + 1
+    points = _points(columns)
+    values = [np.repeat(columns.alpha * points[-1][:, None], width, axis=1)]
+    for stage in range(len(least) - 1, -1, -1):
+        if time.perf_counter() > until:
+            raise LabelsExceededError
+        values.append(_with_stage(columns, stage, int(least[stage]), cell, points, values[-1]))
+    return CompletionTable(int(limit), cell, to_come, points, tuple(values[::-1]))
+
+
+def _with_stage(
+    columns: Columns, stage: int, least: int, cell: int, points: tuple[Floats, ...], after: Floats
+) -> Floats:
+    """Return the best value over the options of a stage for every product and latency left before it."""
+    size, width = int(columns.sizes[stage]), after.shape[1]
+    shifts = (columns.latency[stage, :size].astype(np.int64) - least) // cell
+    best = np.full((len(points[stage]), width), -np.inf)
+    for option in np.flatnonzero(shifts < width).tolist():
+        shift, gain = int(shifts[option]), columns.gain[stage, option]
+        rest = after[:, : width - shift]
+        if not columns.additive:
+            rest = _at_products(points[stage] * columns.factor[stage, option], points[stage + 1], rest)
+        np.maximum(best[:, shift:], rest + gain, out=best[:, shift:])
+    return best
+
+
+def _at_products(products: Floats, points: Floats, values: Floats) -> Floats:
+    """Interpolate rows of values, known at ascending points, at some products."""
+    if len(points) == 1:
+        return np.repeat(values, len(products), axis=0)
+    row, share = _located(points, products)
+    between: Floats = values[row] * (1 - share)[:, None] + values[row + 1] * share[:, None]
+    return between
+
+
+def _located(points: Floats, products: Floats) -> tuple[Ints, Floats]:
+    """Return between which points products lie, and what share of the way."""
+    row = np.clip(np.searchsorted(points, products, side="right") - 1, 0, len(points) - 2)
+    share = (products - points[row]) / (points[row + 1] - points[row])
+    return row, np.clip(share, 0.0, 1.0)
+
+
+def _points(columns: Columns) -> tuple[Floats, ...]:
+    """Return where the product so far can lie before each stage and after the last, evenly in logarithms."""
+    if columns.additive:
+        return (np.zeros(1),) * (len(columns.sizes) + 1)
+    present = columns.present
+    low = np.cumprod([1.0, *np.where(present, columns.factor, np.inf).min(axis=1)])
+    high = np.cumprod([1.0, *np.where(present, columns.factor, -np.inf).max(axis=1)])
+    return tuple(_between(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _between(low: float, high: float) -> Floats:
+    if high - low <= 1e-12 * high:
+        return np.array([high])
+    start = max(low, high * _WIDEST)
+    points = np.geomspace(start, high, _POINTS)
+    points[-1] = high
+    return points if low == start else np.concatenate(([low], points))

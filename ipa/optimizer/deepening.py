@@ -1,0 +1,207 @@
+"""Hard problems: guess how close to the bound the best plan is, and widen the guess until a plan turns up.
+
+Where very many plans are worth nearly the same, a good plan is not good enough to rule the others out, and
+the labels explode. So the floor starts just below the upper bound instead of at the best plan known:
+
+- If a plan reaches the floor, all that do were enumerated: the best of them is proven.
+- If none does, the floor is an upper bound, lower than the one before. The guess is widened.
+- The labels grow with the guess. If they exceed the budget, what is left is proven no further.
+
+Two halves of the stages are enumerated and paired (``halves``), which takes the square root of the labels.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.columns import Ints
+from ipa.optimizer.completion import completion_table
+from ipa.optimizer.exceeded import LabelsExceededError
+from ipa.optimizer.halves import best_pairs
+from ipa.optimizer.labels import (
+    MOST_TIED,
+    Search,
+    candidates,
+    grow,
+    tie_sums,
+    traced,
+)
+from ipa.optimizer.problem import Problem
+from ipa.optimizer.reduction import Reduction, best_choice
+from ipa.optimizer.relaxation import pricing
+from ipa.optimizer.tolerance import TIE, tie
+
+_ROUNDS = ((50_000, 2_000), (200_000, 10_000), (500_000, 40_000))
+"""Budget of labels, and cells of the table, of one attempt after the other."""
+
+_FIRST_GUESS = 1 / 4096
+"""First guess of the gap, as a share of the distance between the bound and the best plan known."""
+
+_BEAM = 500
+"""Labels that survive each stage of the quick search for good plans."""
+
+_MOST_PRICES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known at the end.
+
+    Parameters
+    ----------
+    choice
+        Best choice met, as option indices; the first of those tied with it as far as they were looked at.
+    upper
+        Upper bound on the objective.
+    proven
+        Whether no choice is better.
+    all_ties
+        Whether the choice is the first of all that are tied.
+    """
+
+    choice: Choice
+    upper: float
+    proven: bool
+    all_ties: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Half of the stages in front, the others behind: the search for the labels of the half."""
+
+    search: Search
+    stages: int
+    order: Ints
+
+
+class Deepening:
+    """The state of a search on a hard problem.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    reduction
+        What the bounds left of it.
+    until
+        ``time.perf_counter()`` at which to stop.
+    """
+
+    def __init__(self, problem: Problem, reduction: Reduction, until: float) -> None:
+        self.problem, self.reduction, self.until = problem, reduction, until
+        self.best, self.known = reduction.choice(), reduction.known
+        self.upper = max(reduction.bound.upper, self.known)
+        self.all_ties = True
+
+    def run(self) -> Outcome:
+        """Search until the best plan is proven, or the last budget or the time is used up."""
+        for most, cells in _ROUNDS:
+            try:
+                sides = self._sides(most, cells)
+                self._dive(sides[0].search)
+                if self._widen(sides):
+                    return Outcome(self.best, self.upper, proven=True, all_ties=self.all_ties)
+            except LabelsExceededError:
+                if time.perf_counter() > self.until:
+                    break
+        return Outcome(self.best, self.upper, proven=False)
+
+    @property
+    def _slop(self) -> float:
+        return self.reduction.slop(self.known)
+
+    def _sides(self, most: int, cells: int) -> tuple[_Side, _Side]:
+        """Split the stages where both halves have about as many plans."""
+        columns, count = self.reduction.columns, len(self.reduction.columns.sizes)
+        plans = np.log(columns.sizes).cumsum()
+        split = 1 + int(np.abs(plans[:-1] - plans[-1] / 2).argmin()) if count > 1 else 1
+        forward = np.arange(count)
+        return (
+            self._side(forward, split, most, cells),
+            self._side(np.concatenate((forward[split:], forward[:split])), count - split, most, cells),
+        )
+
+    def _side(self, order: Ints, stages: int, most: int, cells: int) -> _Side:
+        columns, bound = self.reduction.columns.ordered(order), self.reduction.bound
+        price_at = pricing(columns)
+        others = tuple((price, price_at(price)) for price, _ in bound.others[-_MOST_PRICES:])
+        table = completion_table(
+            columns, self.reduction.limit, cells if columns.additive else cells // 10, self.until
+        )
+        self.upper = max(min(self.upper, table.upper), self.known)
+        own = replace(bound, relaxation=price_at(bound.price), others=others)
+        limit = self.reduction.limit
+        search = Search(
+            self.problem, columns, own, limit, -np.inf, self.until, self._slop, most, completion=table
+        )
+        return _Side(search, stages, order)
+
+    def _dive(self, search: Search) -> None:
+        """Follow the most promising labels only, for a good plan."""
+        found = candidates(replace(search, floor=self.known, beam=_BEAM))
+        self._note(found)
+
+    def _note(self, found: list[Choice]) -> bool:
+        """Keep the first of the best of some choices if it is no worse than the best so far."""
+        choice = best_choice(self.problem, found)
+        if choice is None:
+            return False
+        value = self.problem.value(picked(self.problem, choice))
+        if value >= self.known - tie(self.known):
+            self.best, self.known = choice, value
+        return True
+
+    def _widen(self, sides: tuple[_Side, _Side]) -> bool:
+        """Widen the guess until a plan turns up; whether one does before the labels exceed the budget."""
+        upper = self.upper
+        gap = max((upper - self.known) * _FIRST_GUESS, TIE)
+        while True:
+            least = self._least
+            floor = max(upper - gap, least)
+            found, most = self._pairs(sides, floor)
+            if self._note(found):
+                self.upper = self.known
+                self._look_at_ties(sides, floor)
+                return True
+            if floor == least:
+                return False
+            self.upper = max(floor, self.known)
+            gap *= 2.0 if most > sides[0].search.most / 100 else 4.0
+
+    @property
+    def _least(self) -> float:
+        """Objective down to which plans may be tied with the best one known."""
+        return self.known - tie(self.known) - 2 * self._slop
+
+    def _look_at_ties(self, sides: tuple[_Side, _Side], floor: float) -> None:
+        """Also look at the plans below the floor that are tied with the best one."""
+        if self._least >= floor:
+            return
+        try:
+            found, _ = self._pairs(sides, self._least)
+            self._note(found)
+        except LabelsExceededError:
+            self.all_ties = False
+
+    def _pairs(self, sides: tuple[_Side, _Side], floor: float) -> tuple[list[Choice], int]:
+        """Return the choices among which the first of the best is, if one reaches the floor."""
+        left, right = (grow(replace(side.search, floor=floor), side.stages) for side in sides)
+        most = max(len(left.latency), len(right.latency))
+        if not (len(left.latency) and len(right.latency)):
+            return [], most
+        alpha = self.reduction.columns.alpha
+        pairs = best_pairs(left, right, alpha, self.reduction.limit, floor, self.until)
+        self.all_ties = pairs.complete
+        kept = np.arange(len(pairs.value))
+        if len(kept) > MOST_TIED:
+            ties = tie_sums(left, sides[0].search)[:, pairs.left]
+            ties = ties + tie_sums(right, sides[1].search)[:, pairs.right]
+            latency = left.latency[pairs.left] + right.latency[pairs.right]
+            kept = np.append(np.lexsort((latency, ties[1], ties[0]))[:MOST_TIED], pairs.value.argmax())
+        indices = np.empty((len(kept), len(self.reduction.columns.sizes)), dtype=np.intp)
+        for side, labels, places in ((sides[0], left, pairs.left), (sides[1], right, pairs.right)):
+            for stage, position in enumerate(traced(labels, side.search.columns, places[kept])):
+                indices[:, side.order[stage]] = side.search.columns.index[stage, position]
+        return [tuple(row) for row in indices.tolist()], most
