@@ -1,25 +1,24 @@
 """The paper's figures 8 to 12: one pipeline under four workloads and four methods."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from textwrap import wrap
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Transform
 
 from ipa.experiments import METHODS, WORKLOADS
+from ipa.figures.average_panels import PANELS, draw_averages, has_published, spreads_widely
 from ipa.figures.style import (
     INK,
     LOAD,
-    MUTED,
     PAGE_IN,
     Look,
     house_style,
@@ -29,51 +28,25 @@ from ipa.figures.style import (
     new_figure,
     ordered,
     provenance_line,
+    set_apart,
+    short_name,
+    use_log_scale,
+    whole_ticks,
     write_caption,
 )
 from ipa.figures.tidy import require
 from ipa.grid import RUN_KEYS
 
-STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas")
+STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas", "plan")
 AVERAGE_COLUMNS = (*RUN_KEYS, "cost_mean_cores", "pas_mean", "violation_share", "violating_seconds_share")
 
+WINDOW_S = 60.0
+"""Flips of accuracy are counted, and averaged where they are many, in windows of this length."""
 
-TICK_NAMES = {"steady-low": "steady\nlow", "steady-high": "steady\nhigh", "fluctuating": "fluc-\ntuating"}
-"""Names that would run into each other under a group of bars."""
+MOST_FLIPS_PER_WINDOW, MOST_FLIPS = 0.5, 4
+"""A line that turns more often than this, on average and in all, is drawn as mean and range of windows."""
 
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """One panel of bars.
-
-    Parameters
-    ----------
-    column
-        Column of the averages.
-    scale
-        Factor from the column to the axis.
-    published
-        Column with the published value.
-    title, unit
-        Text of the panel.
-    """
-
-    column: str
-    scale: float
-    published: str
-    title: str
-    unit: str
-
-
-PANELS = (
-    Bars("cost_mean_cores", 1, "published_cost_cores", "Average cost", "cores"),
-    Bars("pas_mean", 100, "published_pas_pct", "Average accuracy", "PAS × 100"),
-    Bars("violation_share", 100, "", "SLA violations", "% of requests sent"),
-    Bars(
-        "violating_seconds_share", 100, "published_violating_seconds_pct",
-        "Same, paper's rule", "% of seconds",
-    ),
-)  # fmt: skip
+UNITS = ("requests/s", "cost (cores)", "PAS × 100", "variant\nswitches/min")
 
 
 def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) -> Figure:
@@ -92,14 +65,15 @@ def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) 
     Returns
     -------
     Figure
-        A column per workload with load, cost and PAS over time in seconds, and below them four panels of
-        bars: average cost, average PAS, share of requests outside the SLA (drops included) and the paper's
-        share of seconds whose p99 latency is outside it.
+        A column per workload with load, cost, PAS and switches of variants over time in seconds, and below
+        them four panels of averages: cost, PAS, share of requests outside the SLA (drops included) and the
+        paper's share of seconds whose p99 latency is outside it. A line that flips too often to be read is
+        drawn as mean and range of its minutes.
 
     Raises
     ------
     ResultsError
-        If a table is empty, lacks a column or holds more than one pipeline or edition.
+        If a table is empty or lacks a column.
     """
     require(steps, STEP_COLUMNS, "end_to_end")
     require(averages, AVERAGE_COLUMNS, "end_to_end")
@@ -107,99 +81,146 @@ def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) 
     workloads = ordered(averages["workload"], WORKLOADS)
     looks = method_looks(ordered(averages["method"], METHODS))
     with house_style():
-        figure = new_figure(PAGE_IN, 6.4)
-        over_time, bars = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.75, 1])[:, 0]
+        figure = new_figure(PAGE_IN, 7.1)
+        over_time, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.05, 1])[:, 0]
         panels = over_time.subplots(
-            3, len(workloads), sharex="col", sharey="row", squeeze=False, height_ratios=[0.55, 1, 1]
-        )
-        for column, workload in zip(panels.T, workloads, strict=True):
+            len(UNITS), len(workloads), sharex="col", sharey="row", squeeze=False,
+            height_ratios=[0.5, 1, 1, 0.45],
+        )  # fmt: skip
+        averaged = [
             _draw_workload(column, workload, load, steps[steps["workload"] == workload], looks)
-        for axes, unit in zip(panels[:, 0], ("requests/s", "cost (cores)", "PAS × 100"), strict=True):
-            axes.set_ylabel(unit)
+            for column, workload in zip(panels.T, workloads, strict=True)
+        ]
+        _finish_rows(panels, steps)
         over_time.align_ylabels(list(panels[:, 0]))
-        for axes, panel in zip(bars.subplots(1, len(PANELS)), PANELS, strict=True):
-            _draw_bars(axes, averages, panel, workloads, looks)
-        _write_legend(figure, looks, _has_published(averages))
-        first = averages.iloc[0]
-        write_caption(figure, provenance_line(averages, f"pipeline {first['pipeline']}", *_note(averages)))
+        for axes, panel in zip(below.subplots(1, len(PANELS)), PANELS, strict=True):
+            draw_averages(axes, averages, panel, workloads, looks)
+        _write_legend(figure, looks, has_published(averages))
+        write_caption(figure, _caption(averages, averaged=any(averaged)))
     return figure
 
 
 def _draw_workload(
-    column: Sequence[Axes], workload: str, load: pd.DataFrame, steps: pd.DataFrame, looks: dict[str, Look]
-) -> None:
+    column: Sequence[Axes], workload: str, load: pd.DataFrame, steps: pd.DataFrame, looks: Mapping[str, Look]
+) -> bool:
+    """Draw the panels of a workload; return whether any line is one of means."""
     rates = load[load["workload"] == workload]
     column[0].fill_between(
-        rates["time_s"], rates["load_rps"], step="post", color=LOAD, alpha=0.6, linewidth=0
+        rates["time_s"], rates["load_rps"].astype(float), step="post", color=LOAD, alpha=0.6, linewidth=0
     )
-    column[0].set_ylim(bottom=0)
-    name_panel(column[0], workload)
-    steps = steps.assign(pas_pct=100 * steps["pas"])
-    for axes, name in zip(column[1:], ("cost_cores", "pas_pct"), strict=True):
-        # IPA often runs the same plan as another method: a wide line below keeps both visible.
-        for index, (method, look) in enumerate(looks.items()):
-            sns.lineplot(
-                steps[steps["method"] == method], x="time_s", y=name, color=look.colour, ax=axes,
-                errorbar=None, linestyle=look.line_style, drawstyle="steps-post",
-                linewidth=1.8 if index == 0 else 1.0, estimator=None, legend=False,
-            )  # fmt: skip
-        axes.set_ylabel("")
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-    column[1].set_ylim(bottom=0)
-    column[-1].set_xlabel("time (s)")
-    column[-1].xaxis.set_major_locator(MaxNLocator(4))
-    column[-1].set_xlim(0, rates["time_s"].max() + 1)
-
-
-def _draw_bars(
-    axes: Axes, averages: pd.DataFrame, panel: Bars, workloads: Sequence[str], looks: dict[str, Look]
-) -> None:
-    width = 0.84 / len(looks)
+    name_panel(column[0], short_name(workload))
+    averaged = False
     for index, (method, look) in enumerate(looks.items()):
-        rows = averages[averages["method"] == method].set_index("workload").reindex(pd.Index(workloads))
-        at = np.arange(len(workloads)) + (index - (len(looks) - 1) / 2) * width
-        axes.bar(
-            at, panel.scale * rows[panel.column], width, color=look.colour, hatch=look.hatch,
-            edgecolor="white", linewidth=0.3,
-        )  # fmt: skip
-        if panel.published in rows:
-            axes.plot(
-                at, rows[panel.published], "D", markersize=3.2, markerfacecolor="white", markeredgecolor=INK,
-                markeredgewidth=0.8, clip_on=False,
-            )  # fmt: skip
-    axes.set_xticks(range(len(workloads)), [_wrapped(name) for name in workloads])
-    axes.tick_params(axis="x", length=0, labelsize=6)
-    axes.set_title(panel.title, loc="left", fontsize=7.5, fontweight="bold")
-    axes.set_ylabel(panel.unit, fontsize=7)
-    axes.set_ylim(0, max(axes.get_ylim()[1], 1))
-    if not averages[panel.column].any():
-        axes.text(0.5, 0.5, "none in any run", transform=axes.transAxes, ha="center", color=MUTED)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+        rows = steps[steps["method"] == method].sort_values("time_s")
+        if rows.empty:
+            continue
+        times_s = rows["time_s"].to_numpy(np.float64)
+        outcomes = (rows["cost_cores"].to_numpy(np.float64), 100 * rows["pas"].to_numpy(np.float64))
+        for axes, values in zip(column[1:3], outcomes, strict=True):
+            averaged |= _draw_outcome(axes, times_s, values, look, set_apart(axes, index, len(looks)))
+        _draw_line(column[3], *switches_per_minute(rows), look, set_apart(column[3], index, len(looks)))
+    column[-1].set_xlabel("time (s)")
+    column[-1].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 5, 10]))
+    column[-1].set_xlim(0, rates["time_s"].max() + 1)
+    return averaged
 
 
-def _wrapped(name: str) -> str:
-    return TICK_NAMES.get(name) or "\n".join(wrap(name, 8))
+def _draw_outcome(
+    axes: Axes, times_s: np.ndarray, values: np.ndarray, look: Look, transform: Transform
+) -> bool:
+    """Draw cost or accuracy; of a line that flips too often the mean and the range of each minute."""
+    minutes = (times_s // WINDOW_S).astype(int)
+    if _flips(values) <= max(MOST_FLIPS, MOST_FLIPS_PER_WINDOW * (minutes[-1] + 1)):
+        _draw_line(axes, times_s, values, look, transform)
+        return False
+    grouped = pd.Series(values).groupby(minutes)
+    starts_s = np.append(grouped.mean().index, minutes[-1] + 1) * WINDOW_S
+    mean, low, high = (
+        np.append(part, part.iloc[-1]) for part in (grouped.mean(), grouped.min(), grouped.max())
+    )
+    _draw_line(axes, starts_s, mean, look, transform)
+    axes.fill_between(starts_s, low, high, step="post", color=look.colour, alpha=0.13, linewidth=0, zorder=1)
+    return True
 
 
-def _has_published(averages: pd.DataFrame) -> bool:
-    return any(panel.published in averages and averages[panel.published].notna().any() for panel in PANELS)
+def _flips(values: np.ndarray) -> int:
+    """Return how many times a series turns from up to down or back."""
+    directions = np.sign(np.diff(values))
+    directions = directions[directions != 0]
+    return int(np.count_nonzero(np.diff(directions)))
 
 
-def _note(averages: pd.DataFrame) -> list[str]:
-    if _has_published(averages) and set(averages["trace"]) != {"real"}:
-        return ["published values belong to the real trace: for reference only"]
-    return []
+def _draw_line(axes: Axes, x: np.ndarray, y: np.ndarray, look: Look, transform: Transform) -> None:
+    axes.plot(
+        x, y, color=look.colour, linestyle=look.line_style, drawstyle="steps-post", linewidth=1.0,
+        transform=transform, solid_joinstyle="miter",
+    )  # fmt: skip
+    # A shifted line does not count for the limits of the axes by itself.
+    axes.update_datalim(np.column_stack([x, y]))
+    axes.autoscale_view()
 
 
-def _write_legend(figure: Figure, looks: dict[str, Look], published: bool) -> None:
+def switches_per_minute(steps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return when each minute of a run begins, and how many times a stage changed its variant within it."""
+    times_s = steps["time_s"].to_numpy(np.float64)
+    variants = [[stage["variant"] for stage in plan] for plan in steps["plan"]]
+    changed = [
+        sum(old != new for old, new in zip(before, after, strict=False))
+        for before, after in pairwise(variants)
+    ]
+    minutes = (times_s // WINDOW_S).astype(int)
+    counts = np.bincount(minutes[1:], weights=changed, minlength=minutes.max() + 1)
+    return np.append(np.arange(len(counts)), len(counts)) * WINDOW_S, np.append(counts, counts[-1])
+
+
+def _finish_rows(panels: np.ndarray, steps: pd.DataFrame) -> None:
+    for axes, unit in zip(panels[:, 0], UNITS, strict=True):
+        axes.set_ylabel(unit)
+    costs = steps["cost_cores"].to_numpy(np.float64)
+    if logarithmic := spreads_widely(costs):
+        panels[1, 0].set_ylabel("cost (cores, log)")
+    for axes in panels[1]:
+        if logarithmic:
+            use_log_scale(axes, "y", float(costs.min()), float(costs.max()))
+        else:
+            axes.set_ylim(bottom=0)
+            whole_ticks(axes.yaxis, 5)
+    for row in (panels[0], panels[-1]):
+        row[0].set_ylim(0, 1.12 * max(1.0, *(axes.dataLim.y1 for axes in row)))
+        for axes in row:
+            whole_ticks(axes.yaxis, 3)
+    for axes in panels[2]:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _caption(averages: pd.DataFrame, *, averaged: bool) -> str:
+    notes = [f"pipeline {short_name(str(averages.iloc[0]['pipeline']), 40)}", "one run each"]
+    notes += ["lines are set apart so that equal ones show"]
+    notes += (
+        ["where a line turns more than once in two minutes: mean and range of each minute"]
+        if averaged
+        else []
+    )
+    notes += ["averages: over decisions (cost, accuracy), requests, and seconds; 0: none"]
+    if has_published(averages):
+        notes.append("diamonds: published, measured on a live cluster (violations: bursty only)")
+        if set(averages["trace"]) != {"real"}:
+            notes.append(
+                "they belong to the real trace: differences here say nothing, and some runs differ there too"
+            )
+    return provenance_line(averages, *notes)
+
+
+def _write_legend(figure: Figure, looks: Mapping[str, Look], published: bool) -> None:
     handles: list[Any] = [
         (
             Line2D([], [], color=look.colour, linestyle=look.line_style, linewidth=1.6),
+            Line2D([], [], color=look.colour, linestyle="none", marker=look.marker, markersize=5),
             Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", linewidth=0.3),
         )
         for look in looks.values()
     ]
-    labels = [method_title(method) for method in looks]
+    labels = [short_name(method_title(method)) for method in looks]
     if published:
         handles.append(
             Line2D(
@@ -209,6 +230,6 @@ def _write_legend(figure: Figure, looks: dict[str, Look], published: bool) -> No
         )  # fmt: skip
         labels.append("published average")
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=len(labels), handlelength=4,
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 5), handlelength=5,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
     )  # fmt: skip

@@ -4,17 +4,22 @@ Colours are those of Okabe and Ito, which the common colour-vision deficiencies 
 hatches and markers carry the same information in greyscale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import PurePath
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.transforms import Transform, offset_copy
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
 PAGE_IN = 7.2
 """Width in inches of a figure over both columns of a paper page."""
 
-COLUMN_IN = 3.5
-"""Width in inches of a figure in one column."""
+COLUMN_IN = 3.3
+"""Width in inches of a figure in one column; a page-wide figure stays legible when it is shrunk to it."""
 
 SCREEN_DPI, PRINT_DPI = 110, 220
 
@@ -109,6 +114,13 @@ METHOD_TITLES = {"ipa": "IPA", "fa2-low": "FA2-low", "fa2-high": "FA2-high", "ri
 
 TRACE_TITLES = {"real": "real Twitter trace", "synthetic": "synthetic workload"}
 
+CAPTION_PT, CAPTION_CHARACTERS_PER_IN, CAPTION_DOT = 6.5, 20, "  ·  "
+
+LINE_GAP_PT = 1.3
+"""Distance between lines that would cover each other."""
+
+LOG_TICKS = tuple(digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5))
+
 
 def method_looks(methods: list[str]) -> dict[str, Look]:
     """Return the look of each method; a method outside the paper takes a spare one."""
@@ -162,16 +174,92 @@ def provenance_line(frame: pd.DataFrame, *notes: str) -> str:
     """
     editions = " and ".join(dict.fromkeys(frame["edition"]))
     traces = " and ".join(TRACE_TITLES.get(trace, trace) for trace in dict.fromkeys(frame["trace"]))
-    seeds = ", ".join(str(seed) for seed in dict.fromkeys(frame["seed"]))
     plural = "s" if len(set(frame["edition"])) > 1 else ""
-    return "  ·  ".join([f"edition{plural} {editions}", traces, f"seed {seeds}", *notes])
+    return "  ·  ".join([f"edition{plural} {editions}", traces, seeds_text(frame["seed"]), *notes])
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Return some seeds as a caption names them.
+
+    Examples
+    --------
+    >>> seeds_text([3]), seeds_text([0, 1, 2, 0]), seeds_text([0, 4])
+    ('seed 3', 'seeds 0 to 2', 'seeds 0, 4')
+    """
+    found = sorted(set(seeds))
+    if len(found) == 1:
+        return f"seed {found[0]}"
+    if found == list(range(found[0], found[-1] + 1)):
+        return f"seeds {found[0]} to {found[-1]}"
+    return f"seeds {', '.join(map(str, found))}"
 
 
 def write_caption(figure: Figure, text: str) -> None:
-    """Write a small line under the figure, inside its layout."""
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color=MUTED)
+    """Write a small text under the figure, inside its layout, in as many lines as it needs."""
+    characters = int(figure.get_figwidth() * CAPTION_CHARACTERS_PER_IN)
+    lines = [line for part in text.split("\n") for line in _caption_lines(part, characters)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=CAPTION_PT, color=MUTED)
+
+
+def _caption_lines(text: str, characters: int) -> list[str]:
+    """Break a caption at its dots, and only a part that is too long for a line at its spaces."""
+    lines: list[str] = []
+    for part in text.split(CAPTION_DOT):
+        for piece in wrap(part, characters) or [""]:
+            if lines and len(lines[-1]) + len(CAPTION_DOT) + len(piece) <= characters:
+                lines[-1] += CAPTION_DOT + piece
+            else:
+                lines.append(piece)
+    return lines
 
 
 def name_panel(axes: Axes, title: str) -> None:
     """Write the title of a panel, left-aligned."""
     axes.set_title(title, loc="left", fontweight="bold")
+
+
+def short_name(name: str, most: int = 18) -> str:
+    """Return a name that fits a panel: of a path its stem, and not more than some characters.
+
+    Examples
+    --------
+    >>> short_name("audio-qa"), short_name("/home/me/pipelines/mine.yaml")
+    ('audio-qa', 'mine')
+    >>> short_name("a-name-that-never-seems-to-end")
+    'a-name-that-never…'
+    """
+    path = PurePath(name)
+    shown = path.stem if path.suffix or len(path.parts) > 1 else name
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def set_apart(axes: Axes, place: int, places: int) -> Transform:
+    """Return the transform of one of several lines that may coincide: a point or so above the one before.
+
+    Parameters
+    ----------
+    axes
+        Where the lines are drawn.
+    place, places
+        Which of how many lines.
+    """
+    shift_pt = ((places - 1) / 2 - place) * LINE_GAP_PT
+    return offset_copy(axes.transData, axes.get_figure(root=True), y=shift_pt, units="points")
+
+
+def use_log_scale(axes: Axes, name: Literal["x", "y"], low: float, high: float, most: int = 7) -> None:
+    """Make an axis logarithmic over a range of positive values, with plain numbers as ticks."""
+    low, high = low / 1.25, high * 1.25
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
+    ticks = [tick for tick in LOG_TICKS if low <= tick <= high]
+    if len(ticks) > most:
+        ticks = [tick for tick in ticks if f"{tick:e}"[0] == "1"]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.15g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def whole_ticks(axis: XAxis | YAxis, most: int = 4) -> None:
+    """Put ticks at whole numbers only."""
+    axis.set_major_locator(MaxNLocator(most, integer=True))
