@@ -54,77 +54,98 @@ def _in_the_repository(folder: Path) -> Path:
 
 
 class _Parameters(BaseModel):
-    """What every notebook can be asked for."""
+    """What every notebook can be asked for; the defaults are those of its cell of parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    trace: Literal["auto", "real", "synthetic"]
-    seed: int = Field(ge=0)
-    results_dir: Annotated[Path, Field(strict=False), AfterValidator(_in_the_repository)]
+    trace: Literal["auto", "real", "synthetic"] = "synthetic"
+    seed: int = Field(0, ge=0)
+    results_dir: Annotated[Path, Field(strict=False), AfterValidator(_in_the_repository)] = Path("results")
+
+    def changed(self, *told: str) -> dict[str, object]:
+        """Return the parameters that change what a figure shows and differ from their defaults.
+
+        Parameters
+        ----------
+        told
+            Parameters that the name of the figure tells already, besides trace and seed.
+        """
+        silent = {"trace", "seed", "results_dir", "jobs", "measure_again", *told}
+        return {
+            name: value
+            for name, field in type(self).model_fields.items()
+            if name not in silent and (value := getattr(self, name)) != field.default
+        }
 
 
 class ClaimsParameters(_Parameters):
     """Parameters of ``0-claims``."""
 
-    seeds: int = Field(ge=1)
-    jobs: int = Field(ge=1)
+    seeds: int = Field(5, ge=1)
+    jobs: int = Field(2, ge=1)
 
 
 class AdaptationParameters(_Parameters):
     """Parameters of ``1-adaptation``."""
 
-    pipeline: Annotated[str, AfterValidator(_pipeline)]
-    workload: Annotated[str, AfterValidator(_workload)]
-    method: Annotated[str, _one_of(METHODS)]
-    edition: Annotated[str, _one_of(EDITIONS)]
-    duration_s: Annotated[int, Field(ge=1)] | None
+    pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
+    workload: Annotated[str, AfterValidator(_workload)] = "bursty"
+    method: Annotated[str, _one_of(METHODS)] = "ipa"
+    edition: Annotated[str, _one_of(EDITIONS)] = "corrected"
+    duration_s: Annotated[int, Field(ge=1)] | None = None
 
 
 class EndToEndParameters(_Parameters):
     """Parameters of ``2-end-to-end``."""
 
-    pipeline: Annotated[str, AfterValidator(_pipeline)]
-    jobs: int = Field(ge=1)
-    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
+    pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
+    jobs: int = Field(2, ge=1)
+    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(["as-published", "corrected"], min_length=1)
 
 
 class DecisionTimeParameters(_Parameters):
     """Parameters of ``3-decision-time``."""
 
-    pipeline: Annotated[str, AfterValidator(_pipeline)]
-    metric: Annotated[str, _one_of(METRICS)]
-    solvers: list[Annotated[str, _one_of(SOLVERS)]] = Field(min_length=1)
-    solves: int = Field(ge=1)
-    measure_again: bool
+    pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
+    metric: Annotated[str, _one_of(METRICS)] = "rank-sum"
+    solvers: list[Annotated[str, _one_of(SOLVERS)]] = Field(
+        ["exact", "highs", "pulp-highs", "pulp-cbc", "gurobi", "gurobi-nonlinear"], min_length=1
+    )
+    solves: int = Field(19, ge=1)
+    measure_again: bool = False
 
 
 class PreferencesParameters(_Parameters):
     """Parameters of ``4-preferences``."""
 
-    pipeline: Annotated[str, AfterValidator(_pipeline)]
-    rate_rps: float = Field(gt=0, allow_inf_nan=False)
-    alpha: float = Field(ge=0, allow_inf_nan=False)
-    beta: float = Field(gt=0, allow_inf_nan=False)
-    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(min_length=1)
+    pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
+    rate_rps: float = Field(20.0, gt=0, allow_inf_nan=False)
+    alpha: float = Field(100.0, ge=0, allow_inf_nan=False)
+    beta: float = Field(1.0, gt=0, allow_inf_nan=False)
+    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(
+        ["as-published", "as-published-v1", "corrected"], min_length=1
+    )
 
 
 class ForecastParameters(_Parameters):
     """Parameters of ``5-load-forecast``."""
 
-    workloads: list[Annotated[str, AfterValidator(_workload)]] = Field(min_length=1)
-    forecasters: list[Annotated[str, _one_of(FORECASTERS)]] = Field(min_length=1)
-    jobs: int = Field(ge=1)
+    workloads: list[Annotated[str, AfterValidator(_workload)]] = Field(
+        ["bursty", "steady-low", "steady-high", "fluctuating"], min_length=1
+    )
+    forecasters: list[Annotated[str, _one_of(FORECASTERS)]] = Field(["lstm", "mlp"], min_length=1)
+    jobs: int = Field(2, ge=1)
 
 
 class LatencyParameters(_Parameters):
     """Parameters of ``6-latency``."""
 
-    pipeline: Annotated[str, AfterValidator(_pipeline)]
-    edition: Annotated[str, _one_of(EDITIONS)]
-    arrivals: Annotated[str, _one_of(ARRIVAL_PROCESSES)]
-    seeds: int = Field(ge=1)
-    jumps: int = Field(ge=1)
-    jobs: int = Field(ge=1)
+    pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
+    edition: Annotated[str, _one_of(EDITIONS)] = "as-published"
+    arrivals: Annotated[str, _one_of(ARRIVAL_PROCESSES)] = "paper-burst"
+    seeds: int = Field(5, ge=1)
+    jumps: int = Field(20, ge=1)
+    jobs: int = Field(2, ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +216,14 @@ def check_parameters(namespace: Mapping[str, object], model: type[Model]) -> Mod
     for name in given:
         if name not in model.model_fields:
             raise UnknownNameError("parameter", name, model.model_fields)
+    for name in model.model_fields:
+        if name not in given:
+            raise InvalidValueError(f"parameter {name} is missing from the cell of parameters")
     try:
         return model.model_validate(given)
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"]))
-        if problem["type"] == "missing":
-            raise InvalidValueError(f"parameter {name} is missing from the cell of parameters") from None
         raise InvalidValueError(f"parameter {name}: {problem['msg']}, got {problem['input']!r}") from None
 
 

@@ -230,3 +230,15 @@ def test_every_printed_table_is_checked_by_nbval(name: str) -> None:
             # Times are shown and not compared: their cell has to say so.
             markers = ("# NBVAL_CHECK_OUTPUT\n", "# NBVAL_IGNORE_OUTPUT\n")
             assert cell["source"][0] in markers, cell["id"]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_defaults_of_the_model_are_those_of_the_cell(name: str) -> None:
+    cell = next(cell for cell in stored(name) if "parameters" in cell["metadata"].get("tags", ()))
+    given: dict[str, object] = {}
+    exec("".join(cell["source"]), given)
+    del given["__builtins__"]
+    fields = NOTEBOOKS[name].parameters.model_fields
+    shown = {key: value for key, value in given.items() if key != "results_dir"}
+    assert shown == {key: field.default for key, field in fields.items() if key != "results_dir"}
+    assert check_parameters(given, NOTEBOOKS[name].parameters).changed() == {}

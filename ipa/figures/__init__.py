@@ -6,8 +6,8 @@
 :func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where the
 time goes, :func:`cluster_effects` and :func:`reaction` what real clusters and bursts do, :func:`frontier` one
 frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure as PDF and PNG under a
-name from :func:`file_name`. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an
-experiment.
+name from :func:`file_name`, :func:`printed` and :func:`save_table` show and write a table. Colours, sizes
+and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
 """
 
 from ipa.errors import MissingExtraError
@@ -27,6 +27,7 @@ from ipa.figures.end_to_end import end_to_end
 from ipa.figures.frontier import frontier
 from ipa.figures.latency import latency_breakdown, latency_distribution
 from ipa.figures.preferences import preferences
+from ipa.figures.printing import printed, save_table
 from ipa.figures.reaction import reaction
 from ipa.figures.saving import file_name, save
 from ipa.figures.sensitivity import sensitivity
@@ -43,7 +44,9 @@ __all__ = [
     "latency_breakdown",
     "latency_distribution",
     "preferences",
+    "printed",
     "reaction",
     "save",
+    "save_table",
     "sensitivity",
 ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ipa.errors import ResultsError
 from ipa.experiments import FIRST_FIGURE, PIPELINES, run_folder
+from ipa.figures.saving import safe_name
 from ipa.grid import by_run, summaries
 from ipa.pipeline import Pipeline
 from ipa.published import EDITION_NAMES, published_result
@@ -31,6 +32,14 @@ def require(frame: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
         )
     if frame.empty:
         raise ResultsError(f"figure {figure}: the table has no rows; run the experiments first: ipa grid")
+
+
+def numbers(values: pd.Series, scale: float = 1.0) -> pd.Series:
+    """Return a column as numbers, NaN for what is missing.
+
+    A column of only missing values comes out of JSON as objects, which can be neither rounded nor drawn.
+    """
+    return scale * pd.to_numeric(values, errors="coerce").astype(float)
 
 
 def decision_steps(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
@@ -97,9 +106,18 @@ def plan_table(steps: pd.DataFrame, most: int = 8) -> pd.DataFrame:
         cost_cores=("cost_cores", "first"),
         pas=("pas", "first"),
     ).reset_index()
-    table["pas"] = (table["pas"] * 100).round(2)
-    table[["lowest_rps", "highest_rps"]] = table[["lowest_rps", "highest_rps"]].astype(float).round(2)
-    return table.sort_values(["steps", "first_s"], ascending=[False, True], ignore_index=True).head(most)
+    table = table.sort_values(["steps", "first_s"], ascending=[False, True], ignore_index=True).head(most)
+    return pd.DataFrame(
+        {
+            "plan": table["plan"],
+            "steps": table["steps"],
+            "first at (s)": numbers(table["first_s"]),
+            "lowest rate (requests/s)": numbers(table["lowest_rps"]),
+            "highest rate (requests/s)": numbers(table["highest_rps"]),
+            "cost (cores)": table["cost_cores"],
+            "PAS × 100": numbers(table["pas"], 100),
+        }
+    )
 
 
 def run_averages(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
@@ -170,18 +188,18 @@ def variant_table(pipeline: Pipeline) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Stage, variant, accuracy in 0..1, cores of a replica, and at batch size 1 the p99 latency in
-        milliseconds and the throughput of a replica in requests per second.
+        Stage, variant, accuracy in percent, cores of a replica, and at the smallest measured batch size the
+        p99 latency in milliseconds and the throughput of a replica in requests per second.
     """
     return pd.DataFrame(
         [
             {
                 "stage": stage.name,
                 "variant": name,
-                "accuracy": stage.variant(name).accuracy,
-                "cores": stage.variant(name).base_cores,
-                "latency_p99_ms": round(1000 * point.latency_p99_s, 1),
-                "throughput_rps": round(point.throughput_rps, 2),
+                "accuracy (%)": 100 * stage.variant(name).accuracy,
+                "cores of a replica": stage.variant(name).base_cores,
+                "latency p99 (ms)": 1000 * point.latency_p99_s,
+                "throughput (requests/s)": point.throughput_rps,
             }
             for stage in pipeline.stages
             for name in variants_by_accuracy(pipeline)[stage.name]
@@ -195,14 +213,14 @@ def first_steps(steps: pd.DataFrame, count: int = 8) -> pd.DataFrame:
     table = steps.head(count)
     return pd.DataFrame(
         {
-            "time_s": table["time_s"],
-            "observed_rps": table["observed_rps"],
-            "forecast_rps": table["forecast_rps"].astype(float).round(2),
-            "rate_rps": table["rate_rps"].astype(float).round(2),
+            "time (s)": numbers(table["time_s"]),
+            "observed (requests/s)": numbers(table["observed_rps"]),
+            "forecast (requests/s)": numbers(table["forecast_rps"]),
+            "decided for (requests/s)": numbers(table["rate_rps"]),
             "action": table["action"],
             "plan": [plan_text(plan) for plan in table["plan"]],
-            "cost_cores": table["cost_cores"],
-            "pas": (100 * table["pas"]).round(2),
+            "cost (cores)": table["cost_cores"],
+            "PAS × 100": numbers(table["pas"], 100),
         }
     )
 
@@ -222,15 +240,15 @@ def averages_table(averages: pd.DataFrame) -> pd.DataFrame:
         requests (drops included) and of the seconds (the paper's rule), latencies in seconds.
     """
     columns = {
-        "cost": averages["cost_mean_cores"].round(2),
-        "published cost": averages["published_cost_cores"].round(2),
-        "PAS": (100 * averages["pas_mean"]).round(2),
-        "published PAS": averages["published_pas_pct"].round(2),
-        "late or lost requests (%)": (100 * averages["violation_share"]).round(2),
-        "late seconds (%)": (100 * averages["violating_seconds_share"]).round(2),
-        "published late seconds (%)": averages["published_violating_seconds_pct"].round(2),
+        "cost (cores)": numbers(averages["cost_mean_cores"]),
+        "published cost": numbers(averages["published_cost_cores"]),
+        "PAS × 100": numbers(averages["pas_mean"], 100),
+        "published PAS": numbers(averages["published_pas_pct"]),
+        "late or lost requests (%)": numbers(averages["violation_share"], 100),
+        "late seconds (%)": numbers(averages["violating_seconds_share"], 100),
+        "published late seconds (%)": numbers(averages["published_violating_seconds_pct"]),
         "dropped": averages["dropped"],
-        "latency p99 (s)": averages["latency_p99_s"].round(2),
+        "latency p99 (s)": numbers(averages["latency_p99_s"]),
         "plan changes": averages["plan_changes"],
     }
     keys = pd.MultiIndex.from_frame(averages[["workload", "method"]])
@@ -243,12 +261,12 @@ def end_to_end_subject(pipeline: str) -> str:
 
     Examples
     --------
-    >>> end_to_end_subject("audio-qa"), end_to_end_subject("pipelines/mine.yaml")
-    ('figure-9-audio-qa', 'end-to-end-mine')
+    >>> end_to_end_subject("audio-qa"), end_to_end_subject("traffic")
+    ('figure-9-audio-qa', 'end-to-end-traffic')
     """
     if pipeline in PIPELINES:
         return f"figure-{FIRST_FIGURE + PIPELINES.index(pipeline)}-{pipeline}"
-    return f"end-to-end-{Path(pipeline).stem}"
+    return f"end-to-end-{safe_name(pipeline)}"
 
 
 def editions_table(averages: pd.DataFrame) -> pd.DataFrame:
@@ -258,13 +276,13 @@ def editions_table(averages: pd.DataFrame) -> pd.DataFrame:
             "pipeline": averages["pipeline"],
             "method": averages["method"],
             "edition": averages["edition"],
-            "cost": averages["cost_mean_cores"],
-            "PAS": 100 * averages["pas_mean"],
-            "late or lost requests (%)": 100 * averages["violation_share"],
-            "late seconds (%)": 100 * averages["violating_seconds_share"],
+            "cost (cores)": numbers(averages["cost_mean_cores"]),
+            "PAS × 100": numbers(averages["pas_mean"], 100),
+            "late or lost requests (%)": numbers(averages["violation_share"], 100),
+            "late seconds (%)": numbers(averages["violating_seconds_share"], 100),
         }
     )
     values = list(printed.columns[3:])
-    table = printed.pivot_table(values, ["pipeline", "method"], "edition", aggfunc="mean")
+    table = printed.pivot_table(values, ["pipeline", "method"], "edition", aggfunc="mean", dropna=False)
     order = pd.MultiIndex.from_frame(averages[["pipeline", "method"]].drop_duplicates())
     return table.reindex(index=order).reindex(columns=values, level=0).round(2)

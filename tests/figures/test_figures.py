@@ -21,7 +21,9 @@ from tidy_frames import (
 
 from ipa.errors import ResultsError
 from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
+from ipa.figures.saving import safe_name
 from ipa.figures.style import METHOD_LOOKS, method_looks
+from ipa.notebooks import ForecastParameters, check_parameters
 
 SMALL = {
     "adaptation": lambda: adaptation(steps_of(), load_of("bursty")),
@@ -295,6 +297,48 @@ def test_save_writes_the_same_bytes_for_the_same_figure(tmp_path: Path) -> None:
 def test_file_names_tell_editions_traces_and_seeds_apart() -> None:
     assert file_name("figure-8", averages_of("corrected")) == "figure-8-corrected-synthetic-seed3"
     assert file_name("x", averages_of("a", "b").assign(seed=0)) == "x-a-b-synthetic"
+
+
+def test_file_names_tell_every_parameter_that_differs_from_its_default() -> None:
+    given = check_parameters(
+        {
+            "trace": "real", "seed": 4, "jobs": 1, "results_dir": "r", "workloads": ["bursty", "constant-7"],
+            "forecasters": ["quantile-0.9"],
+        },
+        ForecastParameters,
+    )  # fmt: skip
+    assert given.changed() == {"workloads": ["bursty", "constant-7"], "forecasters": ["quantile-0.9"]}
+    assert given.changed("workloads") == {"forecasters": ["quantile-0.9"]}
+    frame = pd.DataFrame({"trace": ["real"], "seed": [4]})
+    assert file_name("figure-7", frame, given.changed()) == (
+        "figure-7-real-seed4-workloads=bursty+constant-7-forecasters=quantile-0.9"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "a/b", ".", "..", "", "a b", "x" * 500, "\udc80", "é\n", "-x", "a\0b"]
+)
+def test_no_name_leaves_the_folder_of_figures(name: str) -> None:
+    written = file_name(name, None, {"pipeline": name, "variants": [name, name]})
+    assert "/" not in written
+    assert not written.startswith((".", "-"))
+    assert len(written) <= 120
+    assert written.isascii()
+    assert written.isprintable()
+
+
+def test_two_files_of_the_same_stem_have_figures_of_their_own() -> None:
+    assert safe_name("mine/load.txt") != safe_name("yours/load.txt")
+
+
+def test_a_figure_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "run.pdf").mkdir()
+    with pytest.raises(ResultsError, match=r"figure run cannot be written to .*choose another folder"):
+        save(SMALL["adaptation"](), tmp_path, "run")
+    (tmp_path / "in-the-way").write_text("")
+    with pytest.raises(ResultsError, match="cannot be written"):
+        save(SMALL["adaptation"](), tmp_path / "in-the-way", "run")
 
 
 def test_a_figure_shows_itself_in_a_notebook_as_png() -> None:

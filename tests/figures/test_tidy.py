@@ -7,7 +7,8 @@ from tidy_frames import averages_of, steps_of
 from ipa.config import load_pipeline
 from ipa.errors import ResultsError
 from ipa.experiments import grid_specs, run
-from ipa.figures import tidy
+from ipa.figures import adaptation, end_to_end, tidy
+from ipa.figures.printing import printed
 from ipa.run_spec import RunSpec
 
 SPEC = RunSpec(
@@ -62,14 +63,15 @@ def test_the_plan_table_counts_steps_most_frequent_first() -> None:
     table = tidy.plan_table(pd.concat([steps_of(), steps_of().iloc[1:2]], ignore_index=True))
     assert list(table["steps"]) == [3, 2]
     assert table["plan"][0] == "large 2x1 b2 | large 3x1 b2"
-    assert list(table["first_s"]) == [10, 0]
-    assert list(table["lowest_rps"]) == [5.04, 6.0]
-    assert list(table["pas"]) == [50, 40]
+    assert list(table["first at (s)"]) == [10, 0]
+    assert list(table["lowest rate (requests/s)"]) == [5.04, 6.0]
+    assert list(table["PAS × 100"]) == [50, 40]
 
 
-def test_first_steps_are_rounded_and_limited() -> None:
-    table = tidy.first_steps(steps_of().assign(forecast_rps=1.23456), count=2)
-    assert list(table["forecast_rps"]) == [1.23, 1.23]
+def test_first_steps_are_limited_and_numbers() -> None:
+    table = tidy.first_steps(steps_of().assign(forecast_rps=[None, 1.25, None, None]), count=2)
+    assert table["forecast (requests/s)"].isna().tolist() == [True, False]
+    assert table["forecast (requests/s)"].dtype == float
     assert list(table["action"]) == ["deployed", "applied"]
 
 
@@ -81,18 +83,33 @@ def test_the_averages_table_leaves_out_what_was_not_published() -> None:
     assert "published late seconds (%)" not in table
 
 
+def test_a_load_without_a_request_has_tables_and_figures(tmp_path: Path) -> None:
+    spec = RunSpec(workload="constant-0", trace="synthetic", duration_s=60)
+    run(spec, tmp_path)
+    averages, steps = tidy.run_averages([spec], tmp_path), tidy.decision_steps([spec], tmp_path)
+    assert averages["latency_p99_s"].isna().all()
+    shown = tidy.averages_table(averages)
+    assert "latency p99 (s)" not in shown
+    assert shown["cost (cores)"].iloc[0] > 0
+    assert len(printed(tidy.first_steps(steps)).rows) == 7
+    assert len(printed(tidy.plan_table(steps)).rows) >= 1
+    load = tidy.load_per_second([spec])
+    assert adaptation(steps, load).axes
+    assert end_to_end(steps, averages, load).axes
+
+
 def test_the_editions_table_keeps_the_order_of_methods() -> None:
     table = tidy.editions_table(averages_of("as-published", "corrected"))
     assert list(table.index.get_level_values("method")) == ["ipa", "fa2-low", "fa2-high", "rim"]
-    assert table.loc[("video", "rim"), ("cost", "corrected")] == 15
-    assert table.columns[0] == ("cost", "as-published")
+    assert table.loc[("video", "rim"), ("cost (cores)", "corrected")] == 15
+    assert table.columns[0] == ("cost (cores)", "as-published")
 
 
 def test_variants_are_listed_from_the_least_to_the_most_accurate() -> None:
     order = tidy.variants_by_accuracy(load_pipeline("sum-qa"))
     assert order["question-answering"] == ["xlm-roberta-base-squad2", "roberta-base-squad2"]
     table = tidy.variant_table(load_pipeline("video"))
-    assert table["accuracy"].groupby(table["stage"]).is_monotonic_increasing.all()
+    assert table["accuracy (%)"].groupby(table["stage"]).is_monotonic_increasing.all()
     assert len(table) == 10
 
 
