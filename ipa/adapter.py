@@ -197,8 +197,7 @@ class Adapter:
             progress.reasons.append(decision.note)
         if decision.status is Status.INFEASIBLE:
             progress.reasons.append(
-                getattr(decision, "why", "")
-                or f"no plan carries {rate_rps:g} requests per second within the SLA"
+                decision.why or f"no plan carries {rate_rps:g} requests per second within the SLA"
             )
         if decision.status is not Status.INFEASIBLE or self._settings.on_infeasible == "best-effort":
             progress.decided = self._wanted = decision.plan

@@ -17,27 +17,30 @@ def first_plan(parameters: RunParameters, planner: Planner, workload: Workload) 
     Parameters
     ----------
     parameters
-        Of the run. A published run names its first variants and what they cost; any other run starts
-        provisioned for the mean load of the first interval.
+        Of the run. A published run names its first variants and what they cost; any other run, and one whose
+        cores are limited to less, starts provisioned for the mean load of the first interval.
     planner
         Decides for the run.
     workload
         The load to come.
     """
-    if parameters.initial_variants is None:
-        first = workload.rates_rps[: max(1, int(parameters.interval_s))]
-        return planner.decide(float(first.mean())).plan
-    stages = parameters.pipeline.stages
-    cores = [
-        stage.variant(name).base_cores
-        for stage, name in zip(stages, parameters.initial_variants, strict=True)
-    ]
+    started = None if parameters.initial_variants is None else _published_start(parameters)
+    most = parameters.constraints.max_cores
+    if started is not None and (most is None or started.cost_cores <= most):
+        return started
+    first = workload.rates_rps[: max(1, int(parameters.interval_s))]
+    return planner.decide(float(first.mean())).plan
+
+
+def _published_start(parameters: RunParameters) -> Plan:
+    stages, variants = parameters.pipeline.stages, parameters.initial_variants or ()
+    cores = [stage.variant(name).base_cores for stage, name in zip(stages, variants, strict=True)]
     least = parameters.initial_replicas or (1,) * len(stages)
     replicas = replicas_costing(cores, least, parameters.initial_cost_cores)
     return Plan(
         tuple(
             StagePlan(stage.name, name, batch=1, replicas=n, cores=c)
-            for stage, name, n, c in zip(stages, parameters.initial_variants, replicas, cores, strict=True)
+            for stage, name, n, c in zip(stages, variants, replicas, cores, strict=True)
         )
     )
 

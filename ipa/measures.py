@@ -1,14 +1,15 @@
 """What a run is judged by: cost, accuracy, SLA violations, latency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipa.decision_record import DecisionRecord
+from ipa.optimizer.decision import Status
 from ipa.simulator import RequestRecords
+from ipa.switches import SwitchCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,23 @@ class Measures:
         Mean and median over seconds of the p99 latency of the answered requests.
     plan_changes
         Steps that changed variants, batch sizes or replicas.
+    changed_steps_share
+        Share of the steps after the deployment that changed variants, batch sizes or replicas.
+    switches_per_hour
+        Changes of the variant, the replicas or the batch size of a stage in the decided plan, per hour of the
+        workload; a step that changes two of them in a stage counts twice.
+    variant_switches_per_hour, replica_switches_per_hour, batch_switches_per_hour
+        The same by kind.
+    stage_switches_per_hour
+        The same by stage and kind.
     held_steps
         Steps that kept the last good plan because a step failed or no plan was feasible.
+    pending_steps
+        Steps whose plan was not in force: it waited for room, or some of its replicas did not serve yet.
+    infeasible_steps
+        Steps at whose load no plan keeps the SLA within the limits of replicas and cores.
+    skipped_ticks
+        Steps that were left out because their time had passed.
     """
 
     steps: int
@@ -64,7 +80,16 @@ class Measures:
     second_p99_mean_s: float
     second_p99_median_s: float
     plan_changes: int
+    changed_steps_share: float
+    switches_per_hour: float
+    variant_switches_per_hour: float
+    replica_switches_per_hour: float
+    batch_switches_per_hour: float
+    stage_switches_per_hour: Mapping[str, Mapping[str, float]]
     held_steps: int
+    pending_steps: int
+    infeasible_steps: int
+    skipped_ticks: int
 
 
 def measure(
@@ -97,6 +122,7 @@ def measure(
     """
     costs = [record.cost_cores for record in decisions]
     accuracies = [record.pas for record in decisions]
+    switches, hours = _switches(decisions), duration_s / 3600
     answered = ~np.isnan(requests.latency_s)
     latency_s = requests.latency_s[answered]
     second_p99_s = p99_by_second(requests.arrival_s[answered], latency_s, duration_s)
@@ -121,8 +147,17 @@ def measure(
         latency_p99_s=_statistic(latency_s, 99),
         second_p99_mean_s=_statistic(second_p99_s[~np.isnan(second_p99_s)], None),
         second_p99_median_s=_statistic(second_p99_s[~np.isnan(second_p99_s)], 50),
-        plan_changes=_plan_changes(decisions),
+        plan_changes=switches.changed_steps,
+        changed_steps_share=switches.changed_steps_share,
+        switches_per_hour=switches.total / hours,
+        variant_switches_per_hour=switches.of_kind("variant") / hours,
+        replica_switches_per_hour=switches.of_kind("replicas") / hours,
+        batch_switches_per_hour=switches.of_kind("batch") / hours,
+        stage_switches_per_hour=switches.by_stage_per_hour(hours),
         held_steps=sum(record.action == "held" for record in decisions),
+        pending_steps=sum(record.action == "pending" for record in decisions),
+        infeasible_steps=sum(record.status == Status.INFEASIBLE for record in decisions),
+        skipped_ticks=sum(record.skipped_ticks for record in decisions),
     )
 
 
@@ -164,6 +199,8 @@ def _statistic(values: NDArray[np.float64], percentile: float | None) -> float:
     return float(np.mean(values) if percentile is None else np.percentile(values, percentile))
 
 
-def _plan_changes(decisions: Sequence[DecisionRecord]) -> int:
-    shapes = [tuple((s.variant, s.batch, s.replicas) for s in record.plan.stages) for record in decisions]
-    return sum(before != after for before, after in pairwise(shapes))
+def _switches(decisions: Sequence[DecisionRecord]) -> SwitchCounter:
+    counter = SwitchCounter()
+    for record in decisions:
+        counter.add(record.plan)
+    return counter

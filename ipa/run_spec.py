@@ -10,6 +10,8 @@ import numpy as np
 
 from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.limits import CORES, REPLICAS
+from ipa.optimizer.problem import Constraints
 from ipa.pipeline import Pipeline
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.settings import IDEAL
@@ -54,6 +56,10 @@ class RunSpec:
         Fixed variants of each stage for fa2-low and fa2-high.
     interval_s
         Seconds between decisions.
+    max_replicas
+        Most replicas of one stage.
+    max_cores
+        Most cores of a plan. Where the cluster has a limit too (``core_limit``), the smaller one counts.
     drop
         When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
         (older than ``drop_multiple`` SLAs), ``stage-deadline`` (older at a stage than ``drop_multiple`` times
@@ -84,6 +90,8 @@ class RunSpec:
     replicas: tuple[int, ...] | None = None
     variants: tuple[str, ...] | None = None
     interval_s: float | None = None
+    max_replicas: int | None = None
+    max_cores: int | None = None
     drop: Literal["edition", "none", "sla", "stage-deadline", "admission"] = "edition"
     drop_multiple: float = 1.0
     network_delay_s: float = 0.0
@@ -105,6 +113,7 @@ class RunSpec:
         return replace(
             base,
             objective=base.objective.reweighted(self.alpha, self.beta),
+            constraints=self._limited(base.constraints),
             method_settings=replace(
                 settings,
                 variants=settings.variants if self.variants is None else self.variants,
@@ -112,6 +121,18 @@ class RunSpec:
             ),
             forecaster=self.forecaster or base.forecaster,
             interval_s=base.interval_s if self.interval_s is None else self.interval_s,
+        )
+
+    def _limited(self, constraints: Constraints) -> Constraints:
+        """Return the constraints with the limits of this run and of its cluster: the planner knows them."""
+        for limits, name in ((REPLICAS, "max_replicas"), (CORES, "max_cores")):
+            if (most := getattr(self, name)) is not None:
+                limits.check(name, most)
+        cores = [most for most in (self.max_cores, self.cluster.core_limit) if most is not None]
+        return replace(
+            constraints,
+            max_replicas=constraints.max_replicas if self.max_replicas is None else self.max_replicas,
+            max_cores=min(cores, default=constraints.max_cores),
         )
 
     def simulation_settings(self) -> SimulationSettings:

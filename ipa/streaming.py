@@ -11,6 +11,7 @@ from ipa.decision_record import DecisionRecord
 from ipa.errors import InvalidValueError
 from ipa.measures import p99_by_second
 from ipa.simulator import RequestRecords
+from ipa.switches import SwitchCounter
 
 
 class LatencyHistogram:
@@ -86,6 +87,7 @@ class RunningMeasures:
     steps: int = 0
     held_steps: int = 0
     applied_steps: int = 0
+    switches: SwitchCounter = field(default_factory=SwitchCounter)
     cost_sum_cores: int = 0
     cost_max_cores: int = 0
     pas_sum: float = 0.0
@@ -114,6 +116,7 @@ class RunningMeasures:
         self.steps += 1
         self.held_steps += record.action == "held"
         self.applied_steps += record.action == "applied"
+        self.switches.add(record.plan)
         self.cost_sum_cores += record.cost_cores
         self.cost_max_cores = max(self.cost_max_cores, record.cost_cores)
         self.pas_sum += record.pas
@@ -136,6 +139,8 @@ class RunningMeasures:
             "steps": self.steps,
             "applied_steps": self.applied_steps,
             "held_steps": self.held_steps,
+            "switches": self.switches.total,
+            "changed_steps_share": self.switches.changed_steps_share,
             "cost_mean_cores": self.cost_sum_cores / max(self.steps, 1),
             "cost_max_cores": self.cost_max_cores,
             "pas_mean": self.pas_sum / max(self.steps, 1),

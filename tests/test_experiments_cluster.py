@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +121,66 @@ def test_all_methods_share_the_random_numbers_of_every_stage(stage: int) -> None
     assert np.std(drawn[0]) > 0.8
     for other in drawn[1:]:
         np.testing.assert_allclose(other, drawn[0], atol=1e-6)
+
+
+TWO_VARIANTS = """name: limited
+sla_s: 1.0
+stages:
+  - name: detect
+    profile: {file: limited.csv}
+    variants:
+      - {name: light, accuracy: 0.6, base_cores: 1, start_up_s: 1}
+      - {name: heavy, accuracy: 0.9, base_cores: 4, start_up_s: 1}
+"""
+PROFILE = """stage,variant,cores,batch,latency_p99_s,throughput_rps
+detect,light,1,1,0.12,10
+detect,heavy,4,1,0.12,10
+"""
+RISE = Workload("rise", np.repeat([8, 35], [130, 70]), "synthetic")
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> RunSpec:
+    (tmp_path / "limited.yaml").write_text(TWO_VARIANTS)
+    (tmp_path / "limited.csv").write_text(PROFILE)
+    return RunSpec(str(tmp_path / "limited.yaml"), alpha=100.0, beta=1.0)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"cluster": ClusterSettings(core_limit=12)},
+        {"max_cores": 12},
+        {"max_cores": 12, "cluster": ClusterSettings(core_limit=40)},
+        {"max_cores": 40, "cluster": ClusterSettings(core_limit=12)},
+    ],
+)
+def test_the_planner_knows_how_many_cores_there_are(limited: RunSpec, limit: dict[str, object]) -> None:
+    decisions = simulate(replace(limited, **limit), RISE).decisions
+    assert max(record.cost_cores for record in decisions) <= 12
+    chosen = {(r.plan.stages[0].variant, r.plan.stages[0].replicas) for r in decisions if r.time_s >= 140}
+    assert chosen == {("light", 4)}
+    assert [record.action for record in decisions if record.time_s >= 140][:2] == ["applied", "unchanged"]
+
+
+def test_a_run_starts_with_what_fits_its_cluster(limited: RunSpec) -> None:
+    first = simulate(replace(limited, cluster=ClusterSettings(core_limit=3)), RISE).decisions[0]
+    assert [(s.variant, s.replicas) for s in first.plan.stages] == [("light", 1)]
+
+
+def test_a_published_run_on_too_small_a_cluster_starts_with_a_decision() -> None:
+    spec = replace(SHORT, pipeline="nlp", method="rim", edition="as-published")
+    assert simulate(spec).decisions[0].cost_cores == 118
+    assert simulate(replace(spec, cluster=ClusterSettings(core_limit=110))).decisions[0].cost_cores <= 110
+
+
+def test_the_cap_of_replicas_can_be_given(limited: RunSpec) -> None:
+    decisions = simulate(replace(limited, max_replicas=2), RISE).decisions
+    assert {r.plan.stages[0].replicas for r in decisions} == {1, 2}
+    assert decisions[-1].status == "infeasible"
+
+
+@pytest.mark.parametrize("change", [{"max_cores": 0}, {"max_replicas": 0}, {"max_replicas": 10**9}])
+def test_a_limit_outside_its_range_is_refused(change: dict[str, int]) -> None:
+    with pytest.raises(InvalidValueError, match="must be a whole number between 1 and"):
+        resolve(replace(SHORT, **change))

@@ -1,6 +1,8 @@
 """The figures of a run, from records whose figures are known."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from ipa.decision_record import DecisionRecord
 from ipa.measures import Measures, measure, p99_by_second
 from ipa.plan import Plan, StagePlan
 from ipa.simulator import RequestRecords
+from ipa.switches import KINDS, SwitchCounter
 
 OK, DROPPED = 1, 2
 
@@ -123,6 +126,49 @@ def test_changes_are_counted_between_steps_whatever_their_action_is_called() -> 
     )
     found = measured({}, *steps)
     assert (found.plan_changes, found.held_steps) == (2, 2)
+
+
+def test_switches_are_counted_by_stage_and_kind_per_hour() -> None:
+    steps = (
+        step(0, 1, action="deployed"),
+        step(1, 2, wait_s=0.3),
+        step(2, 2, wait_s=0.2),
+        step(3, 5, variant="w"),
+    )
+    found = measured({}, *steps, duration_s=1800)
+    assert (found.switches_per_hour, found.changed_steps_share) == (6.0, pytest.approx(2 / 3))
+    assert found.variant_switches_per_hour == 2.0
+    assert found.replica_switches_per_hour == 4.0
+    assert found.batch_switches_per_hour == 0.0
+    assert found.stage_switches_per_hour == {"s": {"variant": 2.0, "replicas": 4.0, "batch": 0.0}}
+
+
+def test_steps_out_of_the_ordinary_are_counted() -> None:
+    infeasible = replace(step(2, 1, action="pending"), status="infeasible")
+    skipped = replace(step(3, 1, action="held"), skipped_ticks=4)
+    found = measured({}, step(0, 1), step(1, 1, action="pending"), infeasible, skipped)
+    assert (found.pending_steps, found.infeasible_steps, found.held_steps) == (2, 1, 1)
+    assert found.skipped_ticks == 4
+
+
+def stage_plans(name: str) -> st.SearchStrategy[StagePlan]:
+    one_or_two = st.integers(1, 2)
+    return st.builds(StagePlan, st.just(name), st.sampled_from("ab"), one_or_two, one_or_two, st.just(1))
+
+
+plans = st.lists(st.tuples(stage_plans("x"), stage_plans("y")).map(Plan), max_size=12)
+
+
+@given(plans)
+def test_switches_add_up(found: list[Plan]) -> None:
+    counter = SwitchCounter()
+    for plan in found:
+        counter.add(plan)
+    assert counter.total == sum(counter.of_kind(kind) for kind in KINDS)
+    by_stage = counter.by_stage_per_hour(hours=1.0)
+    assert counter.total == sum(sum(kinds.values()) for kinds in by_stage.values())
+    assert counter.changed_steps == sum(a.shape != b.shape for a, b in pairwise(found))
+    assert counter.changed_steps <= counter.total <= 6 * counter.changed_steps
 
 
 @given(

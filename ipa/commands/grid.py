@@ -9,6 +9,8 @@ from ipa.commands.options import (
     DEFAULT_RESULTS,
     JobsOption,
     JsonOption,
+    MaxCoresOption,
+    MaxReplicasOption,
     ResultsOption,
     SeedOption,
     SolverOption,
@@ -39,6 +41,8 @@ def grid_command(
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
     solver: SolverOption = "exact",
+    max_replicas: MaxReplicasOption = None,
+    max_cores: MaxCoresOption = None,
     jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
     requests: Annotated[
@@ -65,6 +69,8 @@ def grid_command(
         trace=trace,
         seed=seed,
         solver=solver,
+        max_replicas=max_replicas,
+        max_cores=max_cores,
     )
     with progress_bar("grid") as show:
         report = run_grid(
@@ -75,7 +81,8 @@ def grid_command(
     if as_json:
         print_json(frame.to_dict("records"))
         return
-    columns = ["edition", "pipeline", "workload", "method", "cost_mean_cores", "pas_mean", "violation_share"]
+    keys = ["edition", "pipeline", "workload", "method"]
+    columns = [*keys, "cost_mean_cores", "pas_mean", "violation_share", "switches_per_hour"]
     print_table(frame[columns])
     _print_agreement(specs, results)
 

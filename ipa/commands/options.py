@@ -53,6 +53,12 @@ BetaOption = Annotated[float | None, typer.Option(help="Weight of one core, inst
 SlaOption = Annotated[
     float | None, typer.Option("--sla", help="End-to-end SLA in seconds, instead of the edition's.")
 ]
+MaxReplicasOption = Annotated[
+    int | None, typer.Option("--max-replicas", help="Most replicas of one stage, instead of the edition's.")
+]
+MaxCoresOption = Annotated[
+    int | None, typer.Option("--max-cores", help="Most cores of a plan; no limit by default.")
+]
 ReplicasOption = Annotated[
     str | None, typer.Option(help="Fixed replicas of each stage for rim, for example 3,3.", metavar="N,N,...")
 ]

@@ -42,7 +42,7 @@ class Planner:
     method: str = "ipa"
     method_settings: MethodSettings = field(default_factory=MethodSettings)
     solver: str = "exact"
-    deadline_s: float = 10.0
+    deadline_s: float = 1.0
 
     def problem(self, rate_rps: float) -> Problem:
         """Return the problem to solve at an arrival rate."""
