@@ -250,6 +250,7 @@ def averages_table(averages: pd.DataFrame) -> pd.DataFrame:
         "dropped": averages["dropped"],
         "latency p99 (s)": numbers(averages["latency_p99_s"]),
         "plan changes": averages["plan_changes"],
+        "switches per hour": numbers(averages["switches_per_hour"]),
     }
     keys = pd.MultiIndex.from_frame(averages[["workload", "method"]])
     table = pd.DataFrame({name: values.to_numpy() for name, values in columns.items()}, index=keys)

@@ -70,6 +70,7 @@ def averages_of(*editions: str, published: bool = False) -> pd.DataFrame:
             "dropped": 0,
             "latency_p99_s": 1.0,
             "plan_changes": 2,
+            "switches_per_hour": 9.0,
             "published_cost_cores": 2.1 + number if published else float("nan"),
             "published_pas_pct": 31.0 if published else float("nan"),
             "published_violating_seconds_pct": float("nan"),
