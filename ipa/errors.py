@@ -12,6 +12,25 @@ class IpaError(Exception):
     """Base class of all errors that a user can act on; each can be sent from a worker process."""
 
 
+class UnreadableFileError(IpaError):
+    """A file is missing, no regular file, too large, damaged or no text.
+
+    Parameters
+    ----------
+    file
+        The file that was to be read.
+    problem
+        What is wrong and what to do.
+    """
+
+    def __init__(self, file: Path | str, problem: str) -> None:
+        self.file, self.problem = Path(file), problem
+        super().__init__(f"{file}: {problem}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.file, self.problem)
+
+
 class ConfigError(IpaError):
     """A configuration file holds something that IPA cannot use.
 

@@ -51,6 +51,6 @@ def file_stamp(file: Path) -> FileStamp:
     """Return what tells whether a file has changed since it was read."""
     try:
         status = file.stat()
-    except OSError:
+    except (OSError, ValueError):
         return 0, 0
     return status.st_mtime_ns, status.st_size

@@ -9,6 +9,7 @@ from ipa import errors
 
 EVERY_ERROR = [
     errors.IpaError("something"),
+    errors.UnreadableFileError("a.txt", "is a folder"),
     errors.ConfigError(Path("a.yaml"), "stages[0].name", "is missing"),
     errors.ConfigError("a.yaml", "", "is not YAML"),
     errors.UnknownNameError("solver", "exat", ["exact", "pulp"]),
@@ -34,8 +35,8 @@ def test_no_error_class_is_left_out() -> None:
 
 
 def test_a_config_error_names_file_and_key() -> None:
-    assert str(EVERY_ERROR[1]) == "a.yaml: stages[0].name: is missing"
-    assert str(EVERY_ERROR[2]) == "a.yaml: is not YAML"
+    assert str(EVERY_ERROR[2]) == "a.yaml: stages[0].name: is missing"
+    assert str(EVERY_ERROR[3]) == "a.yaml: is not YAML"
 
 
 def test_an_unknown_name_lists_the_known_ones_and_suggests_the_closest() -> None:

@@ -7,27 +7,36 @@ A new workload is one function under a name::
         return Workload("two-steps", np.repeat([5, 20], 600), "synthetic")
 """
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
 from ipa.errors import InvalidValueError, TraceError, UnknownNameError
+from ipa.files import is_regular_file
+from ipa.limits import DURATION_S, RATE_RPS, REQUESTS, brief
+from ipa.paths import FileStamp, file_stamp
 from ipa.registry import Registry
 from ipa.workload.excerpts import real_workload
+from ipa.workload.load_formats import Gaps, LoadFormat
 from ipa.workload.synthetic import synthetic_workload
-from ipa.workload.trace import MAX_RATE_RPS, TRACE_VARIABLE, find_trace, load_trace
-from ipa.workload.workload import Workload
+from ipa.workload.trace import TRACE_VARIABLE, find_trace, load_trace
+from ipa.workload.workload import Rates, Workload
 
 TraceChoice = Literal["auto", "real", "synthetic"]
 PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
 DEFAULT_DURATION_S = 1200
 
-_CONSTANT = re.compile(r"constant-(\d+)")
+_CONSTANT = re.compile(r"constant-([0-9]+)")
+_RISING_VALUES = 4
+"""Different numbers after which a load that never falls looks like a list of time stamps."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +99,24 @@ def constant_workload(rate_rps: int, *, duration_s: int = DEFAULT_DURATION_S) ->
     >>> constant_workload(5, duration_s=3).rates_rps
     array([5, 5, 5])
     """
-    if not 0 <= rate_rps <= MAX_RATE_RPS:
-        raise InvalidValueError(f"a constant rate must lie between 0 and {MAX_RATE_RPS}, got {rate_rps}")
+    RATE_RPS.check("a constant rate", rate_rps)
+    DURATION_S.check("duration_s", duration_s)
+    _demand_few_requests(f"constant-{rate_rps} over {duration_s:,} s", rate_rps * duration_s)
     rates_rps = np.full(duration_s, rate_rps, dtype=np.int64)
     return Workload(
         f"constant-{rate_rps}", rates_rps, "synthetic", description=f"{rate_rps} requests per second"
     )
 
 
-def file_workload(path: Path | str) -> Workload:
-    """Read a user's own workload: one whole number per second, separated by spaces or line ends.
+def file_workload(path: Path | str, load_format: LoadFormat = "rates", gaps: Gaps = "refuse") -> Workload:
+    """Read a user's own workload; it is read again only when it has changed.
 
     Parameters
     ----------
     path
         The file, read as it is (no damping); may be compressed.
+    load_format, gaps
+        What its numbers mean, as :func:`~ipa.workload.trace.load_trace` takes them.
 
     Returns
     -------
@@ -117,13 +129,31 @@ def file_workload(path: Path | str) -> Workload:
         If the file is missing or holds anything else.
     """
     file = Path(path).expanduser()
-    if not file.is_file():
-        raise TraceError(f"workload file {path} not found; give a file or one of {', '.join(WORKLOADS)}")
-    return Workload(file.name.split(".")[0] or file.name, load_trace(file), "file", description=str(path))
+    if not is_regular_file(file):
+        raise TraceError(
+            f"workload file {brief(str(path), 200)} not found, or no regular file; give a file or one of"
+            f" {', '.join(WORKLOADS)}"
+        )
+    rates_rps = _file_rates(file.absolute(), file_stamp(file), load_format, gaps)
+    return Workload(file.name.split(".")[0] or file.name, rates_rps, "file", description=str(path))
+
+
+@lru_cache(maxsize=4)
+def _file_rates(file: Path, _stamp: FileStamp, load_format: LoadFormat, gaps: Gaps) -> Rates:
+    rates_rps = load_trace(file, load_format=load_format, gaps=gaps)
+    if load_format == "rates" and (np.diff(rates_rps) >= 0).all() and len(set(rates_rps)) >= _RISING_VALUES:
+        _log.warning("%s: the numbers never fall; if these are times of requests, say --timestamps", file)
+    return rates_rps
 
 
 def load_workload(
-    name: str, *, trace: TraceChoice = "auto", seed: int = 0, duration_s: int | None = None
+    name: str,
+    *,
+    trace: TraceChoice = "auto",
+    seed: int = 0,
+    duration_s: int | None = None,
+    load_format: LoadFormat = "rates",
+    gaps: Gaps = "refuse",
 ) -> Workload:
     """Load a workload by name or from a file.
 
@@ -138,6 +168,9 @@ def load_workload(
         Seed of a synthetic workload.
     duration_s
         Only the first so many seconds; a constant workload has any length, 1200 s by default.
+    load_format, gaps
+        What the numbers of a file mean (``rates``, ``timestamps``, ``per-minute``), and what happens to
+        seconds that it leaves out (``refuse``, ``fill``).
 
     Returns
     -------
@@ -149,7 +182,8 @@ def load_workload(
     UnknownNameError
         If the name is none of these.
     InvalidValueError
-        If an argument is outside its domain or the workload is shorter than ``duration_s``.
+        If an argument is outside its domain, the workload is shorter than ``duration_s``, or it has more
+        requests than ``ipa.limits.REQUESTS``.
     TraceError
         If the trace or file cannot be used.
 
@@ -160,23 +194,45 @@ def load_workload(
     """
     if trace not in get_args(TraceChoice):
         raise UnknownNameError("trace", trace, get_args(TraceChoice))
-    if duration_s is not None and duration_s < 1:
-        raise InvalidValueError(f"duration_s must be at least 1, got {duration_s}")
-    workload = _resolve(name, WorkloadRequest(trace, seed, duration_s))
-    if duration_s is None or duration_s == workload.duration_s:
-        return workload
-    if duration_s > workload.duration_s:
+    if duration_s is not None:
+        DURATION_S.check("duration_s", duration_s)
+    if _is_file_name(name):
+        workload = file_workload(name, load_format, gaps)
+    elif load_format != "rates":
+        raise InvalidValueError(f"only a file has the format {load_format}; {brief(name)} is no file")
+    else:
+        workload = _resolve(name, WorkloadRequest(trace, seed, duration_s))
+    if duration_s is not None and duration_s > workload.duration_s:
         raise InvalidValueError(
-            f"workload {name} has {workload.duration_s} seconds, duration_s={duration_s} asks for more"
+            f"workload {brief(name, 200)} has {workload.duration_s} seconds,"
+            f" duration_s={duration_s} asks for more"
         )
-    return replace(workload, rates_rps=workload.rates_rps[:duration_s])
+    if duration_s is not None and duration_s < workload.duration_s:
+        workload = replace(workload, rates_rps=workload.rates_rps[:duration_s])
+    _demand_few_requests(brief(name, 200), workload.total_requests)
+    return workload
+
+
+def _demand_few_requests(what: str, requests: int) -> None:
+    if requests > REQUESTS.high:
+        raise InvalidValueError(
+            f"workload {what} has {requests:,} requests, a run takes at most {REQUESTS.high:,};"
+            " use fewer seconds of it (duration_s, --duration) or lower rates"
+        )
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a name that is no workload stands for a file: there is one, or it is written like a path."""
+    if name in WORKLOADS or _CONSTANT.fullmatch(name):
+        return False
+    return is_regular_file(Path(name)) or bool(Path(name).suffix) or len(Path(name).parts) > 1
 
 
 def _resolve(name: str, request: WorkloadRequest) -> Workload:
     if name in WORKLOADS:
         return WORKLOADS[name](request)
     if constant := _CONSTANT.fullmatch(name):
-        return constant_workload(int(constant[1]), duration_s=request.duration_s or DEFAULT_DURATION_S)
-    if Path(name).is_file() or Path(name).suffix or len(Path(name).parts) > 1:
-        return file_workload(name)
+        digits = constant[1].lstrip("0") or "0"
+        rate_rps = int(digits) if len(digits) < 20 else int(1e20)
+        return constant_workload(rate_rps, duration_s=request.duration_s or DEFAULT_DURATION_S)
     raise UnknownNameError("workload", name, [*WORKLOADS, "constant-<rate>", "path/to/file.txt"])

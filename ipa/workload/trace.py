@@ -1,28 +1,22 @@
 """The 21-day load trace: find a copy on this machine, read it, describe it."""
 
-import bz2
-import codecs
-import gzip
 import hashlib
 import io
-import lzma
 import os
 import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-import numpy as np
-
-from ipa.errors import TraceError
+from ipa.errors import TraceError, UnknownNameError, UnreadableFileError
+from ipa.files import as_text, decompress, is_regular_file, read_bytes
+from ipa.limits import LOAD_BYTES, brief
+from ipa.workload.load_formats import LOAD_FORMATS, Gaps, LoadFormat
+from ipa.workload.load_text import LoadText
 from ipa.workload.source import cached_trace, published_source
 from ipa.workload.workload import Rates
 
 TRACE_VARIABLE = "IPA_TRACE"
-MAX_RATE_RPS = 10**9
-
-_MAGIC = {b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress, b"\x1f\x8b": gzip.decompress}
-_UNREADABLE = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ def find_trace() -> Path | None:
     named = os.environ.get(TRACE_VARIABLE)
     if named:
         path = Path(named).expanduser()
-        if not path.is_file():
+        if not is_regular_file(path):
             raise TraceError(
                 f"{TRACE_VARIABLE} is set to {named}, which is not a file;"
                 " point it to a copy of the trace, or unset it to use the download or the synthetic workloads"
@@ -82,16 +76,22 @@ def find_trace() -> Path | None:
     return cached if cached.is_file() else None
 
 
-def load_trace(path: Path | str, *, published: bool = False) -> Rates:
-    """Read requests per second from a text file, compressed or in a tar archive or neither.
+def load_trace(
+    path: Path | str, *, published: bool = False, load_format: LoadFormat = "rates", gaps: Gaps = "refuse"
+) -> Rates:
+    """Read requests per second from a load file, compressed or in a tar archive or neither.
 
     Parameters
     ----------
     path
-        A file of whole numbers separated by spaces or line ends; may be compressed with xz, bzip2 or gzip and
-        packed into a tar archive (recognised by content, not by name).
+        A file in UTF-8; may be compressed with gzip, xz, bzip2 or zstd and packed into a tar archive
+        (recognised by content, not by name).
     published
         Demand the trace of the paper: the SHA-256 of the decompressed text must be the known one.
+    load_format
+        What the numbers mean, see :mod:`ipa.workload.load_formats`.
+    gaps
+        What to do with seconds or minutes that a table leaves out: ``refuse``, or ``fill`` with 0.
 
     Returns
     -------
@@ -101,22 +101,22 @@ def load_trace(path: Path | str, *, published: bool = False) -> Rates:
     Raises
     ------
     TraceError
-        If the file is missing, unreadable, empty, holds anything but whole numbers of at least 0, or is not
-        the published trace though that was demanded.
+        If the file is missing, unreadable, empty, does not hold what the format says, or is not the published
+        trace though that was demanded; names the line.
     """
     text = _read_text(Path(path))
     if published:
         _demand_published(path, hashlib.sha256(text).hexdigest())
-    return _parse(text, path)
+    return _parse(text, Path(path), load_format, gaps)
 
 
-def describe_trace(path: Path | str) -> TraceInfo:
+def describe_trace(path: Path | str, load_format: LoadFormat = "rates", gaps: Gaps = "refuse") -> TraceInfo:
     """Read a trace and sum up what it holds.
 
     Parameters
     ----------
-    path
-        A file that :func:`load_trace` reads.
+    path, load_format, gaps
+        As :func:`load_trace` takes them.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def describe_trace(path: Path | str) -> TraceInfo:
         Its length, totals and fingerprint.
     """
     text = _read_text(Path(path))
-    rates = _parse(text, path)
+    rates = _parse(text, Path(path), load_format, gaps)
     digest = hashlib.sha256(text).hexdigest()
     return TraceInfo(
         path=Path(path),
@@ -139,6 +139,17 @@ def describe_trace(path: Path | str) -> TraceInfo:
     )
 
 
+def _parse(text: bytes, path: Path, load_format: LoadFormat, gaps: Gaps) -> Rates:
+    if load_format not in LOAD_FORMATS:
+        raise UnknownNameError("load format", load_format, LOAD_FORMATS)
+    if gaps not in get_args(Gaps):
+        raise UnknownNameError("treatment of gaps", gaps, get_args(Gaps))
+    try:
+        return LOAD_FORMATS[load_format](LoadText(path, as_text(path, text)), gaps)
+    except UnreadableFileError as error:
+        raise TraceError(str(error)) from error
+
+
 def _demand_published(path: Path | str, digest: str) -> None:
     expected = published_source().text_sha256
     if digest != expected:
@@ -149,17 +160,14 @@ def _demand_published(path: Path | str, digest: str) -> None:
 
 
 def _read_text(path: Path) -> bytes:
-    if not path.is_file():
-        raise TraceError(f"trace {path} not found; get it with `ipa trace fetch` or set {TRACE_VARIABLE}")
     try:
-        content = path.read_bytes()
-        for magic, decompress in _MAGIC.items():
-            if content.startswith(magic):
-                content = decompress(content)
-                break
+        content = decompress(path, read_bytes(path, LOAD_BYTES), LOAD_BYTES)
         return _only_text(content, path) if tarfile.is_tarfile(io.BytesIO(content)) else content
-    except _UNREADABLE as error:
-        raise TraceError(f"trace {path} cannot be read, perhaps it is cut off: {error}") from error
+    except UnreadableFileError as error:
+        hint = "" if is_regular_file(path) else "; `ipa trace fetch` gets the published trace"
+        raise TraceError(f"{error}{hint}") from error
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        raise TraceError(f"{path}: cannot be read as a tar archive: {error}") from error
 
 
 def _only_text(archive: bytes, path: Path) -> bytes:
@@ -168,27 +176,10 @@ def _only_text(archive: bytes, path: Path) -> bytes:
         wanted = [m for m in texts if Path(m.name).name == published_source().text_name] or texts
         member = tar.extractfile(wanted[0]) if len(wanted) == 1 else None
         if member is None:
-            raise TraceError(f"archive {path} must hold one .txt file, it holds: {', '.join(tar.getnames())}")
-        return member.read()
-
-
-def _parse(text: bytes, path: Path | str) -> Rates:
-    text = text.removeprefix(codecs.BOM_UTF8)
-    if text.translate(None, b"0123456789 \t\r\n"):
-        raise TraceError(f"{path}: {_first_fault(text)}; allowed are whole numbers separated by white space")
-    if not text.strip():
-        raise TraceError(f"{path} is empty; a trace holds one whole number per second")
-    rates = np.fromstring(text, dtype=np.int64, sep=" ")
-    # numpy clamps what does not fit into 64 bits, so this also catches overflow.
-    if rates.max() > MAX_RATE_RPS:
-        raise TraceError(f"{path}: second {rates.argmax()} has more than {MAX_RATE_RPS} requests per second")
-    return rates
-
-
-def _first_fault(text: bytes) -> str:
-    for position, token in enumerate(text.split(), start=1):
-        if not token.isdigit():
-            shown = token[:40].decode("utf-8", "backslashreplace")
-            negative = token[:1] == b"-" and token[1:].isdigit()
-            return f"number {position} is {'negative' if negative else 'not a whole number'}: {shown!r}"
-    return "it holds characters that are neither digits nor white space"
+            raise TraceError(
+                f"archive {path} must hold one .txt file, it holds: {brief(', '.join(tar.getnames()))}"
+            )
+        content = member.read(LOAD_BYTES + 1)
+    if len(content) > LOAD_BYTES:
+        raise TraceError(f"archive {path} holds more than the limit of {LOAD_BYTES:,} bytes")
+    return content
