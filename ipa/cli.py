@@ -39,6 +39,15 @@ class Commands(TyperGroup):
             raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
+class LogLines(logging.Handler):
+    """Shows what is logged as one line each on standard error, like the errors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        line = f"{record.levelname.lower()}: {self.format(record)}"
+        messages.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 app = typer.Typer(
     name="ipa",
     cls=Commands,
@@ -68,7 +77,10 @@ def _common(
     ] = False,
 ) -> None:
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(message)s",
+        handlers=[LogLines()],
+        force=True,
     )
 
 

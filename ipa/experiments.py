@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ipa import limits
 from ipa.adapter import Adapter, AdapterSettings
 from ipa.config import pipeline_inputs
 from ipa.decision_record import DecisionRecord
@@ -39,7 +40,7 @@ from ipa.results import (
 )
 from ipa.run_spec import RunSpec
 from ipa.simulator import RequestRecords
-from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times, load_workload
+from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times
 
 PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
 FIRST_FIGURE = 8
@@ -112,9 +113,7 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
     """
     _check(spec)
     parameters = spec.parameters()
-    workload = workload or load_workload(
-        spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s
-    )
+    workload = workload or spec.load()
     rng = np.random.default_rng([spec.seed, 1])
     arrivals_s = arrival_times(workload.rates_rps, spec.arrivals, rng)
     platform = SimulatedPlatform(arrivals_s, spec.simulation_settings())
@@ -167,7 +166,11 @@ def planner_for(spec: RunSpec) -> Planner:
 def resolve(spec: RunSpec) -> RunSpec:
     """Return the spec with ``trace`` saying which workload will be used; checks all values on the way."""
     _check(spec)
-    source = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s).source
+    workload = spec.load()
+    limits.DECISIONS.check(
+        "seconds / interval", math.ceil(workload.duration_s / spec.parameters().interval_s)
+    )
+    source = workload.source
     return replace(spec, trace="real" if source == "real" else "synthetic")
 
 
@@ -183,10 +186,6 @@ def _check(spec: RunSpec) -> None:
             " or `ipa frontier`, and simulate a plan with ipa.simulator.graph.simulate_graph"
         )
     spec.simulation_settings()
-    if not 0 < parameters.interval_s < math.inf:
-        raise InvalidValueError(f"the interval must be finite and above 0 s, not {parameters.interval_s}")
-    if any(replicas < 1 for replicas in spec.replicas or ()):
-        raise InvalidValueError(f"a stage needs at least 1 replica, not {spec.replicas}")
     check_fixed(spec)
     planner_for(spec).problem(rate_rps=1.0)
 
@@ -202,7 +201,7 @@ def check_fixed(spec: RunSpec) -> None:
 
 def fingerprint(spec: RunSpec) -> str:
     """Return a hash of everything that determines the result of a resolved spec."""
-    workload = load_workload(spec.workload, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+    workload = spec.load()
     content = {
         "format": RESULT_FORMAT,
         "spec": asdict(spec),

@@ -13,6 +13,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
 
 import zstandard
@@ -21,6 +22,9 @@ from ipa.errors import UnreadableFileError
 
 _CHUNK_BYTES = 1024
 """Compressed bytes taken at a time; they become at most some 32 MB of zstd output."""
+
+_PART_BYTES = 1_000_000
+"""Bytes read at a time."""
 
 _OTHER_FILES = {
     b"PK\x03\x04": "a zip archive; unpack it first",
@@ -59,8 +63,7 @@ def read_bytes(file: Path, limit_bytes: int) -> bytes:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             _demand_regular(file, os.fstat(descriptor), limit_bytes)
-            with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                content = stream.read(limit_bytes + 1)
+            content = _read(os.fdopen(descriptor, "rb", closefd=False), limit_bytes + 1)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
@@ -123,9 +126,14 @@ def decompress(file: Path, content: bytes, limit_bytes: int) -> bytes:
     return content
 
 
-def _xz(content: bytes, size: int) -> bytes:
-    with lzma.LZMAFile(io.BytesIO(content)) as stream:
-        return stream.read(size)
+def _read(stream: BufferedIOBase, size: int) -> bytes:
+    """Read at most so many bytes; asked for all at once, Python would allocate them before it reads any."""
+    parts, length = [], 0
+    with stream:
+        while length < size and (part := stream.read(min(_PART_BYTES, size - length))):
+            parts.append(part)
+            length += len(part)
+    return b"".join(parts)
 
 
 def _zstd(content: bytes, size: int) -> bytes:
@@ -143,9 +151,9 @@ def _zstd(content: bytes, size: int) -> bytes:
 
 
 _DECOMPRESSORS: dict[bytes, Callable[[bytes, int], bytes]] = {
-    b"BZh": lambda content, size: bz2.BZ2File(io.BytesIO(content)).read(size),
-    b"\xfd7zXZ\x00": lambda content, size: _xz(content, size),
-    b"\x1f\x8b": lambda content, size: gzip.GzipFile(fileobj=io.BytesIO(content)).read(size),
+    b"BZh": lambda content, size: _read(bz2.BZ2File(io.BytesIO(content)), size),
+    b"\xfd7zXZ\x00": lambda content, size: _read(lzma.LZMAFile(io.BytesIO(content)), size),  # noqa: SIM115 (_read closes it)
+    b"\x1f\x8b": lambda content, size: _read(gzip.GzipFile(fileobj=io.BytesIO(content)), size),
     b"\x28\xb5\x2f\xfd": _zstd,
 }
 """(content, bytes wanted) -> so many bytes of what it holds, or a few more; by magic bytes."""

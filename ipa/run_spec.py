@@ -8,13 +8,29 @@ from typing import Literal
 
 import numpy as np
 
+from ipa import limits
 from ipa.editions import EDITIONS, RunParameters
-from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.limits import CORES, REPLICAS
+from ipa.errors import UnknownNameError
 from ipa.optimizer.problem import Constraints
 from ipa.pipeline import Pipeline
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.settings import IDEAL
+from ipa.workload import Workload, load_workload
+from ipa.workload.load_formats import Gaps, LoadFormat
+
+SPEC_RANGES = {
+    "seed": limits.SEED,
+    "duration_s": limits.DURATION_S,
+    "alpha": limits.WEIGHT,
+    "beta": limits.WEIGHT,
+    "sla_s": limits.SLA_S,
+    "interval_s": limits.INTERVAL_S,
+    "max_replicas": limits.REPLICAS,
+    "max_cores": limits.CORES,
+    "drop_multiple": limits.FACTOR,
+    "network_delay_s": limits.DELAY_S,
+}
+"""Values that the numbers of a run may have, by the name of the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,10 @@ class RunSpec:
         Seconds on the way into each stage and on the way back to the client.
     cluster
         What the cluster does to the pipeline.
+    load_format
+        What the numbers of a workload file mean: ``rates``, ``timestamps`` or ``per-minute``.
+    gaps
+        What happens to seconds or minutes that a workload file leaves out: ``refuse``, or ``fill`` with 0.
     """
 
     pipeline: str = "video"
@@ -96,14 +116,32 @@ class RunSpec:
     drop_multiple: float = 1.0
     network_delay_s: float = 0.0
     cluster: ClusterSettings = IDEAL
+    load_format: LoadFormat = "rates"
+    gaps: Gaps = "refuse"
+
+    def __post_init__(self) -> None:
+        for name, allowed in SPEC_RANGES.items():
+            if (value := getattr(self, name)) is not None:
+                allowed.check(name, value)
+        for replicas in self.replicas or ():
+            limits.REPLICAS.check("replicas", replicas)
+
+    def load(self) -> Workload:
+        """Return the workload."""
+        return load_workload(
+            self.workload,
+            trace=self.trace,
+            seed=self.seed,
+            duration_s=self.duration_s,
+            load_format=self.load_format,
+            gaps=self.gaps,
+        )
 
     def parameters(self) -> RunParameters:
         """Return the edition's parameters with the overrides of this run."""
         base = EDITIONS[self.edition](self.pipeline, self.workload, self.method)
         settings = base.method_settings
         if self.sla_s is not None:
-            if not 0 < self.sla_s < math.inf:
-                raise InvalidValueError(f"the SLA must be finite and above 0 seconds, not {self.sla_s}")
             base = replace(
                 base,
                 pipeline=replace(base.pipeline, sla_s=self.sla_s),
@@ -125,9 +163,6 @@ class RunSpec:
 
     def _limited(self, constraints: Constraints) -> Constraints:
         """Return the constraints with the limits of this run and of its cluster: the planner knows them."""
-        for limits, name in ((REPLICAS, "max_replicas"), (CORES, "max_cores")):
-            if (most := getattr(self, name)) is not None:
-                limits.check(name, most)
         cores = [most for most in (self.max_cores, self.cluster.core_limit) if most is not None]
         return replace(
             constraints,
@@ -140,8 +175,6 @@ class RunSpec:
         parameters = self.parameters()
         sla_s = parameters.pipeline.sla_s
         multiple = self.drop_multiple
-        if not 0 < multiple < math.inf:
-            raise InvalidValueError(f"drop_multiple must be finite and above 0, not {multiple}")
         deadlines_s = tuple(multiple * limit_s for limit_s in stage_deadlines_s(parameters.pipeline))
         limits_s: dict[str, tuple[float, tuple[float, ...]]] = {
             "edition": (parameters.drop_after_s, ()),

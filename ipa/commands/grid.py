@@ -7,16 +7,20 @@ import typer
 
 from ipa.commands.options import (
     DEFAULT_RESULTS,
+    GapsOption,
     JobsOption,
     JsonOption,
     MaxCoresOption,
     MaxReplicasOption,
+    PerMinuteOption,
     ResultsOption,
     SeedOption,
     SolverOption,
+    TimestampsOption,
     TraceOption,
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.commands.parse import load_format
 from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs
 from ipa.grid import run_grid, summaries
 from ipa.published import EDITION_NAMES, compare
@@ -38,6 +42,9 @@ def grid_command(
         list[str] | None, typer.Option("--workload", "-w", help="All four by default.")
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", "-m", help="All four by default.")] = None,
+    timestamps: TimestampsOption = False,
+    per_minute: PerMinuteOption = False,
+    gaps: GapsOption = "refuse",
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
     solver: SolverOption = "exact",
@@ -71,6 +78,8 @@ def grid_command(
         solver=solver,
         max_replicas=max_replicas,
         max_cores=max_cores,
+        load_format=load_format(timestamps, per_minute),
+        gaps=gaps,
     )
     with progress_bar("grid") as show:
         report = run_grid(

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from ipa.workload.load_formats import Gaps
+
 Trace = Literal["auto", "real", "synthetic"]
 
 PipelineOption = Annotated[
@@ -18,8 +20,20 @@ WorkloadOption = Annotated[
     typer.Option(
         "--workload",
         "-w",
-        help="bursty, steady-low, steady-high, fluctuating, constant-RATE, or a file of requests per second.",
+        help="bursty, steady-low, steady-high, fluctuating, constant-RATE, or a file: one number a second,"
+        " or a table with the header time,rate; may be compressed.",
     ),
+]
+TimestampsOption = Annotated[
+    bool,
+    typer.Option("--timestamps", help="The file holds the time of one request a line or row, not rates."),
+]
+PerMinuteOption = Annotated[
+    bool, typer.Option("--per-minute", help="The file holds requests per minute, not per second.")
+]
+GapsOption = Annotated[
+    Gaps,
+    typer.Option("--gaps", help="Seconds that a file with times leaves out: refuse them, or fill with 0."),
 ]
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="ipa, fa2-low, fa2-high, rim.")]
 EditionOption = Annotated[

@@ -1,16 +1,26 @@
 """Turns the texts of options into values."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.limits import brief
 from ipa.simulator import ClusterSettings
+from ipa.workload.load_formats import LoadFormat
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
     """Return the names in ``a,b,c``; None if nothing was given."""
     return tuple(part.strip() for part in text.split(",")) if text else None
+
+
+def load_format(timestamps: bool, per_minute: bool) -> LoadFormat:
+    """Return the format of a load file that two switches name."""
+    if timestamps and per_minute:
+        raise InvalidValueError("give either --timestamps or --per-minute")
+    return "timestamps" if timestamps else "per-minute" if per_minute else "rates"
 
 
 def whole_numbers(text: str | None) -> tuple[int, ...] | None:
@@ -24,8 +34,10 @@ def whole_numbers(text: str | None) -> tuple[int, ...] | None:
     parts = names(text)
     if parts is None:
         return None
-    if not all(part.isdigit() and int(part) >= 1 for part in parts):
-        raise InvalidValueError(f"expected whole numbers of at least 1 separated by commas, got {text!r}")
+    if not all(re.fullmatch("[0-9]{1,18}", part) and int(part) >= 1 for part in parts):
+        raise InvalidValueError(
+            f"expected whole numbers of at least 1 separated by commas, got {brief(text or '')!r}"
+        )
     return tuple(int(part) for part in parts)
 
 

@@ -11,22 +11,25 @@ from ipa.commands.options import (
     AlphaOption,
     BetaOption,
     EditionOption,
+    GapsOption,
     JsonOption,
     MaxCoresOption,
     MaxReplicasOption,
     MethodOption,
+    PerMinuteOption,
     PipelineOption,
     ReplicasOption,
     ResultsOption,
     SeedOption,
     SlaOption,
     SolverOption,
+    TimestampsOption,
     TraceOption,
     VariantsOption,
     WorkloadOption,
 )
 from ipa.commands.output import print_json, print_table
-from ipa.commands.parse import cluster_settings, names, whole_numbers
+from ipa.commands.parse import cluster_settings, load_format, names, whole_numbers
 from ipa.experiments import is_complete, resolve, run, run_folder
 from ipa.results import read_summary
 from ipa.run_spec import RunSpec
@@ -98,6 +101,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if th
 def run_command(
     pipeline: PipelineOption = "video",
     workload: WorkloadOption = "bursty",
+    timestamps: TimestampsOption = False,
+    per_minute: PerMinuteOption = False,
+    gaps: GapsOption = "refuse",
     method: MethodOption = "ipa",
     edition: EditionOption = "corrected",
     trace: TraceOption = "auto",
@@ -130,6 +136,7 @@ def run_command(
       ipa run --pipeline video --workload bursty --method ipa
       ipa run -p sum-qa -w fluctuating --forecaster oracle --alpha 20
       ipa run -p my-pipeline.yaml -w my-load.txt --method fa2-low
+      ipa run -w requests.csv.gz --timestamps --duration 600
       ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
     """
     spec = resolve(
@@ -151,6 +158,8 @@ def run_command(
             drop_multiple=drop_multiple,
             network_delay_s=network_delay_s,
             cluster=cluster_settings(cluster),
+            load_format=load_format(timestamps, per_minute),
+            gaps=gaps,
             forecaster=forecaster,
             alpha=alpha,
             beta=beta,

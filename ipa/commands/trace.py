@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ipa.commands.options import JsonOption
+from ipa.commands.options import GapsOption, JsonOption, PerMinuteOption, TimestampsOption
 from ipa.commands.output import messages, print_json, print_table, progress_bar
-from ipa.errors import TraceError
+from ipa.commands.parse import load_format
 from ipa.experiments import WORKLOADS
 from ipa.workload import describe_trace, fetch_trace, find_trace, load_workload
 from ipa.workload.source import published_source
@@ -36,17 +36,28 @@ def fetch_command(
 
 @app.command("info")
 def info_command(
-    path: Annotated[Path | None, typer.Argument(help="A trace file; the one in use by default.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="A load file; the trace in use by default.")] = None,
+    timestamps: TimestampsOption = False,
+    per_minute: PerMinuteOption = False,
+    gaps: GapsOption = "refuse",
     as_json: JsonOption = False,
 ) -> None:
-    """Say which trace is used, whether it is the published one, and what its four excerpts hold."""
+    """Say which trace is used, whether it is the published one, and what its four excerpts hold.
+
+    A file of your own is read as `ipa run --workload FILE` reads it.
+    """
+    form = load_format(timestamps, per_minute)
     found = path or find_trace()
     if found is None:
-        raise TraceError(
-            "no real trace on this machine, the synthetic workloads are used; get it with `ipa trace fetch`,"
-            " or set IPA_TRACE to a copy of your own"
+        if as_json:
+            print_json({"path": None})
+            return
+        typer.echo(
+            "no real trace on this machine: the synthetic workloads are used.\n"
+            "Get it with `ipa trace fetch`, or set IPA_TRACE to a copy of your own."
         )
-    info = describe_trace(found)
+        return
+    info = describe_trace(found, form, gaps)
     content = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(info).items()}
     if as_json:
         print_json(content)

@@ -13,7 +13,6 @@ from ipa.pipeline import Pipeline
 from ipa.published import EDITION_NAMES, published_result
 from ipa.results import read_decisions
 from ipa.run_spec import RunSpec
-from ipa.workload import load_workload
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
@@ -161,7 +160,7 @@ def load_per_second(specs: Sequence[RunSpec]) -> pd.DataFrame:
     wanted = {spec.workload: spec for spec in specs}
     frames = []
     for name, spec in wanted.items():
-        workload = load_workload(name, trace=spec.trace, seed=spec.seed, duration_s=spec.duration_s)
+        workload = spec.load()
         frames.append(
             pd.DataFrame(
                 {

@@ -7,7 +7,6 @@ A new workload is one function under a name::
         return Workload("two-steps", np.repeat([5, 20], 600), "synthetic")
 """
 
-import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,10 +32,6 @@ PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
 DEFAULT_DURATION_S = 1200
 
 _CONSTANT = re.compile(r"constant-([0-9]+)")
-_RISING_VALUES = 4
-"""Different numbers after which a load that never falls looks like a list of time stamps."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +135,7 @@ def file_workload(path: Path | str, load_format: LoadFormat = "rates", gaps: Gap
 
 @lru_cache(maxsize=4)
 def _file_rates(file: Path, _stamp: FileStamp, load_format: LoadFormat, gaps: Gaps) -> Rates:
-    rates_rps = load_trace(file, load_format=load_format, gaps=gaps)
-    if load_format == "rates" and (np.diff(rates_rps) >= 0).all() and len(set(rates_rps)) >= _RISING_VALUES:
-        _log.warning("%s: the numbers never fall; if these are times of requests, say --timestamps", file)
-    return rates_rps
+    return load_trace(file, load_format=load_format, gaps=gaps)
 
 
 def load_workload(

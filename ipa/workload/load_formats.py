@@ -42,11 +42,12 @@ def read_rates(load: LoadText, gaps: Gaps = "refuse") -> Rates:
         return _checked(load, plain_counts(load, REQUESTS_PER_SECOND.high), 1)
     count = load.column(COUNT_COLUMNS)
     if count is None:
-        per_minute = (
-            "columns per minute; say --per-minute" if "1" in load.header else "times only; say --timestamps"
-        )
+        minutes = "1" in load.header
         raise load.fault(
-            1, load.lines[0], f"names no rate ({', '.join(COUNT_COLUMNS[:4])}), but {per_minute}"
+            1,
+            load.lines[0],
+            f"names {'minutes' if minutes else 'times'} but no rate ({', '.join(COUNT_COLUMNS[:4])}, ...)",
+            f"say {'--per-minute' if minutes else '--timestamps'}",
         )
     return _checked(load, _timed_counts(load, count, 1, gaps), 1)
 
@@ -155,7 +156,8 @@ def _steps(load: LoadText, cells: Sequence[str], bin_s: int, gaps: Gaps) -> Rate
             place = int(wrong.argmax())
             raise load.fault(place + 2, cells[place], problem)
     _demand_steps_of_one(load, cells, np.diff(whole), what, gaps)
-    return whole.astype(np.int64)
+    steps_of_rows: Rates = whole.astype(np.int64)
+    return steps_of_rows
 
 
 def _demand_steps_of_one(load: LoadText, cells: Sequence[str], jumps: Seconds, what: str, gaps: Gaps) -> None:

@@ -2,11 +2,14 @@
 
 import hashlib
 import io
+import logging
 import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
+
+import numpy as np
 
 from ipa.errors import TraceError, UnknownNameError, UnreadableFileError
 from ipa.files import as_text, decompress, is_regular_file, read_bytes
@@ -17,6 +20,10 @@ from ipa.workload.source import cached_trace, published_source
 from ipa.workload.workload import Rates
 
 TRACE_VARIABLE = "IPA_TRACE"
+_RISING_VALUES = 4
+"""Different numbers from which on a load that never falls looks like a list of time stamps."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +152,12 @@ def _parse(text: bytes, path: Path, load_format: LoadFormat, gaps: Gaps) -> Rate
     if gaps not in get_args(Gaps):
         raise UnknownNameError("treatment of gaps", gaps, get_args(Gaps))
     try:
-        return LOAD_FORMATS[load_format](LoadText(path, as_text(path, text)), gaps)
+        rates_rps = LOAD_FORMATS[load_format](LoadText(path, as_text(path, text)), gaps)
     except UnreadableFileError as error:
         raise TraceError(str(error)) from error
+    if load_format == "rates" and (np.diff(rates_rps) >= 0).all() and len(set(rates_rps)) >= _RISING_VALUES:
+        _log.warning("%s: the numbers never fall; if these are times of requests, say --timestamps", path)
+    return rates_rps
 
 
 def _demand_published(path: Path | str, digest: str) -> None:

@@ -1,5 +1,7 @@
 """What every command has in common: help with examples, errors without a traceback, exit codes."""
 
+import json
+
 import pytest
 
 COMMANDS = ["reproduce", "run", "grid", "solve", "describe", "claims", "published"]
@@ -39,14 +41,34 @@ def test_an_unknown_command_exits_with_2(ipa):
         (["solve", "--rate", "5", "--method", "rim", "--replicas", "3,x"], "whole numbers of at least 1"),
         (["solve", "--rate", "5", "--method", "rim", "--replicas", "3"], "has 2 stages"),
         (["solve", "--rate", "5", "--method", "fa2-low", "--variants", "yolov5n,resnet19"], "resnet18"),
-        (["solve", "--rate", "5", "--sla", "0"], "above 0 seconds"),
+        (["solve", "--rate", "5", "--sla", "0"], "sla_s must lie between 1e-06 and 1e+07 s, not 0.0"),
         (["run", "--edition", "published"], "unknown edition 'published'"),
         (["run", "--workload", "spiky"], "spiky"),
         (["run", "--trace", "real"], "ipa trace fetch"),
         (["run", "--edition", "as-published", "--workload", "constant-5"], "Use the edition corrected"),
         (["run", "--forecaster", "crystal-ball"], "unknown forecaster 'crystal-ball'"),
         (["reproduce", "--only", "figure-99"], "unknown target 'figure-99'"),
-        (["trace", "info"], "ipa trace fetch"),
+        (["trace", "info", "no/file"], "ipa trace fetch"),
+        (["solve", "--rate", "5", "--method", "rim", "--replicas", "²,3"], "whole numbers of at least 1"),
+        (
+            ["run", "-w", "constant-999999999", "--duration", "2"],
+            "1,999,999,998 requests, a run",
+        ),
+        (["run", "--interval", "1e-300"], "interval_s must lie between 0.1 and 86400 s, not 1e-300"),
+        (
+            ["run", "--interval", "0.1", "-w", "constant-1", "--duration", "9999999"],
+            "seconds / interval",
+        ),
+        (
+            ["run", "--duration", "99999999999"],
+            "duration_s must be a whole number between 1",
+        ),
+        (
+            ["run", "-m", "rim", "--replicas", "2000000000,1"],
+            "between 1 and 100,000 replicas",
+        ),
+        (["run", "-w", "bursty", "--timestamps"], "only a file has the format timestamps"),
+        (["grid", "-w", "x.txt", "--timestamps", "--per-minute"], "either --timestamps or --per-minute"),
     ],
 )
 def test_bad_input_is_explained_in_one_line_and_exits_with_2(ipa, tmp_path, monkeypatch, arguments, message):
@@ -56,6 +78,27 @@ def test_bad_input_is_explained_in_one_line_and_exits_with_2(ipa, tmp_path, monk
     assert message in outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
+
+
+def test_without_a_trace_its_info_is_an_answer(ipa, tmp_path, monkeypatch):
+    monkeypatch.delenv("IPA_TRACE", raising=False)
+    monkeypatch.setattr("ipa.workload.source.cache_dir", lambda: tmp_path)
+    outcome = ipa("trace", "info")
+    assert outcome.code == 0
+    assert "the synthetic workloads are used" in outcome.out
+    assert json.loads(ipa("trace", "info", "--json").out) == {"path": None}
+
+
+def test_run_grid_and_info_read_a_load_file_alike(ipa, tmp_path):
+    file = tmp_path / "requests.csv"
+    file.write_text("Timestamp,Model\n5,a\n45,a\n64.2,b\n")
+    info = json.loads(ipa("trace", "info", file, "--timestamps", "--json").out)
+    assert (info["n_s"], info["total_requests"]) == (60, 3)
+    arguments = ["-w", file, "--timestamps", "--results", tmp_path, "--json"]
+    run = json.loads(ipa("run", "-m", "fa2-low", *arguments).out)
+    grid = json.loads(ipa("grid", "-e", "corrected", "-p", "video", "-m", "fa2-low", *arguments).out)
+    assert (run["duration_s"], run["requests"]) == (60, 3)
+    assert (grid[0]["duration_s"], grid[0]["requests"]) == (60, 3)
 
 
 def test_a_trace_with_letters_names_the_place(ipa, tmp_path):

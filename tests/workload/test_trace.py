@@ -85,7 +85,10 @@ def test_what_was_written_is_read(rates, separator):
         ("1\xa0200".encode(), r"number 1 holds 2 values: '1\\xa0200'; .*separators of thousands"),
         (b"", "is empty"),
         (b" \n ", "is empty"),
-        (b"1 " + b"9" * 30, r"number 2 is more than 10,000,000 requests: '9+'; if these are times of requests"),
+        (
+            b"1 " + b"9" * 30,
+            r"number 2 is more than 10,000,000 requests: '9+'; if these are times",
+        ),
         (lzma.compress(TEXT)[:-8], "cannot be read, perhaps it is cut off"),
         (bz2.compress(TEXT)[:-8], "cannot be read, perhaps it is cut off"),
         (gzip.compress(TEXT, mtime=0)[:-8], "cannot be read, perhaps it is cut off"),
