@@ -204,11 +204,9 @@ def test_every_arrival_process_can_be_used(process: str) -> None:
 )
 @pytest.mark.parametrize("edition", ["corrected", "as-published"])
 def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, object], edition: str) -> None:
-    spec = replace(SHORT, **({"edition": edition} | change))
-    with pytest.raises(IpaError):
-        resolve(spec)
-    with pytest.raises(IpaError):
-        simulate(spec)
+    for act in (resolve, simulate):
+        with pytest.raises(IpaError):
+            act(replace(SHORT, **({"edition": edition} | change)))
 
 
 @pytest.mark.parametrize("edition", ["corrected", "as-published"])
