@@ -16,8 +16,6 @@ from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
 
-import zstandard
-
 from ipa.errors import UnreadableFileError
 
 _CHUNK_BYTES = 1024
@@ -118,7 +116,7 @@ def decompress(file: Path, content: bytes, limit_bytes: int) -> bytes:
         if content.startswith(magic):
             try:
                 content = unpack(content, limit_bytes + 1)
-            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
                 raise UnreadableFileError(file, f"cannot be read, perhaps it is cut off: {error}") from error
             break
     if len(content) > limit_bytes:
@@ -138,10 +136,15 @@ def _read(stream: BufferedIOBase, size: int) -> bytes:
 
 def _zstd(content: bytes, size: int) -> bytes:
     """Decompress frame by frame; unlike the library's stream this tells when the last one is cut off."""
+    import zstandard
+
     source, parts, length, frame, rest = io.BytesIO(content), [], 0, None, b""
     while length < size and (chunk := rest or source.read(_CHUNK_BYTES)):
         frame = frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
-        parts.append(frame.decompress(chunk))
+        try:
+            parts.append(frame.decompress(chunk))
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from error
         length += len(parts[-1])
         rest = frame.unused_data if frame.eof else b""
         frame = None if frame.eof else frame
