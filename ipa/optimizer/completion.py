@@ -4,7 +4,9 @@ Pricing the SLA (``relaxation``) is blind to what latencies cannot add up to: if
 leaves a millisecond unused. The table knows. Invariants:
 
 - Latencies count from the fastest option of their stage and are rounded down to whole cells, so that whatever
-  fits the SLA fits the table: its values are never too low.
+  fits the SLA fits the table. What rounding takes off is priced instead, λ per tick: in sum it is less than a
+  cell a stage, and no more than what is left at the end. So a plan pays λ for every tick rounded off and gets
+  λ for every tick left at the end, up to a cell a stage: its value is never too low.
 - The value of the rest is convex in the product so far (a maximum of linear functions): interpolating between
   points never underestimates it.
 """
@@ -20,6 +22,9 @@ from ipa.optimizer.exceeded import LabelsExceededError
 _POINTS = 25
 """Products so far at which the table of a product metric is evaluated, at most."""
 
+_FINER = 4
+"""How many times as many cells are worth it if latencies then are not rounded at all."""
+
 _WIDEST = 1e-7
 """Smallest product above 0 that gets a point of its own, as a share of the largest."""
 
@@ -34,6 +39,8 @@ class CompletionTable:
         Latency limit in whole ticks.
     cell
         Ticks per cell of latency.
+    price
+        λ, objective per tick.
     to_come
         Ticks that the stages from each one on take at least, shape (stages + 1,).
     points
@@ -44,6 +51,7 @@ class CompletionTable:
 
     limit: int
     cell: int
+    price: float
     to_come: Ints
     points: tuple[Floats, ...]
     values: tuple[Floats, ...]
@@ -51,7 +59,15 @@ class CompletionTable:
     @property
     def upper(self) -> float:
         """Upper bound on the objective."""
-        return float(self.values[0][0, -1])
+        return float(self.rest(0, np.zeros(1), np.ones(1))[0])
+
+    @property
+    def slope(self) -> float:
+        """What a tick more would be worth."""
+        width = self.values[0].shape[1]
+        back = min(width - 1, max(1, width // 50))
+        risen = float(self.values[0][0, -1]) - float(self.values[0][0, -1 - back])
+        return float(max(0.0, risen) / (max(back, 1) * self.cell))
 
     def rest(self, stage: int, latency: Floats, product: Floats) -> Floats:
         """Return the most that the stages from ``stage`` on add to partial choices; -∞ if none fits.
@@ -63,18 +79,20 @@ class CompletionTable:
         latency, product
             Ticks and products of the partial choices; the product is ignored for additive metrics.
         """
-        left = np.floor_divide(self.limit - self.to_come[stage] - latency, self.cell).astype(np.intp)
-        column = np.clip(left, 0, self.values[stage].shape[1] - 1)
+        left, over = np.divmod(self.limit - self.to_come[stage] - latency, self.cell)
+        column = np.clip(left, 0, self.values[stage].shape[1] - 1).astype(np.intp)
         if len(self.points[stage]) == 1:
             rest = self.values[stage][0, column]
         else:
             row, share = _located(self.points[stage], product)
             below, above = self.values[stage][row, column], self.values[stage][row + 1, column]
             rest = below + share * (above - below)
-        return np.where(left >= 0, rest, -np.inf)
+        return np.where(left >= 0, rest + self.price * over, -np.inf)
 
 
-def completion_table(columns: Columns, limit: float, cells: int, until: float) -> CompletionTable:
+def completion_table(
+    columns: Columns, limit: float, cells: int, price: float, until: float
+) -> CompletionTable:
     """Tabulate the most that every suffix of the stages can add.
 
     Parameters
@@ -85,6 +103,8 @@ def completion_table(columns: Columns, limit: float, cells: int, until: float) -
         Latency limit in ticks.
     cells
         Number of latencies to tell apart: more are tighter and take longer.
+    price
+        λ, objective per tick; any is valid, the slope of the best value over the SLA is the tightest.
     until
         ``time.perf_counter()`` at which to give up.
 
@@ -96,26 +116,41 @@ def completion_table(columns: Columns, limit: float, cells: int, until: float) -
     least = np.where(columns.present, columns.latency, np.inf).min(axis=1).astype(np.int64)
     to_come = np.concatenate((least[::-1].cumsum()[::-1], [0]))
     slack = int(limit) - int(to_come[0])
-    cell = slack // cells + 1
+    cell = _cell(columns, least, slack, cells)
     width = slack // cell + 1
     points = _points(columns)
-    values = [np.repeat(columns.alpha * points[-1][:, None], width, axis=1)]
+    left = price * cell * np.minimum(np.arange(width), len(least))
+    values = [columns.alpha * points[-1][:, None] + left]
     for stage in range(len(least) - 1, -1, -1):
         if time.perf_counter() > until:
             raise LabelsExceededError
-        values.append(_with_stage(columns, stage, int(least[stage]), cell, points, values[-1]))
-    return CompletionTable(int(limit), cell, to_come, points, tuple(values[::-1]))
+        values.append(_with_stage(columns, stage, int(least[stage]), cell, price, points, values[-1]))
+    return CompletionTable(int(limit), cell, price, to_come, points, tuple(values[::-1]))
+
+
+def _cell(columns: Columns, least: Ints, slack: int, cells: int) -> int:
+    """Return the ticks of a cell: the unit of all latencies, a millisecond say, if that is not too fine."""
+    beyond = columns.latency.astype(np.int64) - least[:, None]
+    unit = int(np.gcd.reduce(beyond[columns.present])) or 1
+    return unit if slack // unit <= _FINER * cells else slack // cells + 1
 
 
 def _with_stage(
-    columns: Columns, stage: int, least: int, cell: int, points: tuple[Floats, ...], after: Floats
+    columns: Columns,
+    stage: int,
+    least: int,
+    cell: int,
+    price: float,
+    points: tuple[Floats, ...],
+    after: Floats,
 ) -> Floats:
     """Return the best value over the options of a stage for every product and latency left before it."""
     size, width = int(columns.sizes[stage]), after.shape[1]
-    shifts = (columns.latency[stage, :size].astype(np.int64) - least) // cell
+    shifts, over = np.divmod(columns.latency[stage, :size].astype(np.int64) - least, cell)
+    gains = columns.gain[stage, :size] - price * over
     best = np.full((len(points[stage]), width), -np.inf)
     for option in np.flatnonzero(shifts < width).tolist():
-        shift, gain = int(shifts[option]), columns.gain[stage, option]
+        shift, gain = int(shifts[option]), gains[option]
         rest = after[:, : width - shift]
         if not columns.additive:
             rest = _at_products(points[stage] * columns.factor[stage, option], points[stage + 1], rest)

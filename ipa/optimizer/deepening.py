@@ -10,14 +10,13 @@ the labels explode. So the floor starts just below the upper bound instead of at
 Two halves of the stages are enumerated and paired (``halves``), which takes the square root of the labels.
 """
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ipa.optimizer.answer import Choice, picked
-from ipa.optimizer.columns import Ints
-from ipa.optimizer.completion import completion_table
+from ipa.optimizer.columns import Columns, Ints
+from ipa.optimizer.completion import CompletionTable, completion_table
 from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.halves import best_pairs
 from ipa.optimizer.labels import (
@@ -33,7 +32,7 @@ from ipa.optimizer.reduction import Reduction, best_choice
 from ipa.optimizer.relaxation import pricing
 from ipa.optimizer.tolerance import TIE, tie
 
-_ROUNDS = ((50_000, 2_000), (200_000, 10_000), (500_000, 40_000))
+_ROUNDS = ((50_000, 2_000), (200_000, 10_000), (400_000, 40_000))
 """Budget of labels, and cells of the table, of one attempt after the other."""
 
 _FIRST_GUESS = 1 / 4096
@@ -41,6 +40,9 @@ _FIRST_GUESS = 1 / 4096
 
 _BEAM = 500
 """Labels that survive each stage of the quick search for good plans."""
+
+_SOME = 1 / 10
+"""Share of the budget of labels that are paired where all are too many."""
 
 _MOST_PRICES = 6
 
@@ -99,14 +101,24 @@ class Deepening:
         """Search until the best plan is proven, or the last budget or the time is used up."""
         for most, cells in _ROUNDS:
             try:
-                sides = self._sides(most, cells)
-                self._dive(sides[0].search)
-                if self._widen(sides):
+                if self._round(most, cells):
                     return Outcome(self.best, self.upper, proven=True, all_ties=self.all_ties)
             except LabelsExceededError:
-                if time.perf_counter() > self.until:
-                    break
+                break
         return Outcome(self.best, self.upper, proven=False)
+
+    def _round(self, most: int, cells: int) -> bool:
+        """Search within a budget of labels and cells; whether the best plan is proven."""
+        sides = self._sides(most, cells)
+        self._note(candidates(replace(sides[0].search, floor=self.known, beam=_BEAM)))
+        try:
+            return self._widen(sides)
+        except LabelsExceededError:
+            beam = int(most * _SOME)
+            some = [replace(side, search=replace(side.search, beam=beam)) for side in sides]
+            self._note(self._pairs((some[0], some[1]), self.known)[0])
+            self.all_ties = False
+            return self.upper - self.known <= tie(self.known)
 
     @property
     def _slop(self) -> float:
@@ -127,21 +139,23 @@ class Deepening:
         columns, bound = self.reduction.columns.ordered(order), self.reduction.bound
         price_at = pricing(columns)
         others = tuple((price, price_at(price)) for price, _ in bound.others[-_MOST_PRICES:])
-        table = completion_table(
-            columns, self.reduction.limit, cells if columns.additive else cells // 10, self.until
-        )
-        self.upper = max(min(self.upper, table.upper), self.known)
-        own = replace(bound, relaxation=price_at(bound.price), others=others)
         limit = self.reduction.limit
+        tables = self._tables(columns, cells)
+        for table in tables:
+            self.upper = max(min(self.upper, table.upper), self.known)
+        own = replace(bound, relaxation=price_at(bound.price), others=others)
         search = Search(
-            self.problem, columns, own, limit, -np.inf, self.until, self._slop, most, completion=table
+            self.problem, columns, own, limit, -np.inf, self.until, self._slop, most, completions=tables
         )
         return _Side(search, stages, order)
 
-    def _dive(self, search: Search) -> None:
-        """Follow the most promising labels only, for a good plan."""
-        found = candidates(replace(search, floor=self.known, beam=_BEAM))
-        self._note(found)
+    def _tables(self, columns: Columns, cells: int) -> tuple[CompletionTable, ...]:
+        """Tabulate what a choice can still become; with a product, whose price varies, also priced."""
+        limit, until = self.reduction.limit, self.until
+        if columns.additive:
+            return (completion_table(columns, limit, cells, 0.0, until),)
+        plain = completion_table(columns, limit, cells // 20, 0.0, until)
+        return (plain, completion_table(columns, limit, cells // 10, plain.slope, until))
 
     def _note(self, found: list[Choice]) -> bool:
         """Keep the first of the best of some choices if it is no worse than the best so far."""
@@ -157,6 +171,7 @@ class Deepening:
         """Widen the guess until a plan turns up; whether one does before the labels exceed the budget."""
         upper = self.upper
         gap = max((upper - self.known) * _FIRST_GUESS, TIE)
+        before = 0
         while True:
             least = self._least
             floor = max(upper - gap, least)
@@ -168,7 +183,8 @@ class Deepening:
             if floor == least:
                 return False
             self.upper = max(floor, self.known)
-            gap *= 2.0 if most > sides[0].search.most / 100 else 4.0
+            gap *= 16.0 if most == before else 2.0 if most > sides[0].search.most / 100 else 4.0
+            before = most
 
     @property
     def _least(self) -> float:

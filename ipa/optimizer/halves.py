@@ -105,7 +105,10 @@ def best_pairs(left: Labels, right: Labels, alpha: float, limit: float, floor: f
     places, bounds, best = _promising(halves, floor, until)
     found: list[tuple[int, Ints, Floats]] = []
     count = 0
-    for place in places[np.argsort(-bounds, kind="stable")].tolist():
+    order_of_bounds = np.argsort(-bounds, kind="stable")
+    for place, bound in zip(places[order_of_bounds].tolist(), bounds[order_of_bounds].tolist(), strict=True):
+        if bound < best or count >= MOST_PAIRS:
+            break
         _check(until)
         values = halves.values(place)
         best = max(best, _floor(values))

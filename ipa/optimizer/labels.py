@@ -18,10 +18,10 @@ from ipa.optimizer.tolerance import TIE, tie
 CROWDED = 400
 """Number of labels from which on comparing them with each other pays."""
 
-MOST_LABELS = 100_000
+MOST_LABELS = 300_000
 """Labels of one stage before comparing; beyond, a search gives up unless told otherwise."""
 
-CHUNK = 500_000
+CHUNK = 250_000
 """Extensions that are looked at together, which bounds the memory."""
 
 MOST_TIED = 64
@@ -60,8 +60,8 @@ class Search:
         What the objective of a label may be off by, from rounding.
     most
         Labels of one stage before comparing.
-    completion
-        A tighter bound on what a label can still become, if there is one.
+    completions
+        Tighter bounds on what a label can still become.
     beam
         Keep only so many labels, the most promising ones, and prove nothing; 0 to keep all.
     """
@@ -74,7 +74,7 @@ class Search:
     until: float
     slop: float
     most: int = MOST_LABELS
-    completion: CompletionTable | None = None
+    completions: tuple[CompletionTable, ...] = ()
     beam: int = 0
 
 
@@ -166,10 +166,16 @@ def grow(search: Search, stages: int) -> Labels:
         labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
         if len(labels.latency) > CROWDED:
             labels = _uncrowded(labels, search, stage)
-        if 0 < search.beam < len(labels.latency):
-            reach = _reach(labels, search, stage)
-            labels = labels.at(np.sort(np.argpartition(-reach, search.beam)[: search.beam]))
+        labels = _shortened(labels, search, stage)
     return labels
+
+
+def _shortened(labels: Labels, search: Search, stage: int) -> Labels:
+    """Keep as many labels as the beam is wide, if there is one: the most promising ones."""
+    if not 0 < search.beam < len(labels.latency):
+        return labels
+    reach = _reach(labels, search, stage)
+    return labels.at(np.sort(np.argpartition(-reach, search.beam)[: search.beam]))
 
 
 def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
@@ -185,7 +191,7 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
             if len(starts) <= 1
             else labels.at(np.arange(start, min(start + step, len(labels.latency))))
         )
-        grown.append(_extended(part, start, search, stage, limit))
+        grown.append(_shortened(_extended(part, start, search, stage, limit), search, stage))
         if not search.beam and sum(len(part.latency) for part in grown) > search.most:
             raise LabelsExceededError
     return grown[0] if len(grown) == 1 else _together(grown, labels, search)
@@ -265,7 +271,7 @@ def _promising(labels: Labels, search: Search, stage: int) -> Bools:
         rest = relaxation.rest(stage + 1, labels.product)
         reach = labels.gain + price * (search.limit - labels.latency) + rest
         promising &= reach >= search.floor
-    if search.completion is not None:
+    if search.completions:
         promising &= _reach(labels, search, stage) >= search.floor
     return promising
 
@@ -274,8 +280,8 @@ def _reach(labels: Labels, search: Search, stage: int) -> Floats:
     """Return the objective that labels can reach at most, by the table or by the price."""
     reach = labels.gain + search.bound.price * (search.limit - labels.latency)
     reach += search.bound.relaxation.rest(stage + 1, labels.product)
-    if search.completion is not None:
-        rest = search.completion.rest(stage + 1, labels.latency, labels.product)
+    for completion in search.completions:
+        rest = completion.rest(stage + 1, labels.latency, labels.product)
         np.minimum(reach, labels.gain + rest, out=reach)
     return reach
 
