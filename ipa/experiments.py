@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ipa import limits
 from ipa.adapter import Adapter, AdapterSettings
@@ -19,7 +20,8 @@ from ipa.config import pipeline_inputs
 from ipa.decision_record import DecisionRecord
 from ipa.errors import InvalidValueError
 from ipa.first_plan import first_plan
-from ipa.forecast import FORECASTERS, ForecastContext, make_forecaster
+from ipa.forecast import FORECASTERS, ForecastContext, Forecaster, make_forecaster
+from ipa.forecast.base import horizon_of
 from ipa.measures import Measures, measure
 from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
@@ -124,7 +126,7 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
     adapter = Adapter(
         platform,
         planner,
-        make_forecaster(parameters.forecaster, ForecastContext(true_rates_rps=workload.rates_rps)),
+        forecaster_for(spec, workload.rates_rps),
         AdapterSettings(
             parameters.interval_s,
             parameters.forecast_margin,
@@ -163,6 +165,13 @@ def planner_for(spec: RunSpec) -> Planner:
     )
 
 
+def forecaster_for(spec: RunSpec, true_rates_rps: NDArray[np.int64]) -> Forecaster:
+    """Return what predicts in a run, with the future for those that look ahead."""
+    parameters = spec.parameters()
+    horizon_s = horizon_of(parameters.interval_s) if spec.horizon_s is None else spec.horizon_s
+    return make_forecaster(parameters.forecaster, ForecastContext(true_rates_rps, horizon_s))
+
+
 def resolve(spec: RunSpec) -> RunSpec:
     """Return the spec with ``trace`` saying which workload will be used; checks all values on the way."""
     _check(spec)
@@ -180,6 +189,8 @@ def _check(spec: RunSpec) -> None:
     ARRIVAL_PROCESSES[spec.arrivals]
     parameters = spec.parameters()
     FORECASTERS[parameters.forecaster]
+    if spec.horizon_s is not None:
+        limits.HORIZON_S.check("horizon_s", spec.horizon_s)
     if parameters.pipeline.edges:
         raise InvalidValueError(
             f"pipeline {parameters.pipeline.name} is a graph; runs take chains only. Decide with `ipa solve`"

@@ -113,6 +113,9 @@ FACTOR = Range(1e-6, 1e6)
 INTERVAL_S = Range(0.1, 86_400.0, "s")
 """Time between two decisions."""
 
+HORIZON_S = Range(1, 172_800, "s", whole=True)
+"""Seconds that a forecast covers, two intervals by default."""
+
 DEADLINE_S = Range(1e-3, 86_400.0, "s")
 """Time a solver may take for one decision."""
 

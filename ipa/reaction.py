@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.experiments import simulate
+from ipa.forecast import HORIZON_S
 from ipa.intervals import mean_interval
 from ipa.run_spec import RunSpec
 from ipa.workload import Workload
@@ -74,6 +75,8 @@ class Reality:
             base,
             forecaster=base.forecaster if self.forecast else "oracle",
             interval_s=base.interval_s if self.interval else 1.0,
+            # Who decides more often still has to look beyond the start-up of a replica.
+            horizon_s=base.horizon_s if self.interval else HORIZON_S,
             cluster=replace(
                 base.cluster,
                 start_up_s=base.cluster.start_up_s if self.start_up else 0.0,

@@ -72,6 +72,8 @@ class RunSpec:
         Fixed variants of each stage for fa2-low and fa2-high.
     interval_s
         Seconds between decisions.
+    horizon_s
+        Seconds that a forecast covers; two intervals by default.
     max_replicas
         Most replicas of one stage.
     max_cores
@@ -110,6 +112,7 @@ class RunSpec:
     replicas: tuple[int, ...] | None = None
     variants: tuple[str, ...] | None = None
     interval_s: float | None = None
+    horizon_s: int | None = None
     max_replicas: int | None = None
     max_cores: int | None = None
     drop: Literal["edition", "none", "sla", "stage-deadline", "admission"] = "edition"

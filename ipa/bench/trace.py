@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ipa.adapter import Adapter, AdapterSettings
 from ipa.decision_record import DecisionRecord
 from ipa.errors import TraceError
-from ipa.experiments import planner_for
-from ipa.forecast import ForecastContext, make_forecaster
+from ipa.experiments import forecaster_for, planner_for
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.platforms.streamed import StreamedPlatform
@@ -89,11 +88,10 @@ def bench_trace(
         if progress is not None and int(decision.time_s) % TELL_EVERY_S < parameters.interval_s:
             progress(int(decision.time_s), total_s)
 
-    context = ForecastContext(true_rates_rps=rates_rps)
     adapter = Adapter(
         platform,
         planner,
-        make_forecaster(parameters.forecaster, context),
+        forecaster_for(spec, rates_rps),
         AdapterSettings(
             parameters.interval_s,
             parameters.forecast_margin,

@@ -76,6 +76,9 @@ ServiceOption = Annotated[
 IntervalOption = Annotated[
     float | None, typer.Option("--interval", help="Seconds between decisions, instead of the edition's.")
 ]
+HorizonOption = Annotated[
+    int | None, typer.Option("--horizon", help="Seconds that a forecast covers; two intervals by default.")
+]
 DropOption = Annotated[
     Literal["edition", "none", "sla", "stage-deadline", "admission"],
     typer.Option("--drop", help="When waiting requests are dropped."),
@@ -114,6 +117,7 @@ def run_command(
     service: ServiceOption = "lognormal",
     duration_s: DurationOption = None,
     interval_s: IntervalOption = None,
+    horizon_s: HorizonOption = None,
     max_replicas: MaxReplicasOption = None,
     max_cores: MaxCoresOption = None,
     drop: DropOption = "edition",
@@ -152,6 +156,7 @@ def run_command(
             service=service,
             duration_s=duration_s,
             interval_s=interval_s,
+            horizon_s=horizon_s,
             max_replicas=max_replicas,
             max_cores=max_cores,
             drop=drop,

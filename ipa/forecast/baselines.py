@@ -26,9 +26,9 @@ def last(_context: ForecastContext) -> WindowForecaster:
     return WindowForecaster("last", last_second)
 
 
-def maximum(_context: ForecastContext, span_s: int = HORIZON_S) -> WindowForecaster:
-    """Predict the maximum of the last ``span_s`` seconds."""
-    return WindowForecaster("max", partial(recent_maximum, span_s=span_s))
+def maximum(context: ForecastContext, span_s: int | None = None) -> WindowForecaster:
+    """Predict the maximum of the last ``span_s`` seconds, by default of as many as the forecast covers."""
+    return WindowForecaster("max", partial(recent_maximum, span_s=span_s or context.horizon_s))
 
 
 def mean(_context: ForecastContext, span_s: int = WINDOW_S) -> WindowForecaster:

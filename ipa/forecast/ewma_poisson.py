@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipa.forecast.base import HORIZON_S, WINDOW_S, ForecastContext
-from ipa.forecast.window import Window, WindowForecaster
+from ipa.forecast.window import Window, WindowForecaster, falling
 
 # The best of 3, 5, 8, 10, 12, 15, 20, 30 and 60 s on the 14 training days.
 HALF_LIFE_S = 8.0
@@ -70,13 +70,19 @@ class EwmaPoisson:
 
     def __call__(self, window: Window) -> float:
         """Return the predicted maximum rate."""
-        weight = 0.5 ** (_AGE_S / self.half_life_s)
-        average_rps = float(window @ weight / weight.sum())
         noise = dispersion(window) if self.dispersion is None else self.dispersion
-        return scaled_poisson_maximum(average_rps, noise, self.draws)
+        rate_rps = scaled_poisson_maximum(moving_average(window, self.half_life_s), noise, self.draws)
+        # The edge of a fall passes for noise.
+        return min(rate_rps, float(window.max())) if falling(window) else rate_rps
 
 
 _AGE_S = np.arange(WINDOW_S - 1, -1, -1, dtype=np.float64)
+
+
+def moving_average(window: Window, half_life_s: float = HALF_LIFE_S) -> float:
+    """Return the mean of a window in which a second ``half_life_s`` older has half the weight."""
+    weight = 0.5 ** (_AGE_S / half_life_s)
+    return float(window @ weight / weight.sum())
 
 
 def scaled_poisson_maximum(mean_rps: float, noise: float, draws: int) -> float:
@@ -106,6 +112,6 @@ def dispersion(window: Window) -> float:
     return min(float(difference @ difference) / (2 * len(difference) * mean_rps), LARGEST_DISPERSION)
 
 
-def ewma_poisson(_context: ForecastContext) -> WindowForecaster:
+def ewma_poisson(context: ForecastContext) -> WindowForecaster:
     """Predict the expected maximum of the noise around a moving average."""
-    return WindowForecaster("ewma-poisson", EwmaPoisson())
+    return WindowForecaster("ewma-poisson", EwmaPoisson(draws=context.horizon_s))

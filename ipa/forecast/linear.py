@@ -24,6 +24,7 @@ from ipa.forecast.dataset import (
     step_maxima,
     training_rates,
 )
+from ipa.forecast.horizon import trained_rule
 from ipa.forecast.window import Window, WindowForecaster
 from ipa.paths import data_dir
 
@@ -164,6 +165,7 @@ def load_linear(path: Path) -> LinearModel:
         raise ConfigError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
 
 
-def linear(_context: ForecastContext) -> WindowForecaster:
+def linear(context: ForecastContext) -> WindowForecaster:
     """Predict with the committed coefficients."""
-    return WindowForecaster("linear", load_linear(linear_path()).predict, guarded=True)
+    rule = trained_rule(load_linear(linear_path()).predict, context.horizon_s)
+    return WindowForecaster("linear", rule, guarded=True)

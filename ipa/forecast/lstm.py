@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.dataset import Samples, step_maxima
+from ipa.forecast.horizon import trained_rule
 from ipa.forecast.weights import load_weights, weights_path
 from ipa.forecast.window import Prediction, Window, WindowForecaster
 
@@ -100,6 +101,7 @@ def load_lstm(path: Path) -> LstmModel:
     return LstmModel(**load_weights(path, SHAPES))
 
 
-def lstm(_context: ForecastContext) -> WindowForecaster:
+def lstm(context: ForecastContext) -> WindowForecaster:
     """Predict with the committed weights."""
-    return WindowForecaster("lstm", load_lstm(weights_path("lstm")), guarded=True)
+    rule = trained_rule(load_lstm(weights_path("lstm")), context.horizon_s)
+    return WindowForecaster("lstm", rule, guarded=True)

@@ -17,8 +17,9 @@ import numpy as np
 from ipa.errors import InvalidValueError
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.features import N_FEATURES, Batch, features, from_root
+from ipa.forecast.horizon import trained_rule
 from ipa.forecast.weights import load_weights, weights_path
-from ipa.forecast.window import Prediction, Window, WindowForecaster
+from ipa.forecast.window import Prediction, Rule, Window, WindowForecaster
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Quantiles that the network answers; those between are interpolated."""
@@ -115,26 +116,27 @@ def load_mlp(path: Path) -> QuantileModel:
     return QuantileModel(**load_weights(path, SHAPES))
 
 
-def whole_median(window: Window, model: QuantileModel) -> Prediction:
-    """Return the median, rounded to a whole number of requests."""
-    quantiles, note = model.predict(window)
-    return Prediction(float(np.round(quantiles[LEVELS.index(0.5)])), note)
-
-
 def quantile_at(window: Window, model: QuantileModel, level: float) -> Prediction:
     """Return one quantile."""
     quantiles, note = model.predict(window)
     return Prediction(float(np.interp(level, LEVELS, quantiles)), note)
 
 
-def mlp(_context: ForecastContext) -> WindowForecaster:
-    """Predict the median with the committed weights."""
-    rule = partial(whole_median, model=load_mlp(weights_path("mlp")))
+def whole(window: Window, rule: Rule) -> Prediction:
+    """Return what a rule answers, rounded to a whole number of requests."""
+    answer = Prediction.of(rule(window))
+    return Prediction(float(np.round(answer.rate_rps)), answer.note)
+
+
+def mlp(context: ForecastContext) -> WindowForecaster:
+    """Predict the median with the committed weights, as a whole number of requests."""
+    median = partial(quantile_at, model=load_mlp(weights_path("mlp")), level=0.5)
+    rule = partial(whole, rule=trained_rule(median, context.horizon_s))
     return WindowForecaster("mlp", rule, guarded=True)
 
 
 def quantile(
-    _context: ForecastContext, level: float = DEFAULT_LEVEL, name: str = "quantile"
+    context: ForecastContext, level: float = DEFAULT_LEVEL, name: str = "quantile"
 ) -> WindowForecaster:
     """Predict a quantile with the committed weights: the higher it is, the more load is planned for.
 
@@ -150,7 +152,7 @@ def quantile(
             f"the quantile must lie between {LEVELS[0]} and {LEVELS[-1]}, as in quantile-0.95; got {level}"
         )
     rule = partial(quantile_at, model=load_mlp(weights_path("mlp")), level=level)
-    return WindowForecaster(name, rule, guarded=True)
+    return WindowForecaster(name, trained_rule(rule, context.horizon_s), guarded=True)
 
 
 _QUANTILE = re.compile(r"quantile-([0-9]*\.?[0-9]+)")

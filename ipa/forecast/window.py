@@ -18,6 +18,9 @@ NO_HISTORY = "no usable history"
 LARGEST_RISE = 2.0
 """A guarded prediction is at most this times the maximum of the window."""
 
+CLEAR_FALL = 3.0
+"""A load falls if its mean drops by more than this many standard deviations of Poisson noise."""
+
 LONE_PEAK = 3.0
 """A guarded rule sees a single second at most this many times as high as the next highest one."""
 
@@ -39,6 +42,11 @@ class Prediction:
 
     rate_rps: float
     note: str | None = None
+
+    @classmethod
+    def of(cls, answer: "float | Prediction") -> "Prediction":
+        """Return what a rule answered as a prediction."""
+        return answer if isinstance(answer, Prediction) else cls(answer)
 
 
 Rule = Callable[[Window], float | Prediction]
@@ -62,7 +70,8 @@ class WindowForecaster:
         From a clean window, shape (WINDOW_S,), to the predicted rate.
     guarded
         Keep the prediction between the median of the last ``STEP_S`` seconds and ``LARGEST_RISE`` times the
-        maximum of the window, in which a lone peak is limited to ``LONE_PEAK`` times the next highest second.
+        maximum of the window, or that maximum itself while the load is ``falling``. A lone peak in the window
+        is limited to ``LONE_PEAK`` times the next highest second.
 
     Examples
     --------
@@ -78,16 +87,14 @@ class WindowForecaster:
     guarded: bool = False
 
     def forecast(self, history_rps: ArrayLike, now_s: float | None = None) -> Forecast:  # noqa: ARG002
-        """Predict the maximum of the next ``HORIZON_S`` seconds, see :class:`ipa.forecast.Forecaster`."""
+        """Predict the maximum of the seconds to come, see :class:`ipa.forecast.Forecaster`."""
         window, repair = clean_window(history_rps)
         if len(window) == 0:
             return Forecast(0.0, self.name, NO_HISTORY if repair else WARM_UP)
         if len(window) < WINDOW_S:
             return Forecast(float(window.max()), self.name, _join(WARM_UP, repair))
         window, peak = _without_lone_peak(window) if self.guarded else (window, None)
-        answer = self.rule(window)
-        if not isinstance(answer, Prediction):
-            answer = Prediction(answer)
+        answer = Prediction.of(self.rule(window))
         rate_rps, limited = self._limit(answer.rate_rps, window)
         return Forecast(rate_rps, self.name, _join(limited, answer.note, peak, repair))
 
@@ -95,14 +102,40 @@ class WindowForecaster:
         if not math.isfinite(rate_rps):
             return float(window.max()), "rule gave no number: maximum"
         if self.guarded:
-            least_rps, most_rps = float(np.median(window[-STEP_S:])), LARGEST_RISE * float(window.max())
+            least_rps, seen_rps = float(np.median(window[-STEP_S:])), float(window.max())
             if rate_rps < least_rps:
                 return least_rps, f"prediction {rate_rps:.4g} raised to the median of the last {STEP_S} s"
-            if rate_rps > most_rps:
-                return most_rps, f"prediction {rate_rps:.4g} cut to {LARGEST_RISE:g} times the maximum seen"
+            if rate_rps > LARGEST_RISE * seen_rps and not falling(window):
+                cut = f"prediction {rate_rps:.4g} cut to {LARGEST_RISE:g} times the maximum seen"
+                return LARGEST_RISE * seen_rps, cut
+            if rate_rps > seen_rps and falling(window):
+                return seen_rps, f"prediction {rate_rps:.4g} cut to the maximum seen: the load falls"
         if rate_rps < 0:
             return 0.0, "negative prediction raised to 0"
         return rate_rps, None
+
+
+def falling(window: Window) -> bool:
+    """Whether the load of a window falls: clearly in the mean, or at some second once and for all.
+
+    Parameters
+    ----------
+    window
+        Requests in each past second, shape (n,), more than ``STEP_S`` of them.
+
+    Examples
+    --------
+    >>> falling(np.repeat([40.0, 0.0], [110, 10])), falling(np.repeat([40.0, 39.0], [119, 1]))
+    (True, True)
+    >>> falling(np.full(120, 40.0)), falling(np.tile([40.0, 41.0, 39.0], 40))
+    (False, False)
+    """
+    before_rps, last_rps = float(window[:-STEP_S].mean()), float(window[-STEP_S:].mean())
+    if last_rps < before_rps - CLEAR_FALL * math.sqrt(before_rps / STEP_S):
+        return True
+    lowest_until = np.minimum.accumulate(window)[:-1]
+    highest_from = np.maximum.accumulate(window[::-1])[-2::-1]
+    return bool((highest_from < lowest_until).any())
 
 
 def clean_window(history_rps: ArrayLike) -> tuple[Window, str | None]:

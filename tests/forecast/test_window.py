@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.forecast import FORECASTERS, WINDOW_S, Forecast, ForecastContext, WindowForecaster, make_forecaster
-from ipa.forecast.window import LARGEST_RPS, Prediction, clean_window
+from ipa.forecast.window import LARGEST_RPS, Prediction, clean_window, falling
 
 LOOKING_BACK = [*(name for name in FORECASTERS if "oracle" not in name), "quantile-0.05", "quantile-0.995"]
 
@@ -147,3 +147,34 @@ def test_a_new_forecaster_is_a_rule_under_a_name(monkeypatch):
     monkeypatch.setattr(FORECASTERS, "_entries", dict(FORECASTERS._entries))
     FORECASTERS.register("median", lambda _context: WindowForecaster("median", np.median))
     assert make_forecaster("median", ForecastContext()).forecast([1] * 61 + [9] * 59).rate_rps == 1
+
+
+@pytest.mark.parametrize("name", [*LOOKING_BACK, "quantile-0.5", "quantile-0.9", "quantile-0.95"])
+@given(high_rps=st.integers(1, 500), share=st.floats(0, 0.99), since_s=st.integers(1, 119))
+def test_a_load_that_steps_down_is_not_forecast_above_what_was_seen(name, high_rps, share, since_s):
+    history_rps = [high_rps] * (WINDOW_S - since_s) + [int(share * high_rps)] * since_s
+    assert make_forecaster(name).forecast(history_rps).rate_rps <= high_rps
+
+
+@pytest.mark.parametrize("name", ["ewma-poisson", "linear", "lstm", "mlp", "quantile-0.9", "quantile-0.995"])
+@given(
+    seed=st.integers(0, 999),
+    high_rps=st.integers(20, 300),
+    share=st.floats(0, 0.4),
+    since_s=st.integers(5, 40),
+)
+def test_a_noisy_load_that_stops_is_not_forecast_above_what_was_seen(name, seed, high_rps, share, since_s):
+    rng = np.random.default_rng(seed)
+    before, after = rng.poisson(high_rps, WINDOW_S - since_s), rng.poisson(share * high_rps, since_s)
+    assert make_forecaster(name).forecast([*before, *after]).rate_rps <= before.max()
+
+
+def test_a_load_that_falls_is_cut_to_the_maximum_seen_and_says_so():
+    guarded = WindowForecaster("rule", lambda _window: 90.0, guarded=True)
+    forecast = guarded.forecast([*[50] * 100, *[5] * 20])
+    assert forecast == Forecast(50.0, "rule", "prediction 90 cut to the maximum seen: the load falls")
+
+
+def test_noise_around_a_constant_mean_is_hardly_ever_taken_for_a_fall():
+    windows = np.random.default_rng(6).poisson(30, (2000, WINDOW_S)).astype(float)
+    assert np.mean([falling(window) for window in windows]) < 0.02
