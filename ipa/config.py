@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ipa.errors import ConfigError, UnknownNameError
 from ipa.paths import FileStamp, data_dir, file_stamp
-from ipa.pipeline import Edge, Pipeline, Stage, Variant
+from ipa.pipeline import Edge, Join, Pipeline, Stage, Variant
 from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -52,7 +52,8 @@ class StageConfig(_Strict):
     """One entry of ``stages``.
 
     ``after`` names the stages that lead to this one: a name, a list of names, or a mapping from names to rate
-    factors. If no stage has it, the stages are a chain.
+    factors. If no stage has it, the stages are a chain. ``join`` says what a stage does with what they bring:
+    see ``ipa.pipeline.Stage``.
     """
 
     name: str = Field(min_length=1)
@@ -60,6 +61,12 @@ class StageConfig(_Strict):
     variants: tuple[VariantConfig, ...] = Field(min_length=1)
     sla_s: Positive | None = None
     after: tuple[tuple[str, Positive], ...] = ()
+    join: Join | None = None
+
+    @property
+    def joins(self) -> bool:
+        """Whether a request is served once, however many visits come."""
+        return self.join == "all" or (self.join is None and len(self.after) > 1)
 
     @field_validator("after", mode="before")
     @classmethod
@@ -204,7 +211,22 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
     for i, stage in enumerate(config.stages):
         if not any(variant.enabled for variant in stage.variants):
             raise ConfigError(path, f"stages[{i}].variants", "at least one variant must be enabled")
+        _check_join(path, f"stages[{i}]", stage)
     return _in_order(path, config)
+
+
+def _check_join(path: Path, key: str, stage: StageConfig) -> None:
+    if stage.join and not stage.after:
+        raise ConfigError(path, f"{key}.join", "has nothing to join: the stage has no key after")
+    largest = max((factor for _, factor in stage.after), default=0.0)
+    if stage.joins and largest > 1:
+        raise ConfigError(
+            path,
+            f"{key}.after",
+            f"stage {stage.name} serves a request once, when all that comes has come, so a factor above 1"
+            f" ({largest:g}) has no meaning; put it on a stage after this one, or serve every visit on its"
+            " own (join: sum)",
+        )
 
 
 def _in_order(path: Path, config: PipelineConfig) -> PipelineConfig:
@@ -290,6 +312,7 @@ def _stage(path: Path, index: int, config: StageConfig) -> Stage:
             for i, variant in enumerate(config.variants)
         ),
         sla_s=config.sla_s,
+        join=config.join,
     )
 
 

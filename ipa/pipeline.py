@@ -3,9 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal, get_args
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.profiles import Profile, stage_sla_s
+from ipa.rate_factors import rate_factors
+from ipa.slowest_path import slowest_path
+
+Join = Literal["all", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,25 @@ class Stage:
         Variants in the order of the configuration file.
     sla_s
         Published SLA of the stage in seconds, if there is one; the pipeline's SLA is what counts.
+    join
+        What a stage of a graph does with what its edges bring. ``all``: it waits until a request has ended at
+        all stages before it, and serves the request once, if any edge brought something. ``sum``: it serves
+        every visit on its own, as it comes. By default ``all`` where several edges lead to it, else ``sum``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such join.
     """
 
     name: str
     variants: tuple[Variant, ...]
     sla_s: float | None = None
+    join: Join | None = None
+
+    def __post_init__(self) -> None:
+        if self.join is not None and self.join not in get_args(Join):
+            raise UnknownNameError(f"join of stage {self.name}", self.join, get_args(Join))
 
     @property
     def choices(self) -> tuple[Variant, ...]:
@@ -96,8 +116,9 @@ class Edge:
     source, target
         Names of the stages.
     factor
-        Requests that enter the target per request that leaves the source: below 1 the edge thins, above 1 it
-        multiplies (a frame with several vehicles).
+        Visits that the edge sends to the target per visit that ends at the source: below 1 the edge thins,
+        above 1 it multiplies (a frame with several vehicles). At most 1 into a stage that joins, which a
+        request enters once however much comes.
     """
 
     source: str
@@ -141,6 +162,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         if self.edges:
             _check_edges(self.name, [stage.name for stage in self.stages], self.edges)
+            _check_joins(self)
 
     def stage(self, name: str) -> Stage:
         """Return a stage by name."""
@@ -155,10 +177,13 @@ class Pipeline:
 
     def slowest_path_s(self, latency_s: Mapping[str, float]) -> float:
         """Return the largest sum over a path of what each stage takes, by name."""
-        reached_s: dict[str, float] = {}
-        for name, before in self.predecessors().items():
-            reached_s[name] = latency_s[name] + max((reached_s[other] for other in before), default=0.0)
-        return max(reached_s.values())
+        return slowest_path([latency_s[stage.name] for stage in self.stages], self.edge_places())
+
+    def edge_places(self) -> tuple[tuple[int, int], ...]:
+        """Return the edges by positions of their stages, ascending; none if the stages are a chain."""
+        place = {stage.name: number for number, stage in enumerate(self.stages)}
+        edges = tuple(sorted((place[edge.source], place[edge.target]) for edge in self.edges))
+        return () if edges == tuple(pairwise(range(len(place)))) else edges
 
     def predecessors(self) -> dict[str, tuple[str, ...]]:
         """Return the stages that lead to each stage, by name in the order of the stages."""
@@ -170,20 +195,28 @@ class Pipeline:
             for stage in self.stages
         }
 
-    def rate_factors(self) -> dict[str, float]:
-        """Return the requests that enter each stage per request that enters the pipeline.
+    def joins(self) -> tuple[bool, ...]:
+        """Return for each stage whether it waits for all stages before it and serves a request once."""
+        return tuple(
+            stage.join == "all" or (stage.join is None and len(before) > 1)
+            for stage, before in zip(self.stages, self.predecessors().values(), strict=True)
+        )
 
-        A stage receives what all edges to it bring: where two branches meet, their requests add up.
+    def rate_factors(self) -> dict[str, float]:
+        """Return the mean number of visits to each stage per request that enters the pipeline.
+
+        Where a stage joins, a request visits it once, or not at all if none of its edges brought anything;
+        elsewhere what the edges bring adds up. The numbers are exact: see ``ipa.rate_factors``.
         """
+        names = [stage.name for stage in self.stages]
         if not self.edges:
-            return dict.fromkeys((stage.name for stage in self.stages), 1.0)
-        factors: dict[str, float] = {}
-        for place, stage in enumerate(self.stages):
-            entering = (edge for edge in self.edges if edge.target == stage.name)
-            factors[stage.name] = (
-                sum(factors[edge.source] * edge.factor for edge in entering) if place else 1.0
-            )
-        return factors
+            return dict.fromkeys(names, 1.0)
+        place = {name: number for number, name in enumerate(names)}
+        incoming = tuple(
+            tuple((place[edge.source], edge.factor) for edge in self.edges if edge.target == name)
+            for name in names
+        )
+        return dict(zip(names, rate_factors(incoming, self.joins()), strict=True))
 
     def with_base_cores(self, cores: Mapping[tuple[str, str], int]) -> "Pipeline":
         """Return the pipeline with other base allocations.
@@ -221,6 +254,17 @@ def _check_edges(pipeline: str, names: list[str], edges: tuple[Edge, ...]) -> No
         raise InvalidValueError(
             f"pipeline {pipeline} has several first stages: {', '.join(sources)}; requests enter at one stage"
         )
+
+
+def _check_joins(pipeline: Pipeline) -> None:
+    joining = dict(zip((stage.name for stage in pipeline.stages), pipeline.joins(), strict=True))
+    for edge in pipeline.edges:
+        if joining[edge.target] and edge.factor > 1:
+            raise InvalidValueError(
+                f"edge {edge.source} -> {edge.target}: stage {edge.target} serves a request once, when all"
+                f" that comes has come, so a rate factor above 1 ({edge.factor}) has no meaning; put it on an"
+                ' edge behind the join, or serve every visit on its own (join="sum")'
+            )
 
 
 def _reallocated(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:

@@ -1,6 +1,5 @@
 """What was chosen: a variant, a batch size and a number of replicas per stage."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -8,6 +7,7 @@ from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import IpaError, UnknownNameError
 from ipa.pipeline import Pipeline
 from ipa.profiles import ProfilePoint
+from ipa.slowest_path import slowest_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Plan:
         In a graph it is the sum along the slowest path.
         """
         times_s = [_point(pipeline, stage).latency_p99_s + stage.batch_wait_s for stage in self.stages]
-        return math.fsum(times_s) if not pipeline.edges else _slowest_path_s(pipeline, times_s)
+        return slowest_path(times_s, pipeline.edge_places())
 
     def throughput_rps(self, pipeline: Pipeline) -> float:
         """Return the arrival rate of the pipeline that the slowest stage sustains."""
@@ -90,16 +90,6 @@ class Plan:
             stage.replicas * _point(pipeline, stage).throughput_rps / factors[stage.stage]
             for stage in self.stages
         )
-
-
-def _slowest_path_s(pipeline: Pipeline, times_s: list[float]) -> float:
-    """Return the longest time from entering the pipeline to leaving it, given the time in each stage."""
-    before = pipeline.predecessors()
-    left_s: dict[str, float] = {}
-    for stage, time_s in zip(pipeline.stages, times_s, strict=True):
-        left_s[stage.name] = time_s + max((left_s[name] for name in before[stage.name]), default=0.0)
-    followed = {edge.source for edge in pipeline.edges}
-    return max(end_s for name, end_s in left_s.items() if name not in followed)
 
 
 def _stage_score(pipeline: Pipeline, chosen: StagePlan, metric: AccuracyMetric) -> float:
@@ -146,11 +136,8 @@ def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) 
         for defect in _stage_defects(pipeline, chosen, point, rate_rps * factors[chosen.stage])
     ]
     waits_s = [(s.batch - 1) / (rate_rps * factors[s.stage]) if rate_rps > 0 else 0.0 for s in plan.stages]
-    if pipeline.edges:
-        times_s = [wait + point.latency_p99_s for wait, point in zip(waits_s, points, strict=True)]
-        latency_s = _slowest_path_s(pipeline, times_s)
-    else:
-        latency_s = math.fsum(waits_s) + math.fsum(point.latency_p99_s for point in points)
+    times_s = [wait_s + point.latency_p99_s for wait_s, point in zip(waits_s, points, strict=True)]
+    latency_s = slowest_path(times_s, pipeline.edge_places())
     if latency_s > sla_s * (1 + 1e-9):
         defects.append(f"takes {latency_s:.3f} s, the SLA is {sla_s:.3f} s")
     return defects

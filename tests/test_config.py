@@ -294,7 +294,9 @@ def test_the_stages_of_a_graph_are_put_in_order_and_their_edges_have_rate_factor
     pipeline = load_pipeline(written(graph_folder, GRAPH))
     assert [stage.name for stage in pipeline.stages] == ["a", "b", "c"]
     assert pipeline.edges == (Edge("a", "b", 1.5), Edge("a", "c"), Edge("b", "c"))
-    assert pipeline.rate_factors() == {"a": 1.0, "b": 1.5, "c": 2.5}
+    assert pipeline.rate_factors() == {"a": 1.0, "b": 1.5, "c": 1.0}
+    summed = load_pipeline(written(graph_folder, GRAPH.replace("[a, b]", "[a, b], join: sum")))
+    assert summed.rate_factors() == {"a": 1.0, "b": 1.5, "c": 2.5}
     assert pipeline.predecessors() == {"a": (), "b": ("a",), "c": ("a", "b")}
 
 
@@ -313,6 +315,9 @@ def test_a_chain_that_is_spelt_out_is_a_chain(graph_folder: Path) -> None:
         ("{a: 1.5}", "{a: 0}", "stages[1].after[0][1]", "greater than 0"),
         ("[a, b]", "[a, a]", "stages[0].after", "names stage a twice"),
         ("[a, b]", "7", "stages[0].after", "must be"),
+        ("[a, b]", "{a: 1, b: 2}", "stages[0].after", "stage c serves a request once"),
+        ("[a, b]", "[a, b], join: any", "stages[0].join", "'all' or 'sum'"),
+        ("{name: a,", "{name: a, join: all,", "stages[2].join", "has nothing to join"),
     ],
 )
 def test_what_is_wrong_with_a_graph_is_named(

@@ -54,16 +54,40 @@ def test_an_allocation_that_was_not_profiled_is_refused() -> None:
         load_pipeline("video").with_base_cores({("object-detection", "yolov5n"): 3})
 
 
-def graph(*edges: Edge) -> Pipeline:
-    stages = tuple(replace(load_pipeline("video").stages[0], name=name) for name in "abcd")
-    return Pipeline("toy", stages, sla_s=1.0, edges=edges)
+def graph(*edges: Edge, join: str | None = None) -> Pipeline:
+    """Return a pipeline of stages a, b, c and d, of which the last has a given join."""
+    stages = [replace(load_pipeline("video").stages[0], name=name) for name in "abcd"]
+    return Pipeline("toy", (*stages[:3], replace(stages[3], join=join)), sla_s=1.0, edges=edges)
 
 
-FORK = (Edge("a", "b", 2.0), Edge("a", "c", 0.25), Edge("b", "d"), Edge("c", "d", 4.0))
+FORK = (Edge("a", "b", 2.0), Edge("a", "c", 0.25), Edge("b", "d"), Edge("c", "d"))
 
 
-def test_rate_factors_multiply_along_a_path_and_add_up_where_paths_meet() -> None:
-    assert graph(*FORK).rate_factors() == {"a": 1.0, "b": 2.0, "c": 0.25, "d": 3.0}
+def test_a_join_of_several_branches_is_visited_once_and_a_sum_by_every_visit() -> None:
+    assert graph(*FORK).rate_factors() == {"a": 1.0, "b": 2.0, "c": 0.25, "d": 1.0}
+    assert graph(*FORK).joins() == (False, False, False, True)
+    assert graph(*FORK, join="sum").rate_factors() == {"a": 1.0, "b": 2.0, "c": 0.25, "d": 2.25}
+    multiplied = (*FORK[:3], Edge("c", "d", 4.0))
+    assert graph(*multiplied, join="sum").rate_factors()["d"] == 3.0
+    with pytest.raises(InvalidValueError, match=r"edge c -> d: .* a rate factor above 1 \(4.0\)"):
+        graph(*multiplied)
+
+
+def test_a_join_behind_thinned_branches_is_visited_where_any_brings_something() -> None:
+    thinned = (Edge("a", "b", 0.5), Edge("a", "c", 0.25), Edge("b", "d"), Edge("c", "d"))
+    assert graph(*thinned).rate_factors()["d"] == 1 - 0.5 * 0.75
+    assert graph(*thinned, join="sum").rate_factors()["d"] == 0.75
+
+
+def test_one_branch_is_joined_only_if_the_stage_says_so() -> None:
+    gathered = (Edge("a", "b", 3.0), Edge("b", "c"), Edge("c", "d"))
+    assert graph(*gathered).rate_factors()["d"] == 3.0
+    assert graph(*gathered, join="all").rate_factors() == {"a": 1.0, "b": 3.0, "c": 3.0, "d": 1.0}
+
+
+def test_an_unknown_join_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="join of stage d 'any'; allowed: all, sum"):
+        graph(*FORK, join="any")
 
 
 def test_in_a_chain_each_stage_follows_the_one_before() -> None:

@@ -60,10 +60,17 @@ def _report(pipeline: Pipeline, threshold_rps: float) -> dict[str, Any]:
 
 
 def _edges(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Return the edges of a graph, with the requests at the target per request to the pipeline."""
+    """Return the edges of a graph, with the visits to the target per request to the pipeline."""
     factors = pipeline.rate_factors()
+    joins = dict(zip(factors, pipeline.joins(), strict=True))
     return [
-        {"from": e.source, "to": e.target, "factor": e.factor, "requests_per_request": factors[e.target]}
+        {
+            "from": e.source,
+            "to": e.target,
+            "factor": e.factor,
+            "join": "all" if joins[e.target] else "sum",
+            "requests_per_request": round(factors[e.target], 6),
+        }
         for e in pipeline.edges
     ]
 

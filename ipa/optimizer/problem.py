@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
@@ -14,6 +13,7 @@ from ipa.optimizer.ticks import Ticks, ticks_of
 from ipa.optimizer.tolerance import REPLICA_SHARE
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
+from ipa.slowest_path import slowest_path
 
 POWERS_OF_TWO = (1, 2, 4, 8, 16, 32, 64)
 """Batch sizes that are considered besides those that were measured."""
@@ -23,9 +23,6 @@ MOST_UNITS = 1e100
 
 BATCH_SHARE = 1e-6
 """Weight of one request of batch size as a share of that of one core, unless a decision says otherwise."""
-
-
-Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +236,12 @@ class Problem:
 
     def latency_s(self, choice: Sequence[Option]) -> float:
         """Return the summed latency and queue term of a choice, in a graph along its slowest path."""
-        if self.edges:
-            return _slowest_path(self.edges, [option.total_s for option in choice])
-        return math.fsum(option.total_s for option in choice)
+        return slowest_path([option.total_s for option in choice], self.edges)
 
     def keeps_sla(self, choice: Sequence[Option]) -> bool:
         """Whether a choice keeps the SLA, in whole ticks."""
         ticks = [self.ticks.of(option.total_s) for option in choice]
-        return (_slowest_path(self.edges, ticks) if self.edges else sum(ticks)) <= self.ticks.limit
+        return slowest_path(ticks, self.edges) <= self.ticks.limit
 
     def fits_cores(self, choice: Sequence[Option]) -> bool:
         """Whether a choice keeps the limit of cores."""
@@ -273,16 +268,6 @@ class Problem:
                 )
             )
         )
-
-
-def _slowest_path(edges: Sequence[tuple[int, int]], takes: Sequence[Number]) -> Number:
-    """Return the largest sum over a path of what each stage takes."""
-    reached: list[Number] = []
-    for place, own in enumerate(takes):
-        before = [reached[source] for source, target in edges if target == place]
-        reached.append(own + max(before) if before else own)
-    followed = {source for source, _ in edges}
-    return max(end for place, end in enumerate(reached) if place not in followed)
 
 
 def _finite(batch: int, rate_rps: float) -> float:
@@ -351,17 +336,10 @@ def build_problem(
         rate_rps=rate_rps,
         sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
         best_effort=tuple(map(_StageOptions.best_effort, stages, options)),
-        edges=_branches(pipeline),
+        edges=pipeline.edge_places(),
         rate_factors=tuple(factors.values()) if pipeline.edges else (),
         max_cores=constraints.max_cores,
     )
-
-
-def _branches(pipeline: Pipeline) -> tuple[tuple[int, int], ...]:
-    """Return the edges of a pipeline by stage number; none if it is a chain."""
-    place = {stage.name: number for number, stage in enumerate(pipeline.stages)}
-    edges = tuple(sorted((place[edge.source], place[edge.target]) for edge in pipeline.edges))
-    return () if edges == tuple(pairwise(range(len(place)))) else edges
 
 
 def _check_restriction(pipeline: Pipeline, restriction: Restriction) -> None:
