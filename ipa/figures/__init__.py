@@ -1,13 +1,13 @@
 """Figures: one function per figure of the paper, from a tidy table to a matplotlib Figure.
 
 :mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
-:func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both editions side by side,
-:func:`deviations` the published averages against ours, :func:`decision_time` figure 13,
-:func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where the
-time goes, :func:`cluster_effects` and :func:`reaction` what real clusters and bursts do, :func:`frontier` one
-frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure as PDF and PNG under a
-name from :func:`file_name`, :func:`printed` and :func:`save_table` show and write a table. Colours, sizes
-and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
+:func:`variant_tradeoff` figure 2, :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both
+editions side by side, :func:`deviations` the published averages against ours, :func:`decision_time` figure
+13, :func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where
+the time goes, :func:`cluster_effects` and :func:`reaction` what real clusters and bursts do,
+:func:`frontier` one frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure
+as PDF and PNG under a name from :func:`file_name`, :func:`printed` and :func:`save_table` show and write a
+table. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
 """
 
 from ipa.errors import MissingExtraError
@@ -26,6 +26,7 @@ from ipa.figures.effects import cluster_effects
 from ipa.figures.end_to_end import end_to_end
 from ipa.figures.frontier import frontier
 from ipa.figures.latency import latency_breakdown, latency_distribution
+from ipa.figures.motivation import variant_tradeoff
 from ipa.figures.preferences import preferences
 from ipa.figures.printing import printed, save_table
 from ipa.figures.reaction import reaction
@@ -49,4 +50,5 @@ __all__ = [
     "save",
     "save_table",
     "sensitivity",
+    "variant_tradeoff",
 ]

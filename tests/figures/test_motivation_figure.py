@@ -1,0 +1,28 @@
+"""Figure 2."""
+
+import pandas as pd
+import pytest
+
+from ipa.errors import ResultsError
+from ipa.figures import variant_tradeoff
+from ipa.motivation import figure2
+
+
+def test_latency_and_throughput_stand_over_accuracy_with_the_published_points() -> None:
+    figure = variant_tradeoff(figure2(), "one core")
+    latency, throughput = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "Latency (ms)", "Throughput of a replica (requests/s)"
+    ]  # fmt: skip
+    p99, _, published = latency.lines
+    assert p99.get_ydata()[0] == pytest.approx(74.1, abs=0.1)
+    assert list(published.get_ydata()) == [70, 110, 135, 240, 300]
+    assert list(throughput.lines[1].get_ydata()) == [19, 11, 9, 5, 4]
+    assert [text.get_text() for text in latency.texts][0] == "resnet18"
+    assert figure.get_supxlabel() == "one core"
+
+
+def test_one_variant_is_enough_and_none_is_refused() -> None:
+    assert len(variant_tradeoff(figure2()[:1], "").axes) == 2
+    with pytest.raises(ResultsError, match="variant trade-off"):
+        variant_tradeoff(pd.DataFrame(), "")
