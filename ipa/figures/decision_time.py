@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ipa.figures.style import (
@@ -41,6 +41,9 @@ SOLVER_TITLES = {
     "pulp-highs": "HiGHS through PuLP",
     "pulp-cbc": "CBC through PuLP",
 }
+DARK_FROM = 0.62
+"""Share of the scale of colours from which on numbers are written in white."""
+
 TICKS_MS = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
@@ -61,8 +64,10 @@ def decision_time(times: pd.DataFrame, larger: pd.DataFrame, beside: pd.DataFram
     Returns
     -------
     Figure
-        (a) median time against the number of stages; (b) published over our time for every size of the
-        paper; (c) median time at larger sizes, a line ends where the licence refuses the model.
+        Above, over stages and variants as the paper draws it, (a) the published time, (b) ours, both in
+        milliseconds on one scale of colours, and (c) the one over the other. Below, solver by solver over
+        the number of stages, (d) at the paper's sizes and (e) at larger ones; a line ends where the licence
+        refuses the model.
 
     Raises
     ------
@@ -74,25 +79,19 @@ def decision_time(times: pd.DataFrame, larger: pd.DataFrame, beside: pd.DataFram
     require(beside, BESIDE, "decision_time")
     variants = int(times["variants"].iloc[0])
     with house_style():
-        figure = new_figure(PAGE_IN, 3.05)
-        left, middle, right = figure.subplots(1, 3, width_ratios=[1.05, 1.1, 1.05])
-        published = beside[beside["variants"] == variants]
-        _draw_published(left, published)
-        _draw_solvers(left, times)
-        name_panel(left, f"(a) {variants} variants per stage")
-        _draw_speed_up(middle, beside)
-        _draw_solvers(right, larger)
-        _mark_refusals(right, larger)
-        name_panel(right, f"(c) {int(larger['variants'].max())} variants per stage")
-        for axes in (left, right):
+        figure = new_figure(PAGE_IN, 5.5)
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.1])[:, 0]
+        _draw_maps(above, beside)
+        left, right = below.subplots(1, 2, sharey=True)
+        _draw_published(left, beside[beside["variants"] == variants])
+        for axes, rows, letter in ((left, times, "d"), (right, larger, "e")):
+            _draw_solvers(axes, rows)
+            name_panel(axes, f"({letter}) {int(rows['variants'].max())} variants per stage")
             _finish(axes)
-        highest = max(left.get_ylim()[1], right.get_ylim()[1])
-        lowest = min(left.get_ylim()[0], right.get_ylim()[0])
-        left.set_ylim(lowest, highest)
-        right.set_ylim(lowest, highest)
+        _mark_refusals(right, larger)
         left.set_ylabel("time of a decision (ms)")
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4, columnspacing=1.4)
+        below.legend(handles, labels, loc="outside upper left", ncols=4, columnspacing=1.4)
         write_caption(figure, caption)
     return figure
 
@@ -149,18 +148,31 @@ def _stage_ticks(axes: Axes) -> list[float]:
     return stages if len(stages) < 7 else stages[::2]
 
 
-def _draw_speed_up(axes: Axes, beside: pd.DataFrame) -> None:
-    grid = beside.pivot_table(index="variants", columns="stages", values="speed_up").sort_index()
-    values = grid.to_numpy()
-    axes.imshow(
-        values, origin="lower", aspect="auto", cmap="Blues",
-        norm=LogNorm(max(1.0, values.min() / 2), values.max() * 2.5),
-    )  # fmt: skip
-    middle = math.sqrt(values.min() * values.max())
-    for (row, column), value in np.ndenumerate(values):
+def _draw_maps(figure: SubFigure, beside: pd.DataFrame) -> None:
+    panels = figure.subplots(1, 3, sharey=True)
+    times = beside[["published_ms", "median_ms"]].to_numpy(np.float64)
+    scale = LogNorm(float(np.nanmin(times)) / 1.5, float(np.nanmax(times)) * 3)
+    ratios = beside["speed_up"].to_numpy(np.float64)
+    factors = LogNorm(float(np.nanmin(ratios)) / 2, float(np.nanmax(ratios)) * 3)
+    for axes, column, title, norm in zip(
+        panels,
+        ("published_ms", "median_ms", "speed_up"),
+        ("(a) published (ms)", "(b) ours, exact (ms)", "(c) published over ours (times)"),
+        (scale, scale, factors),
+        strict=True,
+    ):
+        _draw_map(axes, beside.pivot_table(index="variants", columns="stages", values=column), norm)
+        name_panel(axes, title)
+    panels[0].set_ylabel("variants per stage")
+
+
+def _draw_map(axes: Axes, table: pd.DataFrame, norm: LogNorm) -> None:
+    grid = table.sort_index()
+    axes.imshow(grid.to_numpy(), origin="lower", aspect="auto", cmap="Blues", norm=norm)
+    for (row, column), value in np.ndenumerate(grid.to_numpy()):
         axes.text(
             column, row, _short(float(value)), ha="center", va="center", fontsize=5.2,
-            color="white" if value > 3 * middle else INK,
+            color="white" if norm(value) > DARK_FROM else INK,
         )  # fmt: skip
     axes.set_xticks(range(len(grid.columns)), [str(stages) for stages in grid.columns])
     axes.set_yticks(range(len(grid.index)), [str(variants) for variants in grid.index])
@@ -169,12 +181,12 @@ def _draw_speed_up(axes: Axes, beside: pd.DataFrame) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel("stages")
-    axes.set_ylabel("variants per stage")
-    name_panel(axes, "(b) published time over ours")
 
 
 def _short(factor: float) -> str:
-    """Return a factor in two digits: 87, 540, 1.3k."""
+    """Return a number in two digits: 0.21, 8.5, 540, 1.3k."""
+    if math.isnan(factor):
+        return ""
     if factor >= 995:
         return f"{factor / 1000:.1f}k"
-    return f"{float(f'{factor:.2g}'):.0f}" if factor >= 10 else f"{factor:.1f}"
+    return f"{float(f'{factor:.2g}'):.0f}" if factor >= 10 else f"{factor:.2g}"

@@ -1,11 +1,13 @@
 """Figure 15, the distribution of the end-to-end latency, and where the latency comes from."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -14,15 +16,17 @@ from ipa.experiments import METHODS, PIPELINES
 from ipa.figures.style import (
     FAINT,
     INK,
-    MUTED,
     PAGE_IN,
-    TRACE_TITLES,
     Look,
     house_style,
     method_looks,
     method_title,
+    name_panel,
     new_figure,
     ordered,
+    provenance_line,
+    set_apart,
+    short_name,
     write_caption,
 )
 from ipa.figures.tidy import require
@@ -35,8 +39,19 @@ PART_COLUMNS = ("pipeline", "method", "edition", "trace", "seed", "stage", "part
 KINDS = {"seconds": "of per-second p99", "requests": "of requests"}
 """Rows of the figure, and what each is a share of."""
 
-PART_COLOURS = {"queue": "#D55E00", "batch wait": "#E69F00", "service": "#56B4E9", "network": "#999999"}
-STAGE_HATCHES = ("", "////", "xxxx", "....")
+PART_COLOURS = {"queue": "#B34A00", "batch wait": "#F6D86B", "service": "#56B4E9", "network": "#444444"}
+"""Colours that differ in greyscale, too."""
+
+HATCH_COLOURS = {"batch wait": "#555555"}
+"""Where white does not show."""
+
+STAGE_HATCHES = ("", "////", "xxxx", "....", "\\\\\\\\", "----", "++++", "oooo")
+PUBLISHED_GAP_PT = 1.8
+"""Distance of the markers of methods that were published with the same quantile."""
+
+SHORTEST_S = 1e-6
+"""What is shorter than this is the rounding of a difference."""
+
 QUANTILES = {"p50_s": 0.50, "p90_s": 0.90, "p99_s": 0.99}
 
 
@@ -85,33 +100,37 @@ def latency_distribution(
                     _mark_published(axes, runs, published, looks)
             row[0].set_ylabel(f"share {title}")
         for axes, pipeline in zip(grid[0], pipelines, strict=True):
-            axes.set_title(pipeline, loc="left", fontweight="bold")
+            name_panel(axes, short_name(pipeline, 14))
         _finish_axes(grid)
         grid[-1][len(pipelines) // 2].set_xlabel("end-to-end latency (s)")
         _write_legend(figure, looks, published is not None)
-        write_caption(figure, _caption(summary, note, published is not None))
+        write_caption(figure, _caption(summary, note, published, over_seeds="pooled"))
     return figure
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, looks: dict[str, Look]) -> None:
     for index, (method, look) in enumerate(looks.items()):
-        own = curves[curves["method"] == method]
-        # Methods often coincide: a wide line below keeps both visible.
+        own = curves[curves["method"] == method].dropna(subset=["latency_s"])
+        if own.empty:
+            continue
         axes.plot(
-            own["latency_s"], own["share"], color=look.colour, linestyle=look.line_style,
-            linewidth=2.0 if index == 0 else 1.1,
+            own["latency_s"], own["share"], color=look.colour, linestyle=look.line_style, linewidth=1.1,
+            transform=set_apart(axes, index, len(looks), gap_pt=1.1, sideways=True),
         )  # fmt: skip
+        axes.update_datalim(own[["latency_s", "share"]].to_numpy(np.float64))
+    axes.autoscale_view()
 
 
 def _mark_published(axes: Axes, runs: pd.DataFrame, published: pd.DataFrame, looks: dict[str, Look]) -> None:
-    for method, look in looks.items():
+    for index, (method, look) in enumerate(looks.items()):
         key = (str(runs["edition"].iloc[0]), str(runs["pipeline"].iloc[0]), method)
         if key in published.index:
             values = published.xs(key)
             axes.plot(
                 [values[name] for name in QUANTILES], list(QUANTILES.values()), linestyle="none",
-                marker=look.marker, markersize=4, markerfacecolor="white", markeredgecolor=look.colour,
-                markeredgewidth=1.0, clip_on=False, zorder=4,
+                marker=look.marker, markersize=4.5, markerfacecolor="white", markeredgecolor=look.colour,
+                markeredgewidth=1.1, clip_on=False, zorder=4,
+                transform=set_apart(axes, index, len(looks), gap_pt=PUBLISHED_GAP_PT),
             )  # fmt: skip
 
 
@@ -122,34 +141,50 @@ def _finish_axes(grid: np.ndarray) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(visible=True, axis="x", color=FAINT, linewidth=0.5)
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(0, 1.05)
         low_s, high_s = axes.get_xlim()
-        axes.set_xlim(max(low_s, 0.1), max(high_s, 12))
+        axes.set_xlim(max(low_s, 0.1) if high_s > 0.1 else low_s, max(high_s, 12))
 
 
 def _write_legend(figure: Figure, looks: dict[str, Look], published: bool) -> None:
-    handles = [
-        Line2D([], [], color=look.colour, linestyle=look.line_style, linewidth=1.6) for look in looks.values()
-    ]
-    labels = [method_title(method) for method in looks]
+    handles: list[Any] = []
+    for look in looks.values():
+        line = Line2D([], [], color=look.colour, linestyle=look.line_style, linewidth=1.6)
+        mark = Line2D(
+            [], [], linestyle="none", marker=look.marker, markersize=4.5, markerfacecolor="white",
+            markeredgecolor=look.colour, markeredgewidth=1.1,
+        )  # fmt: skip
+        handles.append((line, mark) if published else line)
+    labels = [short_name(method_title(method)) for method in looks]
     handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=0.9))
     labels.append("SLA")
-    if published:
-        handles.append(
-            Line2D([], [], linestyle="none", marker="o", markersize=4, markerfacecolor="white", color=MUTED)
-        )
-        labels.append("published p50, p90, p99 (open)")
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 6), handlelength=4,
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)}, columnspacing=1.4,
+    )  # fmt: skip
 
 
-def _caption(frame: pd.DataFrame, note: str, published: bool, over_seeds: str = "pooled") -> str:
-    traces = " and ".join(TRACE_TITLES.get(trace, trace) for trace in dict.fromkeys(frame["trace"]))
-    seeds = sorted(set(frame["seed"]))
-    shown = f"seeds {seeds[0]} to {seeds[-1]}, {over_seeds}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    notes = [f"edition {' and '.join(dict.fromkeys(frame['edition']))}", traces, shown]
+def _caption(frame: pd.DataFrame, note: str, published: pd.DataFrame | None, over_seeds: str) -> str:
+    several = len(set(frame["seed"])) > 1
+    notes = [f"{over_seeds} over seeds"] * several
     notes += [note] if note else []
-    notes += ["published: real trace, real cluster"] if published else []
-    return "  ·  ".join(notes)
+    if published is not None:
+        notes += ["lines and markers are set apart so that equal ones show"]
+        notes += ["open markers: published p50, p90 and p99 (smoothed; real trace, live cluster)"]
+        notes += _medians(frame, published)
+    return provenance_line(frame, *notes)
+
+
+def _medians(summary: pd.DataFrame, published: pd.DataFrame) -> list[str]:
+    """Say how far the medians are apart; only the shares at the SLA are a claim that was tested."""
+    if "p50_s" not in summary:
+        return []
+    ours = summary.groupby(["edition", "pipeline", "method"])["p50_s"].mean()
+    ratios = (published["p50_s"].reindex(ours.index) / ours).dropna()
+    if ratios.empty:
+        return []
+    low, high = ratios.min(), ratios.max()
+    return [f"tested: the share at the SLA; published medians are {low:.1f} to {high:.1f} times ours"]
 
 
 def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
@@ -175,6 +210,7 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
     require(parts, PART_COLUMNS, "latency_breakdown")
     pipelines = ordered(parts["pipeline"], PIPELINES)
     means = parts.groupby(["pipeline", "method", "stage", "part"], sort=False)["mean_s"].mean()
+    occurring = [part for part in PART_COLOURS if _occurs(means, part)] or list(PARTS)
     most_stages = 1
     with house_style():
         figure = new_figure(PAGE_IN, 2.9)
@@ -185,31 +221,38 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
             stages = [name for name in dict.fromkeys(own.index.get_level_values("stage")) if name]
             most_stages = max(most_stages, len(stages))
             _draw_stack(axes, own, methods, stages)
-            axes.set_title(pipeline, loc="left", fontweight="bold")
+            name_panel(axes, short_name(pipeline, 14))
         panels[0].set_ylabel("mean latency (s)")
-        handles = [Patch(facecolor=PART_COLOURS[part]) for part in (*PARTS, "network")]
+        handles = [Patch(facecolor=PART_COLOURS[part]) for part in occurring]
         handles += [
-            Patch(facecolor="white", edgecolor=INK, hatch=hatch, linewidth=0.5)
-            for hatch in STAGE_HATCHES[:most_stages]
+            Patch(facecolor="white", edgecolor=INK, hatch=_hatch(number), linewidth=0.5)
+            for number in range(most_stages)
         ]
-        labels = [*PARTS, "network", *(f"stage {number}" for number in range(1, most_stages + 1))]
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2)
-        write_caption(figure, _caption(parts, note, published=False, over_seeds="means"))
+        labels = [*occurring, *(f"stage {number}" for number in range(1, most_stages + 1))]
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=min(len(labels), 7), columnspacing=1.2
+        )
+        write_caption(figure, _caption(parts, note, None, over_seeds="means"))
     return figure
+
+
+def _occurs(means: pd.Series, part: str) -> bool:
+    own = means[means.index.get_level_values("part") == part]
+    return bool((own > SHORTEST_S).any())
+
+
+def _hatch(stage: int) -> str:
+    return STAGE_HATCHES[stage % len(STAGE_HATCHES)]
 
 
 def _draw_stack(axes: Axes, means: pd.Series, methods: Sequence[str], stages: Sequence[str]) -> None:
     bottom = np.zeros(len(methods))
-    pieces = [
-        (stage, part, STAGE_HATCHES[min(number, len(STAGE_HATCHES) - 1)])
-        for number, stage in enumerate(stages)
-        for part in PARTS
-    ]
+    pieces = [(stage, part, _hatch(number)) for number, stage in enumerate(stages) for part in PARTS]
     for stage, part, hatch in [*pieces, ("", "network", "")]:
-        heights = np.array([means.get((method, stage, part), 0.0) for method in methods])
+        heights = np.nan_to_num([float(means.get((method, stage, part), 0.0)) for method in methods])
         axes.bar(
             range(len(methods)), heights, 0.72, bottom=bottom, color=PART_COLOURS[part], hatch=hatch,
-            edgecolor="white", linewidth=0.3,
+            edgecolor=HATCH_COLOURS.get(part, "white"), linewidth=0.3,
         )  # fmt: skip
         bottom += heights
     axes.set_ylim(0, 1.06 * max(float(bottom.max()), 1e-9))

@@ -1,8 +1,12 @@
 """Figure 14: cost and accuracy under three preferences, on the curve of what any weights would give."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ipa.experiments import PIPELINES
@@ -26,10 +30,22 @@ COLUMNS = (
 CURVE_COLUMNS = ("edition", "pipeline", "ratio_from", "cost", "accuracy")
 
 LOOKS = {
-    "accuracy": Look("#D55E00", marker="^"),
-    "balance": Look("#0072B2", marker="o"),
-    "resource": Look("#E69F00", marker="v"),
+    "resource": (Look("#E69F00", marker="v"), 7.5),
+    "balance": (Look("#0072B2", marker="o"), 4.5),
+    "accuracy": (Look("#D55E00", marker="^"), 5.5),
 }
+"""How each preference is drawn and how large, the largest first, so that equal points all show."""
+
+PUBLISHED_FILLS = {
+    "met": ("none", "full"),
+    "met by a tied plan": (MUTED, "left"),
+    "missed": ("#BBBBBB", "full"),
+}
+"""Inside of the published markers, by whether our point is where they are."""
+
+FREE_OF_LINE_PCT = 2.0
+"""A point that costs this much more than the line at its accuracy lies off it."""
+
 AXES = {
     "as-published": "as published (v3)\nPAS (x 100)",
     "as-published-v1": "as published (v1)\nsum of ranks",
@@ -53,8 +69,8 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
     -------
     Figure
         A row per edition, a column per pipeline: average accuracy against average cost over the workload.
-        A star marks a published point that is missed; in brackets, one that another choice among exact ties
-        meets.
+        Published points are larger outlines: empty where ours is the same, half filled where another choice
+        among exact ties would be, filled where ours is missed. A point off the line says why.
 
     Raises
     ------
@@ -66,7 +82,7 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
     editions = ordered(points["edition"], tuple(AXES))
     pipelines = ordered(points["pipeline"], PIPELINES)
     with house_style():
-        figure = new_figure(PAGE_IN, 0.75 + 1.5 * len(editions))
+        figure = new_figure(PAGE_IN, 0.9 + 1.5 * len(editions))
         grid = figure.subplots(len(editions), len(pipelines), squeeze=False)
         for row, edition in zip(grid, editions, strict=True):
             for axes, pipeline in zip(row, pipelines, strict=True):
@@ -76,21 +92,40 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
             axes.set_title(pipeline, loc="left", fontweight="bold")
         for axes in grid[-1]:
             axes.set_xlabel("cost (cores)")
-        handles, labels = grid[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.4)
-        write_caption(figure, f"{caption}  ·  {_marks(points)}" if _marks(points) else caption)
+        handles = _legend(points)
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.4)
+        write_caption(figure, caption)
     return figure
 
 
-def _marks(points: pd.DataFrame) -> str:
-    """Explain the stars that are there."""
-    compared = points[points["published_cost_cores"].notna() & ~points["within"]]
-    marks = []
-    if not compared["within_with_ties"].all():
-        marks.append("* published point missed")
-    if compared["within_with_ties"].any():
-        marks.append("(*) met by another choice among exact ties")
-    return ", ".join(marks)
+def _outcome(row: "pd.Series[float]") -> str:
+    if row["within"]:
+        return "met"
+    return "met by a tied plan" if row["within_with_ties"] else "missed"
+
+
+def _legend(points: pd.DataFrame) -> list[Line2D]:
+    """Return an entry for everything that is drawn, and for nothing else."""
+    handles = [Line2D([], [], color=MUTED, linewidth=0.8, label="any α/β")]
+    for preference, title in PREFERENCES.items():
+        look, size = LOOKS[preference]
+        if (points["preference"] == preference).any():
+            handles.append(_marker(look.marker, size, look.colour, look.colour, label=title))
+    compared = points[points["published_cost_cores"].notna()]
+    outcomes = {_outcome(row) for _, row in compared.iterrows()}
+    for outcome, (fill, style) in PUBLISHED_FILLS.items():
+        if outcome in outcomes:
+            handles.append(
+                _marker("o", 8, fill, INK, label=f"published, {outcome}", fillstyle=style)
+            )  # fmt: skip
+    return handles
+
+
+def _marker(marker: str, size: float, fill: str, edge: str, **others: Any) -> Line2D:
+    return Line2D(
+        [], [], linestyle="none", marker=marker, markersize=size, markerfacecolor=fill,
+        markerfacecoloralt="white", markeredgecolor=edge, markeredgewidth=0.8, **others,
+    )  # fmt: skip
 
 
 def _of(frame: pd.DataFrame, edition: str, pipeline: str) -> pd.DataFrame:
@@ -99,32 +134,44 @@ def _of(frame: pd.DataFrame, edition: str, pipeline: str) -> pd.DataFrame:
 
 def _draw(axes: Axes, points: pd.DataFrame, curve: pd.DataFrame) -> None:
     curve = curve.sort_values("ratio_from")
-    axes.plot(curve["cost"], curve["accuracy"], color=MUTED, linewidth=0.8, zorder=1, label="any α/β")
-    for preference, title in PREFERENCES.items():
+    axes.plot(curve["cost"], curve["accuracy"], color=MUTED, linewidth=0.8, zorder=1)
+    for place, (preference, (look, size)) in enumerate(LOOKS.items()):
         for _, row in points[points["preference"] == preference].iterrows():
-            _draw_point(axes, row, LOOKS[preference], title)
-    # Only so that the legend of the first panel explains the rings.
-    axes.plot([], [], "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, label="published")
+            _draw_point(axes, row, look, size, 4 + place)
+            if _is_off(row, curve):
+                _explain(axes, row)
     axes.margins(0.16)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _draw_point(axes: Axes, row: "pd.Series[float]", look: Look, title: str) -> None:
+def _draw_point(axes: Axes, row: "pd.Series[float]", look: Look, size: float, order: int) -> None:
     ours, theirs = (
         (row["cost_cores"], row["accuracy"]),
         (row["published_cost_cores"], row["published_accuracy"]),
     )
-    axes.plot(*ours, look.marker, markersize=5, color=look.colour, zorder=3, label=title)
+    axes.plot(*ours, look.marker, markersize=size, color=look.colour, zorder=order)
     if theirs[0] != theirs[0]:
         return
+    fill, style = PUBLISHED_FILLS[_outcome(row)]
     axes.plot(
-        *theirs, look.marker, markersize=9, markerfacecolor="none", markeredgecolor=INK,
-        markeredgewidth=0.8, zorder=2,
+        *theirs, look.marker, markersize=10, markerfacecolor=fill, markerfacecoloralt="white",
+        fillstyle=style, markeredgecolor=INK, markeredgewidth=0.8, zorder=2,
     )  # fmt: skip
-    axes.plot(*zip(ours, theirs, strict=True), color=look.colour, linewidth=0.8, zorder=2)
-    if not row["within"]:
-        axes.annotate(
-            "(*)" if row["within_with_ties"] else "*", theirs, xytext=(5, -10), textcoords="offset points",
-            fontsize=8, color=INK, ha="left",
-        )  # fmt: skip
+    axes.plot(*zip(ours, theirs, strict=True), color=look.colour, linewidth=0.8, zorder=3)
+
+
+def _is_off(row: "pd.Series[float]", curve: pd.DataFrame) -> bool:
+    """Whether a point costs clearly more than what some weights would give at its accuracy."""
+    line = curve.sort_values(["accuracy", "cost"])
+    on_line = np.interp(row["accuracy"], line["accuracy"], line["cost"])
+    return bool(row["cost_cores"] > (1 + FREE_OF_LINE_PCT / 100) * on_line)
+
+
+def _explain(axes: Axes, row: "pd.Series[float]") -> None:
+    free = row.get("beta", 1.0) == 0
+    axes.annotate(
+        "β = 0:\ncores\nare free" if free else "off the\nline",
+        (row["cost_cores"], row["accuracy"]), xytext=(3, -7), textcoords="offset points", fontsize=5.5,
+        ha="right", va="top", color=INK,
+    )  # fmt: skip

@@ -5,7 +5,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ipa.figures.style import INK, MUTED, PAGE_IN, Look, house_style, name_panel, new_figure, write_caption
+from ipa.figures.style import (
+    INK,
+    MUTED,
+    PAGE_IN,
+    Look,
+    house_style,
+    name_panel,
+    new_figure,
+    set_apart,
+    write_caption,
+)
 from ipa.figures.tidy import require
 from ipa.reaction import CAUSES
 
@@ -39,8 +49,9 @@ def reaction(reactions: pd.DataFrame, causes: pd.DataFrame, caption: str) -> Fig
     Returns
     -------
     Figure
-        Left: the share of late requests by second, all real, all but one real, and all ideal. Right: the part
-        of each cause, with 95 % confidence intervals over seeds.
+        Left: the share of late requests by second, all real, all but one real, and all ideal. Right: the
+        Shapley value of each cause, which is what it adds averaged over all orders in which the causes can be
+        added, with 95 % confidence intervals over seeds.
 
     Raises
     ------
@@ -58,7 +69,8 @@ def reaction(reactions: pd.DataFrame, causes: pd.DataFrame, caption: str) -> Fig
         figure.legend(
             handles, labels, loc="outside upper left", ncols=len(labels), columnspacing=1.2, fontsize=7
         )
-        write_caption(figure, caption)
+        note = "Shapley value: what a cause adds, averaged over all orders; ±: 95 % interval over repetitions"
+        write_caption(figure, f"{caption}  ·  {note}")
     return figure
 
 
@@ -66,21 +78,22 @@ def _draw_over_time(axes: Axes, reactions: pd.DataFrame) -> None:
     flags = ["forecast", "interval", "start_up", "profile"]
     means = reactions.groupby([*flags, "second"])["late_share"].mean()
 
-    def line(real: tuple[bool, ...], label: str, look: Look, width: float) -> None:
+    lines: list[tuple[tuple[bool, ...], str, Look]]
+    lines = [((True,) * 4, "all as it is", Look(INK)), ((False,) * 4, "all ideal", Look(MUTED))]
+    lines += [
+        (tuple(place != index for place in range(len(CAUSES))), IDEAL_LABELS[cause], LOOKS[cause])
+        for index, cause in enumerate(CAUSES)
+    ]
+    for place, (real, label, look) in enumerate(lines):
         values = 100 * means.loc[real]
         axes.plot(
-            values.index, values, color=look.colour, linestyle=look.line_style, linewidth=width, label=label
-        )
-
-    line((True,) * 4, "all as it is", Look(INK), 2.2)
-    line((False,) * 4, "all ideal", Look(MUTED), 2.2)
-    for index, cause in enumerate(CAUSES):
-        real = tuple(place != index for place in range(len(CAUSES)))
-        line(real, IDEAL_LABELS[cause], LOOKS[cause], 1.3)
+            values.index, values, color=look.colour, linestyle=look.line_style,
+            linewidth=2.0 if place < 2 else 1.2, label=label, transform=set_apart(axes, place, len(lines)),
+        )  # fmt: skip
     name_panel(axes, "Late or lost, by sending time (%)")
     axes.set_xlabel("seconds after the burst began")
     axes.set_xlim(0, reactions["second"].max())
-    axes.set_ylim(-2, 104)
+    axes.set_ylim(-6, 108)
 
 
 def _draw_parts(axes: Axes, causes: pd.DataFrame) -> None:
@@ -102,4 +115,4 @@ def _draw_parts(axes: Axes, causes: pd.DataFrame) -> None:
     axes.set_xticks(range(len(order)), [*CAUSES, "all"])
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, max(100, 1.12 * max(heights)))
-    name_panel(axes, "Part of each cause (points)")
+    name_panel(axes, "Shapley value of each cause (points)")

@@ -233,7 +233,9 @@ def short_name(name: str, most: int = 18) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
-def set_apart(axes: Axes, place: int, places: int) -> Transform:
+def set_apart(
+    axes: Axes, place: int, places: int, *, gap_pt: float = LINE_GAP_PT, sideways: bool = False
+) -> Transform:
     """Return the transform of one of several lines that may coincide: a point or so above the one before.
 
     Parameters
@@ -242,9 +244,14 @@ def set_apart(axes: Axes, place: int, places: int) -> Transform:
         Where the lines are drawn.
     place, places
         Which of how many lines.
+    gap_pt
+        Distance to the next line.
+    sideways
+        Whether lines are steep, so that they have to be moved to the side as well.
     """
-    shift_pt = ((places - 1) / 2 - place) * LINE_GAP_PT
-    return offset_copy(axes.transData, axes.get_figure(root=True), y=shift_pt, units="points")
+    shift_pt = ((places - 1) / 2 - place) * gap_pt
+    figure = axes.get_figure(root=True)
+    return offset_copy(axes.transData, figure, x=-shift_pt if sideways else 0.0, y=shift_pt, units="points")
 
 
 def use_log_scale(axes: Axes, name: Literal["x", "y"], low: float, high: float, most: int = 7) -> None:

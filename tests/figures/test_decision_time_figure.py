@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ipa.bench.decision_time import PUBLISHED_SIZES, beside_published
@@ -35,23 +37,32 @@ def words(figure: object) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text)]  # type: ignore[attr-defined]
 
 
-def test_published_points_and_every_solver_are_in_the_first_panel() -> None:
-    axes = decision_time(NINE, LARGER, BESIDE, "a caption").axes[0]
+def panel(figure: Figure, letter: str) -> Axes:
+    return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(f"({letter})"))
+
+
+def test_published_points_and_every_solver_are_in_one_panel() -> None:
+    axes = panel(decision_time(NINE, LARGER, BESIDE, "a caption"), "d")
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert set(lines) == {"published (Gurobi)", "exact (ours)", "Gurobi, linear model"}
     np.testing.assert_allclose(lines["published (Gurobi)"].get_ydata()[-1], 2222.4)
     np.testing.assert_allclose(lines["exact (ours)"].get_ydata()[0], 0.1)
 
 
-def test_every_size_of_the_paper_has_its_speed_up() -> None:
-    axes = decision_time(NINE, LARGER, BESIDE, "a caption").axes[1]
-    assert len(axes.texts) == 81
-    assert axes.texts[-1].get_text() == "2.5k"
+def test_every_size_of_the_paper_has_its_time_ours_and_the_ratio_with_units() -> None:
+    figure = decision_time(NINE, LARGER, BESIDE, "a caption")
+    last = {letter: panel(figure, letter).texts[-1].get_text() for letter in "abc"}
+    assert [len(panel(figure, letter).texts) for letter in "abc"] == [81] * 3
+    assert last == {"a": "2.2k", "b": "0.9", "c": "2.5k"}
+    assert [panel(figure, letter).get_title(loc="left") for letter in "abc"] == [
+        "(a) published (ms)", "(b) ours, exact (ms)", "(c) published over ours (times)"
+    ]  # fmt: skip
+    assert panel(figure, "a").images[0].norm is panel(figure, "b").images[0].norm
 
 
 def test_a_line_ends_where_the_licence_does() -> None:
     figure = decision_time(NINE, LARGER, BESIDE, "a caption")
-    lines = {line.get_label(): line for line in figure.axes[2].get_lines()}
+    lines = {line.get_label(): line for line in panel(figure, "e").get_lines()}
     assert list(lines["Gurobi, linear model"].get_xdata()) == [10]
     assert any("refused" in word for word in words(figure))
 

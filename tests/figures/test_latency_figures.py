@@ -134,19 +134,41 @@ def test_the_distribution_has_a_column_per_pipeline_a_row_per_kind_and_the_sla()
 
 def test_published_quantiles_are_marked_where_they_belong() -> None:
     figure = SMALL["distribution"]()
-    marks = [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_linestyle() == "None"]
-    assert marks[0] == [[0.818, 0.5], [1.323, 0.9], [9.815, 0.99]]
+    marks = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert marks[0].get_xydata().tolist() == [[0.818, 0.5], [1.323, 0.9], [9.815, 0.99]]
+    assert len({mark.get_marker() for mark in marks}) == len(marks) == 2
     assert not [line for line in figure.axes[2].lines if line.get_linestyle() == "None"]
-    bare = latency_distribution(curves(), summary())
-    assert not any("published p50" in text for text in texts(bare))
+    assert "open markers: published p50, p90 and p99" in figure.get_supxlabel()
+    assert "open markers" not in latency_distribution(curves(), summary()).get_supxlabel()
+
+
+def test_the_caption_tells_how_far_the_medians_are_apart() -> None:
+    both = summary().assign(p50_s=0.409)
+    both = both[(both["pipeline"] == "video") & (both["method"] == "ipa")]
+    drawn = curves()[lambda frame: frame["pipeline"] == "video"]
+    caption = latency_distribution(drawn, both, published_latency()).get_supxlabel()
+    assert "published medians are 2.0 to 2.0 times ours" in caption.replace("\n", " ")
 
 
 def test_the_bars_of_the_breakdown_stack_to_the_mean_latency() -> None:
     figure = SMALL["breakdown"]()
     tops = [bar.get_y() + bar.get_height() for bar in figure.axes[0].patches]
     assert max(tops) == pytest.approx(0.7)
-    assert {"stage 1", "stage 2"} <= set(texts(figure))
+    assert {"stage 1", "stage 2", "network"} <= set(texts(figure))
     assert "stage 3" not in texts(figure)
+
+
+def test_the_legend_of_the_breakdown_has_only_what_occurs() -> None:
+    frame = parts()
+    frame.loc[frame["part"] == "network", "mean_s"] = 1e-17
+    shown = texts(latency_breakdown(frame))
+    assert "network" not in shown
+    assert "batch wait" in shown
+
+
+def test_a_run_that_answered_nobody_has_figures_all_the_same() -> None:
+    assert latency_distribution(curves().assign(latency_s=np.nan), summary()).axes
+    assert latency_breakdown(parts().assign(mean_s=np.nan)).axes
 
 
 def test_effects_are_labelled_and_a_single_seed_has_no_whisker() -> None:
@@ -161,3 +183,5 @@ def test_the_parts_of_the_reaction_reach_from_ideal_to_real() -> None:
     assert bars[0].get_y() == pytest.approx(0.0)
     assert bars[3].get_y() + bars[3].get_height() == pytest.approx(bars[4].get_height())
     assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(100.0)
+    assert figure.axes[1].get_title(loc="left") == "Shapley value of each cause (points)"
+    assert "averaged over all orders" in figure.get_supxlabel()

@@ -18,7 +18,7 @@ def test_latency_and_throughput_stand_over_accuracy_with_the_published_points() 
     assert p99.get_ydata()[0] == pytest.approx(74.1, abs=0.1)
     assert list(published.get_ydata()) == [70, 110, 135, 240, 300]
     assert list(throughput.lines[1].get_ydata()) == [19, 11, 9, 5, 4]
-    assert [text.get_text() for text in latency.texts][0] == "resnet18"
+    assert latency.texts[0].get_text() == "resnet18"
     assert figure.get_supxlabel() == "one core"
 
 

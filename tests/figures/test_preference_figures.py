@@ -47,24 +47,54 @@ def caption(figure: Figure) -> str:
 def test_every_pipeline_has_a_panel_and_a_point_per_preference() -> None:
     figure = preferences(points(), curves(), "trace")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["video", "nlp"]
-    drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_label() == "balanced"]
-    assert drawn == [4.0]
+    drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_zorder() >= 4]
+    assert sorted(drawn) == [2.0, 4.0, 9.0]
 
 
-def test_only_a_missed_published_point_carries_a_star_that_the_caption_explains() -> None:
-    assert caption(preferences(points(), curves(), "trace")) == "trace"
-    missed = preferences(points(within=False, within_with_ties=False), curves(), "trace")
-    assert caption(missed).endswith("* published point missed")
-    assert [text.get_text() for text in missed.axes[0].texts] == ["*"] * 3
-    tied = preferences(points(within=False), curves(), "trace")
-    assert caption(tied).endswith("(*) met by another choice among exact ties")
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_an_edition_without_published_points_has_no_rings() -> None:
+@pytest.mark.parametrize(
+    ("changes", "entry", "fill"),
+    [
+        ({}, "published, met", "full"),
+        ({"within": False}, "published, met by a tied plan", "left"),
+        ({"within": False, "within_with_ties": False}, "published, missed", "full"),
+    ],
+)
+def test_published_points_are_filled_by_whether_they_are_met(changes, entry, fill) -> None:
+    figure = preferences(points(**changes), curves(), "trace")
+    assert [text for text in legend(figure) if text.startswith("published")] == [entry]
+    outlines = [line for line in figure.axes[0].lines if line.get_markersize() == 10]
+    assert [line.get_fillstyle() for line in outlines] == [fill] * 3
+    filled = [line.get_markerfacecolor() != "none" for line in outlines]
+    assert filled == [entry != "published, met"] * 3
+
+
+def test_an_edition_without_published_points_has_no_outlines_and_no_entry_for_them() -> None:
     frame = points("corrected", published_cost_cores=math.nan, published_accuracy=math.nan, within=False)
     figure = preferences(frame, curves("corrected"), "trace")
-    assert caption(figure) == "trace"
-    assert len([line for line in figure.axes[0].lines if line.get_markersize() == 9]) == 0
+    assert legend(figure) == ["any α/β", "accuracy first", "balanced", "resources first"]
+    assert len([line for line in figure.axes[0].lines if line.get_markersize() == 10]) == 0
+
+
+def test_a_point_off_the_line_says_why() -> None:
+    line = curves().assign(accuracy=lambda frame: 30.0 + frame["cost"])
+    assert not preferences(points(), line, "").axes[0].texts
+    dear = points(beta=0.0)
+    dear.loc[dear["preference"] == "accuracy", "cost_cores"] = 20.0
+    figure = preferences(dear, line, "")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["β = 0:\ncores\nare free"]
+
+
+def test_equal_points_all_show() -> None:
+    figure = preferences(points(cost_cores=4.0, accuracy=34.0), curves(), "")
+    sizes = {
+        line.get_zorder(): line.get_markersize() for line in figure.axes[0].lines if line.get_zorder() >= 4
+    }
+    assert sizes[min(sizes)] == max(sizes.values())
+    assert len(set(sizes.values())) == 3
 
 
 def test_a_table_without_rows_is_refused() -> None:
