@@ -79,6 +79,10 @@ class InvalidValueError(IpaError, ValueError):
     """An argument lies outside its domain, for example a negative arrival rate."""
 
 
+class ReplicasNeededError(InvalidValueError):
+    """A method keeps the replicas of every stage fixed and was not told how many."""
+
+
 class MissingExtraError(IpaError, ImportError):
     """An optional dependency is not installed; the message holds the install line.
 

@@ -18,7 +18,7 @@ from ipa import limits
 from ipa.adapter import Adapter, AdapterSettings
 from ipa.config import pipeline_inputs
 from ipa.decision_record import DecisionRecord
-from ipa.errors import InvalidValueError
+from ipa.errors import InvalidValueError, ReplicasNeededError
 from ipa.first_plan import first_plan
 from ipa.forecast import FORECASTERS, ForecastContext, Forecaster, make_forecaster
 from ipa.forecast.base import horizon_of
@@ -290,12 +290,61 @@ def grid_specs(
     editions: Sequence[str],
     pipelines: Sequence[str] = PIPELINES,
     workloads: Sequence[str] = WORKLOADS,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] | None = None,
+    *,
+    replicas: tuple[int, ...] | None = None,
     **common: Any,
 ) -> list[RunSpec]:
-    """Return the resolved specs of a grid, every combination of the four lists."""
-    combinations: Iterator[tuple[str, str, str, str]] = product(editions, pipelines, workloads, methods)
-    return [
-        resolve(RunSpec(pipeline=pipeline, workload=workload, method=method, edition=edition, **common))
-        for edition, pipeline, workload, method in combinations
-    ]
+    """Return the resolved specs of a grid, every combination of the four lists.
+
+    Parameters
+    ----------
+    editions, pipelines, workloads
+        Names, or files of one's own.
+    methods
+        Names. None: the paper's four; one that needs fixed replicas is left out where there are none, as
+        for a pipeline of one's own (``left_out_note`` says so).
+    replicas
+        Fixed replicas of each stage, for the methods that keep them.
+    common
+        Further fields of every ``RunSpec``.
+
+    Raises
+    ------
+    ReplicasNeededError
+        If a method was named that needs fixed replicas.
+    """
+    combinations: Iterator[tuple[str, str, str, str]] = product(
+        editions, pipelines, workloads, METHODS if methods is None else methods
+    )
+    specs = []
+    for edition, pipeline, workload, method in combinations:
+        spec = RunSpec(pipeline=pipeline, workload=workload, method=method, edition=edition, **common)
+        try:
+            specs.append(resolve(_with_replicas(spec, replicas)))
+        except ReplicasNeededError:
+            if methods is not None:
+                raise
+    return specs
+
+
+def _with_replicas(spec: RunSpec, replicas: tuple[int, ...] | None) -> RunSpec:
+    """Give a spec the replicas if its method keeps them fixed."""
+    if replicas is None:
+        return spec
+    given = replace(spec, replicas=replicas)
+    parameters = given.parameters()
+    fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
+    return spec if fixed.replicas is None else given
+
+
+def left_out_note(specs: Sequence[RunSpec]) -> str:
+    """Say which of the paper's methods ``grid_specs`` left out of a grid; empty if none."""
+    by_pipeline: dict[str, set[str]] = {}
+    for spec in specs:
+        by_pipeline.setdefault(spec.pipeline, set()).add(spec.method)
+    return "; ".join(
+        f"{', '.join(missing)} left out for {pipeline}: give the fixed replicas of each stage"
+        for pipeline, present in by_pipeline.items()
+        if (missing := [method for method in METHODS if method not in present])
+    )

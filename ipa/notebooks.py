@@ -18,6 +18,7 @@ from ipa.config import load_pipeline
 from ipa.editions import EDITIONS
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
 from ipa.forecast import FORECASTERS
+from ipa.forecast.base import HORIZON_S, WINDOW_S
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
 from ipa.paths import data_dir
@@ -45,6 +46,16 @@ def _pipeline(name: str) -> str:
 
 def _workload(name: str) -> str:
     load_workload(name, trace="synthetic")
+    return name
+
+
+def _long_workload(name: str) -> str:
+    duration_s = load_workload(name, trace="synthetic").duration_s
+    if duration_s < WINDOW_S + HORIZON_S:
+        raise InvalidValueError(
+            f"workload {name} has {duration_s} seconds, too few to judge a forecaster by; give one of at"
+            f" least {WINDOW_S + HORIZON_S} s"
+        )
     return name
 
 
@@ -101,6 +112,7 @@ class EndToEndParameters(_Parameters):
     pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
     jobs: int = Field(2, ge=1)
     editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(["as-published", "corrected"], min_length=1)
+    replicas: list[Annotated[int, Field(ge=1)]] | None = None
 
 
 class DecisionTimeParameters(_Parameters):
@@ -130,7 +142,7 @@ class PreferencesParameters(_Parameters):
 class ForecastParameters(_Parameters):
     """Parameters of ``5-load-forecast``."""
 
-    workloads: list[Annotated[str, AfterValidator(_workload)]] = Field(
+    workloads: list[Annotated[str, AfterValidator(_long_workload)]] = Field(
         ["bursty", "steady-low", "steady-high", "fluctuating"], min_length=1
     )
     forecasters: list[Annotated[str, _one_of(FORECASTERS)]] = Field(["lstm", "mlp"], min_length=1)

@@ -1,5 +1,6 @@
 """``ipa grid``: many experiments in the simulator."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from ipa.commands.options import (
     MaxCoresOption,
     MaxReplicasOption,
     PerMinuteOption,
+    ReplicasOption,
     ResultsOption,
     SeedOption,
     SolverOption,
@@ -20,8 +22,8 @@ from ipa.commands.options import (
     TraceOption,
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
-from ipa.commands.parse import load_format
-from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs
+from ipa.commands.parse import load_format, whole_numbers
+from ipa.experiments import PIPELINES, WORKLOADS, grid_specs, left_out_note
 from ipa.grid import run_grid, summaries
 from ipa.published import EDITION_NAMES, compare
 from ipa.results import ALL_FILES, KEPT_IN_BRIEF
@@ -34,14 +36,23 @@ def grid_command(
     edition: Annotated[
         list[str] | None,
         typer.Option(
-            "--edition", "-e", help="Editions; as-published and corrected by default. May be repeated."
+            "--edition",
+            "-e",
+            help="Editions; as-published and corrected by default, corrected for what the paper does not"
+            " have. May be repeated.",
         ),
     ] = None,
     pipeline: Annotated[list[str] | None, typer.Option("--pipeline", "-p", help="All by default.")] = None,
     workload: Annotated[
         list[str] | None, typer.Option("--workload", "-w", help="All four by default.")
     ] = None,
-    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="All four by default.")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method", "-m", help="All four by default; of a pipeline of your own rim needs --replicas."
+        ),
+    ] = None,
+    replicas: ReplicasOption = None,
     timestamps: TimestampsOption = False,
     per_minute: PerMinuteOption = False,
     gaps: GapsOption = "refuse",
@@ -67,12 +78,15 @@ def grid_command(
       ipa grid
       ipa grid --edition as-published --trace real
       ipa grid -p video -p nlp -w bursty -m ipa -m rim --json
+      ipa grid -p my-pipeline.yaml --replicas 3,3
     """
+    pipelines, workloads = pipeline or PIPELINES, workload or WORKLOADS
     specs = grid_specs(
-        edition or EDITIONS_BY_DEFAULT,
-        pipeline or PIPELINES,
-        workload or WORKLOADS,
-        method or METHODS,
+        edition or _editions(pipelines, workloads),
+        pipelines,
+        workloads,
+        method,
+        replicas=whole_numbers(replicas),
         trace=trace,
         seed=seed,
         solver=solver,
@@ -81,6 +95,8 @@ def grid_command(
         load_format=load_format(timestamps, per_minute),
         gaps=gaps,
     )
+    if method is None and (note := left_out_note(specs)):
+        messages.print(f"{note} (--replicas)", highlight=False, markup=False, soft_wrap=True)
     with progress_bar("grid") as show:
         report = run_grid(
             specs, results, jobs or default_jobs(), show, ALL_FILES if requests else KEPT_IN_BRIEF
@@ -94,6 +110,12 @@ def grid_command(
     columns = [*keys, "cost_mean_cores", "pas_mean", "violation_share", "switches_per_hour"]
     print_table(frame[columns])
     _print_agreement(specs, results)
+
+
+def _editions(pipelines: Sequence[str], workloads: Sequence[str]) -> list[str]:
+    """Return the editions to run by default: there are published settings for the paper's names only."""
+    own = not {*pipelines} <= {*PIPELINES} or not {*workloads} <= {*WORKLOADS}
+    return ["corrected"] if own else EDITIONS_BY_DEFAULT
 
 
 def _print_agreement(specs: list[RunSpec], results: Path) -> None:

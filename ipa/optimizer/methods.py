@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipa.errors import InvalidValueError
+from ipa.errors import ReplicasNeededError
 from ipa.optimizer.problem import Restriction
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.registry import Registry
@@ -51,7 +51,7 @@ def fa2_high(pipeline: Pipeline, settings: MethodSettings) -> Restriction:
 def rim(pipeline: Pipeline, settings: MethodSettings) -> Restriction:
     """Keep the replicas; choose variants and batch sizes (RIM with replicas, as in the paper)."""
     if settings.replicas is None:
-        raise InvalidValueError(
+        raise ReplicasNeededError(
             f"method rim needs fixed replicas, one number for each of the {len(pipeline.stages)} stages of"
             f" {pipeline.name}, for example --replicas {','.join('3' for _ in pipeline.stages)}"
         )
