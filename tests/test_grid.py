@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ipa.errors import ConfigError, InvalidValueError, IpaError, ResultsError
-from ipa.experiments import grid_specs, is_complete, run_folder
+from ipa.errors import ConfigError, InvalidValueError, IpaError, ReplicasNeededError, ResultsError
+from ipa.experiments import grid_specs, is_complete, left_out_note, run_folder
 from ipa.forecast import FORECASTERS
 from ipa.grid import GridReport, run_grid, summaries
 from ipa.results import REQUESTS
@@ -192,3 +192,46 @@ def test_an_interrupted_or_killed_grid_is_completed_by_the_next_call(
     some = [spec for spec in specs if spec not in complete][:3] + complete
     assert run_grid(some, results, 1) == GridReport(ran=3, reused=len(complete))
     assert len(summaries(some, results)) == len(some)
+
+
+OWN_PIPELINE = """
+name: mine
+sla_s: 2.5
+stages:
+  - name: detect
+    profile: {file: mine.csv}
+    variants: [{name: small, accuracy: 0.61, base_cores: 1}, {name: large, accuracy: 0.74, base_cores: 4}]
+"""
+OWN_PROFILE = """stage,variant,cores,batch,latency_p99_s,throughput_rps
+detect,small,1,1,0.080,15
+detect,large,4,1,0.210,6
+"""
+
+
+@pytest.fixture
+def own_pipeline(tmp_path: Path) -> str:
+    (tmp_path / "mine.yaml").write_text(OWN_PIPELINE)
+    (tmp_path / "mine.csv").write_text(OWN_PROFILE)
+    return str(tmp_path / "mine.yaml")
+
+
+def test_a_method_that_needs_replicas_is_left_out_for_a_pipeline_of_ones_own(own_pipeline: str) -> None:
+    specs = grid_specs(["corrected"], [own_pipeline], ["bursty"], **SHORT)
+    assert [spec.method for spec in specs] == ["ipa", "fa2-low", "fa2-high"]
+    assert left_out_note(specs) == f"rim left out for {own_pipeline}: give the fixed replicas of each stage"
+
+
+def test_given_replicas_go_to_the_methods_that_keep_them(own_pipeline: str) -> None:
+    specs = grid_specs(["corrected"], [own_pipeline], ["bursty"], replicas=(3,), **SHORT)
+    assert {spec.method: spec.replicas for spec in specs} == {
+        "ipa": None,
+        "fa2-low": None,
+        "fa2-high": None,
+        "rim": (3,),
+    }
+    assert left_out_note(specs) == ""
+
+
+def test_a_method_that_was_named_is_never_left_out(own_pipeline: str) -> None:
+    with pytest.raises(ReplicasNeededError, match=r"rim needs fixed replicas.*for example --replicas 3"):
+        grid_specs(["corrected"], [own_pipeline], ["bursty"], ["rim"], **SHORT)

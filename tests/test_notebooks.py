@@ -21,7 +21,7 @@ from ipa.notebooks import (
 
 COMMON = {"trace": "synthetic", "seed": 0, "jobs": 1, "results_dir": "results"}
 CLAIMS = COMMON | {"seeds": 5}
-END_TO_END = COMMON | {"pipeline": "video", "editions": ["corrected"]}
+END_TO_END = COMMON | {"pipeline": "video", "editions": ["corrected"], "replicas": None}
 ADAPTATION = {
     "pipeline": "video",
     "workload": "bursty",
