@@ -2,12 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import pandas as pd
 import typer
 
 from ipa.bench.agreement import Campaign, bench_agreement, keep, usable_opponents
+from ipa.bench.artifact import measure_artifact
 from ipa.bench.decision import bench_decision
 from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
@@ -27,6 +29,7 @@ from ipa.commands.output import default_jobs, messages, print_json, print_table,
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.optimizer.gurobi import SizeLimits, size_limits
 from ipa.optimizer.solve import DEADLINE_S
+from ipa.paths import published_results_dir
 from ipa.provenance import environment
 from ipa.results import write_json
 from ipa.run_spec import RunSpec
@@ -139,6 +142,32 @@ def trace_command(
     print_table(
         pd.DataFrame([{"measure": name.replace("_", " "), "value": value} for name, value in found.items()])
     )
+
+
+@app.command("artifact")
+def artifact_command(
+    results: Annotated[
+        Path | None, typer.Option(help="New folder for the results; one that is removed by default.")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/published.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what `make reproduce` costs from nothing, and a second time: seconds, memory, disk, runs.
+
+    \b
+    Examples:
+      ipa bench artifact
+      ipa bench artifact --store
+    """
+    with TemporaryDirectory() as folder:
+        costs = measure_artifact(
+            results or Path(folder) / "results",
+            progress=lambda command: messages.print(f"measuring: ipa {command}", highlight=False),
+        )
+    rows = [asdict(cost) for cost in costs]
+    if store:
+        write_json(published_results_dir() / "artifact.json", {"environment": environment(), "rows": rows})
+    _show(pd.DataFrame(rows), as_json=as_json)
 
 
 @app.command("agree")
