@@ -16,10 +16,11 @@ from ipa.accuracy import METRICS
 from ipa.bench.comparison import usable
 from ipa.bench.reproducer import disagree, shrunk, store
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
-from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import solve
 from ipa.paths import published_results_dir
 from ipa.provenance import environment

@@ -11,7 +11,8 @@ from ipa.bench.comparison import compared
 from ipa.bench.kept_times import KeptTimes, keep_times
 from ipa.config import load_pipeline, pipeline_file, pipeline_inputs
 from ipa.errors import InvalidValueError
-from ipa.optimizer.problem import Constraints, Objective, build_problem
+from ipa.optimizer.build import build_problem
+from ipa.optimizer.problem import Constraints, Objective
 from ipa.paths import data_dir
 from ipa.pipeline import Pipeline
 from ipa.provenance import file_sha256

@@ -10,9 +10,10 @@ from ipa.claims.evidence import Evidence
 from ipa.config import load_pipeline
 from ipa.editions import RunParameters
 from ipa.experiments import PIPELINES
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.planner import Planner
-from ipa.optimizer.problem import Constraints, Objective, build_problem
+from ipa.optimizer.problem import Constraints, Objective
 from ipa.optimizer.solve import solve
 from ipa.plan import Plan
 from ipa.run_spec import RunSpec

@@ -11,6 +11,8 @@ from ipa.commands.options import (
     DEFAULT_RESULTS,
     EditionOption,
     JsonOption,
+    MaxCoresOption,
+    MaxReplicasOption,
     PipelineOption,
     ResultsOption,
     SlaOption,
@@ -21,6 +23,7 @@ from ipa.experiments import planner_for
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
+from ipa.optimizer.reasons import why_infeasible
 from ipa.run_spec import RunSpec
 from ipa.tradeoffs import frontier_table, method_decisions, method_table
 
@@ -33,18 +36,20 @@ def frontier_command(
     edition: EditionOption = "corrected",
     workload: WorkloadOption = "bursty",
     sla_s: SlaOption = None,
+    max_replicas: MaxReplicasOption = None,
+    max_cores: MaxCoresOption = None,
     figure: Annotated[
         bool, typer.Option("--figure", help="Also draw it, into figures/ of the results folder.")
     ] = False,
     results: ResultsOption = DEFAULT_RESULTS,
     as_json: JsonOption = False,
 ) -> None:
-    """List every plan within the SLA that no cheaper plan matches in accuracy, and who chooses it.
+    """List every plan within the limits that no cheaper plan matches in accuracy, and who chooses it.
 
     The weights alpha and beta of a decision matter only through alpha/beta: each plan is chosen by one
     interval of it, or by none. Methods are shown beside it; in the as-published editions they had settings
     of their own, which also differ between workloads, and may lie off the frontier. Exits with 1 if no plan
-    carries the rate within the SLA.
+    carries the rate within the SLA and the other limits.
 
     \b
     Examples:
@@ -52,7 +57,14 @@ def frontier_command(
       ipa frontier --pipeline nlp --rate 12 --sla 3 --figure
       ipa frontier --pipeline my-pipeline.yaml --rate 5 --json
     """
-    spec = RunSpec(pipeline=pipeline, workload=workload, edition=edition, sla_s=sla_s)
+    spec = RunSpec(
+        pipeline=pipeline,
+        workload=workload,
+        edition=edition,
+        sla_s=sla_s,
+        max_replicas=max_replicas,
+        max_cores=max_cores,
+    )
     planner = planner_for(spec)
     problem = planner.problem(rate_rps)
     started = time.perf_counter()
@@ -82,7 +94,9 @@ def frontier_report(
         "pipeline": planner.pipeline.name,
         "rate_rps": found.problem.rate_rps,
         "sla_s": found.problem.sla_s,
+        "max_cores": found.problem.max_cores,
         "accuracy_metric": found.problem.objective.metric.name,
+        "why": "" if found.points else why_infeasible(found.problem),
         "points": [
             {
                 "cost_cores": point.cost_cores,
@@ -122,7 +136,13 @@ def _print(
             f" {chosen.cost_cores} cores"
         )
     if not found.points:
-        messages.print("No plan carries this rate within the SLA; the methods show their best effort.")
+        why = why_infeasible(problem)
+        messages.print(
+            f"{why[0].upper()}{why[1:]}.\nThe methods show their best effort.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _readable(rows: list[dict[Any, Any]], metric: str) -> list[dict[str, Any]]:
@@ -169,4 +189,7 @@ def _drawn(
     parts.append(f"{asked.rate_rps:g}rps")
     if spec.sla_s is not None:
         parts.append(f"sla{asked.sla_s:g}s")
+    for unit, limit in (("replicas", spec.max_replicas), ("cores", spec.max_cores)):
+        if limit is not None:
+            parts.append(f"max{limit}{unit}")
     return figures.save(drawn, results, "-".join(parts))

@@ -10,6 +10,8 @@ from ipa.commands.options import (
     BetaOption,
     EditionOption,
     JsonOption,
+    MaxCoresOption,
+    MaxReplicasOption,
     MethodOption,
     PipelineOption,
     ReplicasOption,
@@ -24,6 +26,7 @@ from ipa.experiments import check_fixed, planner_for
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import solve
+from ipa.optimizer.tolerance import REPLICA_SHARE
 from ipa.pipeline import Pipeline
 from ipa.run_spec import RunSpec
 
@@ -40,20 +43,23 @@ def solve_command(
     alpha: AlphaOption = None,
     beta: BetaOption = None,
     sla_s: SlaOption = None,
+    max_replicas: MaxReplicasOption = None,
+    max_cores: MaxCoresOption = None,
     replicas: ReplicasOption = None,
     variants: VariantsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decide once: the variant, batch size and replicas of every stage at an arrival rate.
 
-    Exits with 1 if no plan carries the rate within the SLA; the best effort is shown then. The workload
-    matters only for the as-published editions, whose parameters differ between workloads.
+    Exits with 1 if no plan carries the rate within the SLA and the other limits; the reason and the best
+    effort are shown then. The workload matters only for the as-published editions, whose parameters differ
+    between workloads.
 
     \b
     Examples:
       ipa solve --pipeline video --rate 20
       ipa solve --pipeline nlp --rate 12 --method fa2-high --solver pulp
-      ipa solve --pipeline my-pipeline.yaml --rate 5 --sla 2.5 --json
+      ipa solve --pipeline my-pipeline.yaml --rate 5 --sla 2.5 --max-cores 16 --json
     """
     spec = RunSpec(
         pipeline=pipeline,
@@ -64,6 +70,8 @@ def solve_command(
         alpha=alpha,
         beta=beta,
         sla_s=sla_s,
+        max_replicas=max_replicas,
+        max_cores=max_cores,
         replicas=whole_numbers(replicas),
         variants=names(variants),
     )
@@ -90,12 +98,16 @@ def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) ->
         "solver": decision.solver,
         "solve_ms": round(decision.solve_s * 1000, 3),
         "note": decision.note,
+        "why": decision.why,
         "objective": decision.objective,
+        "bound": decision.bound,
+        "gap": decision.gap,
         "cost_cores": plan.cost_cores,
         "pas": plan.accuracy(pipeline),
         "accuracy_metric": problem.objective.metric.name,
         "latency_s": round(plan.latency_s(pipeline), 6),
         "sla_s": problem.sla_s,
+        "max_cores": problem.max_cores,
         "throughput_rps": round(plan.throughput_rps(pipeline), 3),
         "stages": [
             {
@@ -114,27 +126,28 @@ def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) ->
 
 def _print_report(report: dict[str, Any]) -> None:
     print_table(report["stages"])
-    feasible = report["status"] != Status.INFEASIBLE.value
     objective = f", objective {report['objective']:.6g}" if math.isfinite(report["objective"]) else ""
     typer.echo(
         f"\n{report['cost_cores']} cores, PAS {100 * report['pas']:.2f}, latency {report['latency_s']:.3f} s"
         f" of {report['sla_s']:g} s SLA,"
         f" carries {report['throughput_rps']:g} of {report['rate_rps']:g} requests/s"
-        f"{objective}\n{report['status']} ({report['solver']}, {report['solve_ms']:.2f} ms)"
+        f"{objective}\n{_proof(report)} ({report['solver']}, {report['solve_ms']:.2f} ms)"
     )
-    if report["note"]:
-        messages.print(f"note: {report['note']}", highlight=False, markup=False, soft_wrap=True)
-    if not feasible:
-        messages.print(_why_infeasible(report), highlight=False, markup=False, soft_wrap=True)
+    for line in (f"note: {report['note']}" if report["note"] else "", _why_infeasible(report)):
+        if line:
+            messages.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _proof(report: dict[str, Any]) -> str:
+    """Return the status and, of a plan that is not proven to be the best, how far it may be from that."""
+    if report["status"] == Status.FEASIBLE.value and math.isfinite(report["gap"]):
+        return f"{report['status']}: the objective of no plan exceeds {report['bound']:.6g}"
+    return str(report["status"])
 
 
 def _why_infeasible(report: dict[str, Any]) -> str:
-    if report["throughput_rps"] < report["rate_rps"]:
-        return (
-            "No plan carries this rate with the replicas allowed; shown is the largest throughput."
-            " Lower --rate, or allow more replicas."
-        )
-    return (
-        f"No plan keeps the SLA of {report['sla_s']:g} s; shown is the cheapest that carries the rate, which"
-        f" needs {report['latency_s']:.3f} s. Raise --sla."
-    )
+    if not report["why"]:
+        return ""
+    carries = report["throughput_rps"] >= report["rate_rps"] * (1 - REPLICA_SHARE)
+    shown = "fastest plan that carries it" if carries else "largest throughput that the limits allow"
+    return f"{report['why'][0].upper()}{report['why'][1:]}.\nShown is the {shown}."

@@ -56,9 +56,8 @@ def picked(problem: Problem, choice: Sequence[int]) -> tuple[Option, ...]:
 
 def fastest(problem: Problem) -> Choice:
     """Return the fastest option of every stage; of those the cheapest."""
-    ticks = problem.ticks
     return tuple(
-        min(range(len(stage)), key=lambda n: (ticks.of(stage[n].total_s), stage[n].cost_cores))
+        min(range(len(stage)), key=lambda index: (stage[index].total_s, stage[index].cost_cores))
         for stage in problem.options
     )
 

@@ -63,7 +63,7 @@ class Frontier:
     Parameters
     ----------
     points
-        Ascending in cost and in accuracy; none if no plan keeps the SLA.
+        Ascending in cost and in accuracy; none if no plan keeps the limits.
     problem
         What there was to choose from.
     """
@@ -107,7 +107,7 @@ class Frontier:
 
 
 def frontier(problem: Problem) -> Frontier:
-    """Find every plan within the SLA that no other one beats in accuracy or cost without losing elsewhere.
+    """Find every plan within the limits that no other one beats in accuracy or cost without losing elsewhere.
 
     Parameters
     ----------
@@ -137,7 +137,8 @@ def frontier(problem: Problem) -> Frontier:
     Examples
     --------
     >>> from ipa.config import load_pipeline
-    >>> from ipa.optimizer.problem import Constraints, Objective, build_problem
+    >>> from ipa.optimizer.build import build_problem
+    >>> from ipa.optimizer.problem import Constraints, Objective
     >>> problem = build_problem(load_pipeline("video"), 20.0, Objective(), Constraints())
     >>> for point in frontier(problem).points[:3]:
     ...     print(point.cost_cores, round(point.accuracy, 4), point.supported)
@@ -154,6 +155,8 @@ def frontier(problem: Problem) -> Frontier:
             f"the frontier has more than {pareto.MAX_LABELS:,} partial plans;"
             " use fewer stages, variants or batch sizes"
         ) from error
+    if problem.max_cores is not None:
+        labels = labels.at((labels.price <= problem.max_cores).nonzero()[0])
     if not len(labels.price):
         return Frontier((), problem)
     points: list[FrontierPoint] = []

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.methods import METHODS, MethodSettings
-from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import solve
 from ipa.pipeline import Pipeline
 

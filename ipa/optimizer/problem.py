@@ -1,22 +1,19 @@
 """The decision as a multiple-choice knapsack: one option per (variant, batch size), replicas folded in."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
-from ipa.optimizer.queueing import QUEUE_TERMS, fill_wait_s
+from ipa.limits import BATCH, CORES, REPLICAS
+from ipa.optimizer.queueing import fill_wait_s
 from ipa.optimizer.ticks import Ticks, ticks_of
-from ipa.optimizer.tolerance import REPLICA_SHARE
-from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline import Pipeline
 from ipa.plan import Plan, StagePlan
 from ipa.slowest_path import slowest_path
-
-POWERS_OF_TWO = (1, 2, 4, 8, 16, 32, 64)
-"""Batch sizes that are considered besides those that were measured."""
 
 MOST_UNITS = 1e100
 """Largest ratio of two weights."""
@@ -119,12 +116,13 @@ class Constraints:
     sla_s: float | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_sizes is not None and (not self.batch_sizes or min(self.batch_sizes) < 1):
-            raise InvalidValueError(f"batch sizes must be at least 1, got {self.batch_sizes}")
-        for name in ("max_replicas", "max_cores"):
-            most = getattr(self, name)
-            if most is not None and most < 1:
-                raise InvalidValueError(f"{name} must be at least 1, not {most}")
+        if self.batch_sizes is not None and not self.batch_sizes:
+            raise InvalidValueError("batch_sizes must name at least one batch size; leave it out for all")
+        for batch in self.batch_sizes or ():
+            BATCH.check("a batch size", batch)
+        REPLICAS.check("max_replicas", self.max_replicas)
+        if self.max_cores is not None:
+            CORES.check("max_cores", self.max_cores)
         if self.latency_margin <= -1 or self.throughput_margin <= -1:
             raise InvalidValueError("a margin must be larger than -1 (-100 %)")
 
@@ -143,6 +141,23 @@ class Restriction:
 
     variants: tuple[str, ...] | None = None
     replicas: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a problem was built from.
+
+    Parameters
+    ----------
+    pipeline, rate_rps, objective, constraints, restriction
+        See ``ipa.optimizer.build.build_problem``.
+    """
+
+    pipeline: Pipeline
+    rate_rps: float
+    objective: Objective
+    constraints: Constraints
+    restriction: Restriction
 
 
 class Option(NamedTuple):
@@ -199,14 +214,16 @@ class Problem:
     sla_s
         End-to-end latency limit in seconds.
     best_effort
-        One option per stage that disregards the SLA: the cheapest that carries the rate, else the one with
-        the largest throughput. Used when the problem is infeasible.
+        One option per stage to fall back to when the problem is infeasible; looked for if there are none
+        (``ipa.optimizer.best_effort``).
     edges
         Pairs (stage, later stage) of a graph; none for a chain. The SLA holds on every path.
     rate_factors
         Arrival rate of each stage over that of the pipeline; none if all are 1.
     max_cores
         Most cores of a plan; no limit if None.
+    source
+        What the problem was built from; None if its options were made up.
     """
 
     stages: tuple[str, ...]
@@ -218,6 +235,7 @@ class Problem:
     edges: tuple[tuple[int, int], ...] = ()
     rate_factors: tuple[float, ...] = ()
     max_cores: int | None = None
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def ticks(self) -> Ticks:
@@ -274,174 +292,3 @@ def _finite(batch: int, rate_rps: float) -> float:
     """Return the real time to fill a batch, whatever queue term the decision used; 1 s if it never fills."""
     wait_s = fill_wait_s(batch, rate_rps)
     return wait_s if math.isfinite(wait_s) else 1.0
-
-
-def build_problem(
-    pipeline: Pipeline,
-    rate_rps: float,
-    objective: Objective,
-    constraints: Constraints,
-    restriction: Restriction | None = None,
-) -> Problem:
-    """Turn a pipeline and an arrival rate into a problem.
-
-    Parameters
-    ----------
-    pipeline
-        What there is to choose from.
-    rate_rps
-        Arrival rate that the plan has to carry, at least 0.
-    objective
-        What to maximise.
-    constraints
-        What limits the decision.
-    restriction
-        What the method may not change; nothing by default.
-
-    Returns
-    -------
-    Problem
-        One option per stage, variant and batch size whose replicas n = max(1, ⌈λ / h⌉) stay within the cap.
-
-    Raises
-    ------
-    InvalidValueError
-        If the rate is negative or not finite, or the restriction does not fit the stages.
-
-    Notes
-    -----
-    Source: paper, Eq. 8 and 9; DESIGN section 3.
-    """
-    if not (math.isfinite(rate_rps) and rate_rps >= 0):
-        raise InvalidValueError(
-            f"the arrival rate must be finite and at least 0 requests per second, not {rate_rps}"
-        )
-    restriction = restriction or Restriction()
-    _check_restriction(pipeline, restriction)
-    factors = pipeline.rate_factors()
-    stages = [
-        _StageOptions(stage, rate_rps * factors[stage.name], objective.metric, constraints, fixed, variant)
-        for stage, fixed, variant in zip(
-            pipeline.stages,
-            restriction.replicas or (None,) * len(pipeline.stages),
-            restriction.variants or (None,) * len(pipeline.stages),
-            strict=True,
-        )
-    ]
-    options = tuple(stage.feasible() for stage in stages)
-    return Problem(
-        stages=tuple(stage.name for stage in pipeline.stages),
-        options=options,
-        objective=objective,
-        rate_rps=rate_rps,
-        sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
-        best_effort=tuple(map(_StageOptions.best_effort, stages, options)),
-        edges=pipeline.edge_places(),
-        rate_factors=tuple(factors.values()) if pipeline.edges else (),
-        max_cores=constraints.max_cores,
-    )
-
-
-def _check_restriction(pipeline: Pipeline, restriction: Restriction) -> None:
-    for what, given in (("variants", restriction.variants), ("replicas", restriction.replicas)):
-        if given is not None and len(given) != len(pipeline.stages):
-            raise InvalidValueError(
-                f"pipeline {pipeline.name} has {len(pipeline.stages)} stages,"
-                f" the method fixes {what} for {len(given)}"
-            )
-    for stage, name in zip(pipeline.stages, restriction.variants or (), strict=False):
-        if not stage.variant(name).enabled:
-            raise InvalidValueError(
-                f"the method fixes variant {name} of stage {stage.name}, which is disabled"
-            )
-
-
-@dataclass(frozen=True)
-class _StageOptions:
-    """Builds the options of one stage."""
-
-    stage: Stage
-    rate_rps: float
-    metric: AccuracyMetric
-    constraints: Constraints
-    fixed_replicas: int | None
-    fixed_variant: str | None
-
-    def feasible(self) -> tuple[Option, ...]:
-        """Return the options that carry the rate within the replica cap."""
-        return tuple(
-            option
-            for option, needed in self._candidates
-            if needed <= option.replicas <= self.constraints.max_replicas and math.isfinite(option.wait_s)
-        )
-
-    def best_effort(self, carrying: Sequence[Option]) -> Option:
-        """Return the cheapest option that carries the rate, else the one with the largest throughput."""
-        if carrying:
-            return min(carrying, key=lambda option: (option.cost_cores, option.total_s, -option.accuracy))
-        largest = max((option for option, _ in self._candidates), key=self._throughput_and_accuracy)
-        replicas = self.fixed_replicas or self.constraints.max_replicas
-        return largest._replace(
-            replicas=replicas,
-            cost_cores=replicas * largest.cores,
-            wait_s=fill_wait_s(largest.batch, self.rate_rps),
-        )
-
-    def _throughput_and_accuracy(self, option: Option) -> tuple[float, float]:
-        point = self.stage.variant(option.variant).profile.at(option.batch)
-        return point.throughput_rps, option.accuracy
-
-    @cached_property
-    def _candidates(self) -> list[tuple[Option, int]]:
-        """Every variant and batch size, with the replicas that the rate needs."""
-        queue = QUEUE_TERMS[self.constraints.queue]
-        waits_s = {batch: queue(batch, self.rate_rps) for batch in self._batches()}
-        return [
-            candidate
-            for variant, score in self._scored_variants()
-            for candidate in self._of_variant(variant, score, waits_s)
-        ]
-
-    def _batches(self) -> list[int]:
-        given = self.constraints.batch_sizes
-        if given is not None:
-            return sorted(set(given))
-        measured = (variant.profile.measured for variant in self.stage.choices)
-        return sorted(set(POWERS_OF_TWO).union(*measured))
-
-    def _scored_variants(self) -> list[tuple[Variant, float]]:
-        choices = self.stage.choices
-        scores = self.metric.stage_scores([variant.accuracy for variant in choices])
-        return [
-            (variant, score)
-            for variant, score in zip(choices, scores, strict=True)
-            if self.fixed_variant in (None, variant.name)
-        ]
-
-    def _of_variant(
-        self, variant: Variant, score: float, waits_s: Mapping[int, float]
-    ) -> Iterator[tuple[Option, int]]:
-        limits, profile, cores = self.constraints, variant.profile, variant.base_cores
-        slower, faster = 1 + limits.latency_margin, 1 + limits.throughput_margin
-        for batch, wait_s in waits_s.items():
-            if not (batch in profile.measured or (profile.supports(batch) and not limits.measured_only)):
-                continue
-            point = profile.at(batch)
-            load = self.rate_rps / (point.throughput_rps * faster)
-            needed = max(1, math.ceil(load * (1 - REPLICA_SHARE)))
-            replicas = self.fixed_replicas or needed
-            latency_s, cost = point.latency_p99_s * slower, replicas * cores
-            yield (
-                Option(
-                    variant.name,
-                    batch,
-                    replicas,
-                    cores,
-                    cost,
-                    latency_s,
-                    wait_s,
-                    variant.accuracy,
-                    score,
-                ),
-                needed,
-            )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ipa.optimizer.answer import Answer, Solver, picked
 from ipa.optimizer.auto import solve_auto
+from ipa.optimizer.best_effort import best_effort
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.exact import solve_exact
@@ -19,7 +20,9 @@ from ipa.optimizer.gurobi_nonlinear import solve_gurobi_nonlinear
 from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
+from ipa.optimizer.reasons import why_infeasible
 from ipa.optimizer.scale import at_unit_scale
+from ipa.plan import Plan
 from ipa.registry import Registry
 
 DEADLINE_S = 10.0
@@ -78,8 +81,9 @@ def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> 
     options = None if answer.choice is None else picked(problem, answer.choice)
     objective = _objective(problem, answer, options)
     bound = objective if answer.proven else answer.bound
+    chosen = best_effort(problem) if options is None else options
     return Decision(
-        plan=problem.plan(problem.best_effort if options is None else options),
+        plan=problem.plan(chosen) if chosen else Plan(()),
         objective=objective,
         status=_status(answer),
         solver=solver,
@@ -89,6 +93,7 @@ def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> 
         search_s=solve_s - answer.build_s if answer.search_s is None else answer.search_s,
         bound=bound,
         gap=bound - objective,
+        why=why_infeasible(problem) if options is None else "",
     )
 
 

@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-KEYS = {"pipeline", "rate_rps", "sla_s", "accuracy_metric", "points", "methods", "solve_ms"}
+KEYS = {
+    "pipeline",
+    "rate_rps",
+    "sla_s",
+    "max_cores",
+    "accuracy_metric",
+    "why",
+    "points",
+    "methods",
+    "solve_ms",
+}
 POINT_KEYS = {"cost_cores", "accuracy", "pas", "latency_s", "alpha_per_beta", "stages"}
 METHOD_KEYS = {
     "method",
@@ -51,9 +61,17 @@ def test_an_sla_that_no_plan_keeps_exits_with_1(ipa, form):
     outcome = ipa("frontier", "--rate", 20, "--sla", 0.01, *form)
     assert outcome.code == 1
     if form:
-        assert json.loads(outcome.out)["points"] == []
+        report = json.loads(outcome.out)
+        assert report["points"] == []
+        assert report["why"].endswith("raise --sla to 0.16195")
     else:
-        assert "No plan carries this rate within the SLA" in outcome.err
+        assert "raise --sla to 0.16195.\nThe methods show their best effort." in outcome.err
+
+
+def test_only_plans_within_the_limits_are_listed(ipa):
+    report = json.loads(ipa("frontier", "--rate", 20, "--json", "--max-cores", 9, "--max-replicas", 2).out)
+    assert max(point["cost_cores"] for point in report["points"]) <= 9
+    assert all(stage["replicas"] <= 2 for point in report["points"] for stage in point["stages"])
 
 
 def test_a_figure_is_drawn_on_demand(ipa, tmp_path):

@@ -11,12 +11,16 @@ KEYS = {
     "solver",
     "solve_ms",
     "note",
+    "why",
     "objective",
+    "bound",
+    "gap",
     "cost_cores",
     "pas",
     "accuracy_metric",
     "latency_s",
     "sla_s",
+    "max_cores",
     "throughput_rps",
     "stages",
 }
@@ -57,14 +61,38 @@ def test_an_sla_that_no_plan_keeps_exits_with_1_and_shows_the_best_effort(ipa, a
         assert report["status"] == "infeasible"
         assert report["objective"] is None
         assert report["throughput_rps"] >= 20
+        assert (report["bound"], report["gap"]) == (None, None)
+        assert "raise --sla to 0.16195" in report["why"]
     else:
-        assert "Raise --sla" in outcome.err
+        assert "raise --sla to 0.16195.\nShown is the fastest plan" in outcome.err
 
 
 def test_a_rate_beyond_all_replicas_says_so(ipa):
     outcome = ipa("solve", "--rate", 1e6)
     assert outcome.code == 1
-    assert "No plan carries this rate" in outcome.err
+    assert "at most 100 are allowed; raise --max-replicas to 66327" in outcome.err
+    assert "Shown is the largest throughput" in outcome.err
+
+
+def test_what_is_said_to_help_helps(ipa):
+    assert ipa("solve", "--rate", 20, "--sla", 0.16195).code == 0
+    assert ipa("solve", "--rate", 1e6, "--max-replicas", 66327).code == 0
+
+
+def test_a_limit_of_cores_is_kept_and_named_where_it_is_too_low(ipa):
+    report, code = solved(ipa, "--rate", 20, "--alpha", 1000, "--max-cores", 6)
+    assert (code, report["cost_cores"], report["max_cores"]) == (0, 6, 6)
+    report, code = solved(ipa, "--rate", 20, "--max-cores", 3)
+    assert code == 1
+    assert "3 cores: the cheapest one takes 4 cores; raise --max-cores to 4" in report["why"]
+    assert report["cost_cores"] <= 3
+
+
+def test_only_the_ratio_of_the_weights_decides(ipa):
+    small, _ = solved(ipa, "--rate", 20, "--alpha", 2e-5, "--beta", 1e-5)
+    large, _ = solved(ipa, "--rate", 20, "--alpha", 2, "--beta", 1)
+    assert small["stages"] == large["stages"]
+    assert small["objective"] == pytest.approx(1e-5 * large["objective"], rel=1e-9)
 
 
 def test_all_exact_solvers_print_the_same_plan(ipa):

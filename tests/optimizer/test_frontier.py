@@ -14,10 +14,11 @@ from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
 from ipa.optimizer import pareto
 from ipa.optimizer.answer import picked
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.pareto import stage_labels, unbeaten
-from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import solve
 from ipa.optimizer.ties import order_key
 from ipa.optimizer.tolerance import TIE

@@ -15,12 +15,13 @@ from ipa.optimizer import graph_paths, pareto
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.brute_force import solve_brute_force
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.graph import series_parallel_labels, solve_graph
 from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.highs import solve_highs_directly
-from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import SOLVERS, solve
 from ipa.pipeline import Edge
 from ipa.plan import plan_defects

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import option, pipeline, problem
+from toys import option, pipeline, problem, variant
 
 from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction, build_problem
+from ipa.optimizer.build import build_problem
+from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction
+from ipa.pipeline import Pipeline, Stage
 
 MEASURED = Constraints(measured_only=True)
 
@@ -64,6 +66,19 @@ def test_unmeasured_batch_sizes_are_estimated_unless_refused() -> None:
     assert ("light", 16) not in options(20.0, Constraints())
 
 
+def test_by_default_every_measured_batch_size_is_considered_also_unusual_ones() -> None:
+    odd = Stage("one", (variant("odd", 0.5, 1, {1: (0.1, 10.0), 3: (0.2, 20.0), 100: (2.0, 60.0)}),))
+    built = build_problem(Pipeline("odd", (odd,), 5.0), 40.0, Objective(), Constraints())
+    assert [o.batch for o in built.options[0]] == [1, 2, 3, 4, 8, 16, 32, 64, 100]
+    only = build_problem(Pipeline("odd", (odd,), 5.0), 40.0, Objective(), Constraints(batch_sizes=(1, 3)))
+    assert [o.batch for o in only.options[0]] == [1, 3]
+
+
+def test_a_rate_that_many_replicas_carry_but_for_rounding_costs_none_more() -> None:
+    built = build_problem(pipeline(1), 1e6, Objective(), Constraints(max_replicas=100_000, batch_sizes=(1,)))
+    assert built.options[0][0].replicas == 100_000
+
+
 def test_fixed_variants_leave_the_others_out() -> None:
     assert {variant for variant, _ in options(20.0, variants=("heavy",))} == {"heavy"}
 
@@ -82,21 +97,9 @@ def test_scores_are_those_of_all_variants_even_if_one_is_fixed(metric: str) -> N
     assert {o.score for o in built.options[0]} == {expected}
 
 
-def test_the_best_effort_is_the_cheapest_that_carries_the_rate() -> None:
-    best = build_problem(pipeline(1), 20.0, Objective(), MEASURED).best_effort[0]
-    assert (best.variant, best.batch, best.cost_cores) == ("light", 8, 1)
-
-
-def test_if_nothing_carries_the_rate_the_best_effort_has_the_largest_throughput() -> None:
-    built = build_problem(pipeline(1), 1e6, Objective(), MEASURED)
-    assert built.options == ((),)
-    best = built.best_effort[0]
-    assert (best.variant, best.batch, best.replicas) == ("light", 8, 100)
-
-
 @pytest.mark.parametrize("rate_rps", [-1.0, math.nan, math.inf])
 def test_a_rate_that_is_none_is_refused(rate_rps: float) -> None:
-    with pytest.raises(InvalidValueError, match="finite and at least 0 requests per second"):
+    with pytest.raises(InvalidValueError, match="the arrival rate must lie between 0"):
         build_problem(pipeline(), rate_rps, Objective(), Constraints())
 
 
@@ -124,7 +127,14 @@ def test_weights_outside_their_domain_are_refused(name: str, value: float) -> No
 
 @pytest.mark.parametrize(
     "changed",
-    [{"batch_sizes": ()}, {"batch_sizes": (0, 1)}, {"max_replicas": 0}, {"latency_margin": -1.0}],
+    [
+        {"batch_sizes": ()},
+        {"batch_sizes": (0, 1)},
+        {"max_replicas": 0},
+        {"max_replicas": 10**9},
+        {"max_cores": 0},
+        {"latency_margin": -1.0},
+    ],
 )
 def test_constraints_outside_their_domain_are_refused(changed: dict[str, object]) -> None:
     with pytest.raises(InvalidValueError):
@@ -134,6 +144,37 @@ def test_constraints_outside_their_domain_are_refused(changed: dict[str, object]
 def test_the_objective_weighs_accuracy_cost_and_batches() -> None:
     two = problem([option(accuracy=0.5, cost=3)], [option(accuracy=0.8, cost=4, batch=2)], alpha=10.0)
     assert two.value([stage[0] for stage in two.options]) == pytest.approx(10 * 0.4 - 7 - 3e-6)
+
+
+def test_the_weight_of_batches_follows_that_of_cores_unless_it_is_given() -> None:
+    assert Objective().batch_weight == 1e-6
+    assert Objective(alpha=2e-5, beta=1e-5).batch_weight == pytest.approx(1e-11)
+    assert Objective(alpha=3.0, beta=0.0).batch_weight == pytest.approx(3e-6)
+    assert Objective(alpha=3.0, beta=2.0, delta=0.5).batch_weight == 0.5
+
+
+def test_other_weights_keep_the_share_of_batches() -> None:
+    given = Objective(alpha=2.0, beta=1.0, delta=1e-6)
+    assert given.reweighted(alpha=7.0).batch_weight == 1e-6
+    assert given.reweighted(beta=1e-5).batch_weight == pytest.approx(1e-11)
+    assert given.reweighted(1.0, 0.0).batch_weight == pytest.approx(1e-6)
+
+
+def test_at_unit_scale_one_core_is_worth_1() -> None:
+    scaled = Objective(alpha=4e-5, beta=1e-5).at_unit_scale()
+    assert (scaled.alpha, scaled.beta, scaled.batch_weight) == pytest.approx((4.0, 1.0, 1e-6))
+
+
+def test_weights_that_no_number_can_relate_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="for cores that cost nothing use beta 0"):
+        Objective(alpha=1e15, beta=1e-300)
+
+
+def test_a_limit_of_cores_counts_all_replicas_of_all_stages() -> None:
+    two = problem([option(0.1, cost=2)], [option(0.1, cost=3)])
+    choice = [stage[0] for stage in two.options]
+    assert replace(two, max_cores=5).feasible(choice)
+    assert not replace(two, max_cores=4).feasible(choice)
 
 
 def test_the_sla_is_kept_if_met_exactly() -> None:

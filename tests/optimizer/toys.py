@@ -31,7 +31,13 @@ def option(
     return Option("v", batch, cost, 1, cost, latency_s, wait_s, accuracy, score=accuracy)
 
 
-def problem(*stages: list[Option], sla_s: float = 1.0, metric: str = "pas", **weights: float) -> Problem:
+def problem(
+    *stages: list[Option],
+    sla_s: float = 1.0,
+    metric: str = "pas",
+    max_cores: int | None = None,
+    **weights: float,
+) -> Problem:
     return Problem(
         stages=tuple(f"stage-{number}" for number in range(len(stages))),
         options=tuple(tuple(stage) for stage in stages),
@@ -39,6 +45,7 @@ def problem(*stages: list[Option], sla_s: float = 1.0, metric: str = "pas", **we
         rate_rps=1.0,
         sla_s=sla_s,
         best_effort=tuple(stage[0] if stage else option() for stage in stages),
+        max_cores=max_cores,
     )
 
 
