@@ -1,22 +1,22 @@
 """Reads pipelines and profiles from files and says exactly what is wrong with them."""
 
-from collections.abc import Hashable
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from ipa import limits
 from ipa.errors import ConfigError, UnknownNameError
+from ipa.files import resolved
 from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Edge, Join, Pipeline, Stage, Variant
 from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
+from ipa.strict_yaml import Name, Real, Whole, key_of, problem_of, read_yaml, within
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+SlaS = Annotated[Real, within(limits.SLA_S)]
 
 
 class _Strict(BaseModel):
@@ -26,26 +26,29 @@ class _Strict(BaseModel):
 class VariantConfig(_Strict):
     """One entry of ``stages[].variants``."""
 
-    name: str = Field(min_length=1)
-    accuracy: float = Field(gt=0, le=1)
-    base_cores: Count
+    name: Name
+    accuracy: Annotated[Real, within(limits.ACCURACY)]
+    base_cores: Annotated[Whole, within(limits.CORES)]
     model: str = ""
-    start_up_s: float = Field(default=8.0, ge=0, allow_inf_nan=False)
-    enabled: bool = True
+    start_up_s: Annotated[Real, within(limits.DELAY_S)] = 8.0
+    enabled: bool = Field(default=True, strict=True)
 
 
 class ProfileConfig(_Strict):
     """Where the measurements of a stage lie and which of them to take."""
 
-    file: Path
-    stage: str | None = None
-    series: tuple[str, ...] = ()
-    offered_load_rps: tuple[Positive, ...] = ()
+    file: Annotated[str, Field(min_length=1, max_length=limits.OPTION_CHARACTERS)]
+    stage: Name | None = None
+    series: tuple[Name, ...] = ()
+    offered_load_rps: tuple[Annotated[Real, within(limits.THROUGHPUT_RPS)], ...] = ()
 
     @field_validator("series", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        return [str(item) for item in value] if isinstance(value, list) else value
+        """Take whole numbers as names, as which they stand in a table."""
+        if not isinstance(value, list):
+            return value
+        return [str(item) if type(item) is int and abs(item) < 10**18 else item for item in value]
 
 
 class StageConfig(_Strict):
@@ -56,11 +59,11 @@ class StageConfig(_Strict):
     see ``ipa.pipeline.Stage``.
     """
 
-    name: str = Field(min_length=1)
+    name: Name
     profile: ProfileConfig
-    variants: tuple[VariantConfig, ...] = Field(min_length=1)
-    sla_s: Positive | None = None
-    after: tuple[tuple[str, Positive], ...] = ()
+    variants: tuple[VariantConfig, ...] = Field(min_length=1, max_length=int(limits.VARIANTS.high))
+    sla_s: SlaS | None = None
+    after: tuple[tuple[Name, Annotated[Real, within(limits.RATE_FACTOR)]], ...] = ()
     join: Join | None = None
 
     @property
@@ -80,9 +83,9 @@ class StageConfig(_Strict):
 class PipelineConfig(_Strict):
     """A pipeline file."""
 
-    name: str = Field(min_length=1)
-    sla_s: Positive
-    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    name: Name
+    sla_s: SlaS
+    stages: tuple[StageConfig, ...] = Field(min_length=1, max_length=int(limits.STAGES.high))
     title: str = ""
     description: str = ""
 
@@ -134,13 +137,13 @@ def pipeline_file(name_or_path: str | Path) -> Path:
     """Return the YAML file of a pipeline; an unknown name is an UnknownNameError."""
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"}:
-        return path.resolve()
-    known = pipelines_dir() / f"{name_or_path}.yaml"
-    if not known.is_file():
+        return resolved(path)
+    # A name is compared, not turned into a path, which could lead anywhere.
+    if str(name_or_path) not in pipeline_names():
         raise UnknownNameError(
             "pipeline", str(name_or_path), [*pipeline_names(), "a path that ends in .yaml"]
         )
-    return known
+    return pipelines_dir() / f"{name_or_path}.yaml"
 
 
 def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
@@ -151,7 +154,7 @@ def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
 
 
 def _profile_file(path: Path, stage: StageConfig) -> Path:
-    return (path.parent / stage.profile.file).resolve()
+    return resolved(path.parent / stage.profile.file)
 
 
 @lru_cache(maxsize=64)
@@ -169,29 +172,6 @@ def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ..
         description=config.description,
         edges=_edges(config),
     )
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping, of which YAML would keep the last in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a missing or broken one is a ConfigError."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 (derived from SafeLoader)
-    except OSError as error:
-        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_pipeline(path: Path, content: object) -> PipelineConfig:
@@ -212,6 +192,9 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
         if not any(variant.enabled for variant in stage.variants):
             raise ConfigError(path, f"stages[{i}].variants", "at least one variant must be enabled")
         _check_join(path, f"stages[{i}]", stage)
+    lacking = [f"stages[{i}].sla_s" for i, stage in enumerate(config.stages) if stage.sla_s is None]
+    if lacking and len(lacking) < len(config.stages):
+        raise ConfigError(path, lacking[0], "is missing; give an SLA to every stage or to none")
     return _in_order(path, config)
 
 
@@ -266,14 +249,12 @@ def _edges(config: PipelineConfig) -> tuple[Edge, ...]:
 def _config_error(path: Path, error: ValidationError) -> ConfigError:
     # A misspelt key also shows as the missing one; the misspelling is what a user has to see.
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    key = key_of(first)
     if first["type"] == "extra_forbidden":
         return ConfigError(path, key, f"unknown key; allowed: {_keys(_model_at(first['loc'][:-1]))}")
     if first["type"] == "missing":
         return ConfigError(path, key, f"is missing; keys here: {_keys(_model_at(first['loc'][:-1]))}")
-    if first["type"] == "tuple_type":
-        return ConfigError(path, key, f"must be a list, got {first['input']!r}")
-    return ConfigError(path, key, f"{first['msg']}, got {first['input']!r}")
+    return ConfigError(path, key, problem_of(first))
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:

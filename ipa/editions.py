@@ -9,14 +9,16 @@ from typing import Annotated, Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ipa import limits
 from ipa.accuracy import METRICS
-from ipa.config import load_pipeline, read_yaml
+from ipa.config import load_pipeline
 from ipa.errors import ConfigError, InvalidValueError
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective
 from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Pipeline
 from ipa.registry import Registry
+from ipa.strict_yaml import Real, Whole, key_of, problem_of, read_yaml, within
 
 OnInfeasible = Literal["best-effort", "hold"]
 
@@ -221,21 +223,26 @@ class PublishedSettings(BaseModel):
     on_infeasible: OnInfeasible
 
 
+Weight = Annotated[Real, within(limits.WEIGHT)]
+Batch = Annotated[Whole, within(limits.BATCH)]
+Replicas = Annotated[Whole, within(limits.REPLICAS)]
+
+
 class CorrectedSettings(BaseModel):
     """Parameters of the corrected edition for one pipeline."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    alpha: float = Field(ge=0)
-    beta: float = Field(ge=0)
-    delta: float = Field(ge=0)
-    batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
-    max_replicas: int = Field(ge=1)
-    drop_limit_sla: float = Field(gt=0)
+    alpha: Weight
+    beta: Weight
+    delta: Weight
+    batch_sizes: Annotated[tuple[Batch, ...], Field(min_length=1)] | None = None
+    max_replicas: Replicas
+    drop_limit_sla: Annotated[Real, within(limits.FACTOR)]
     forecaster: str
-    interval_s: float = Field(gt=0)
+    interval_s: Annotated[Real, within(limits.INTERVAL_S)]
     on_infeasible: OnInfeasible
-    rim_replicas: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    rim_replicas: tuple[Replicas, ...] | None = None
 
 
 class _CorrectedFile(BaseModel):
@@ -277,5 +284,4 @@ def _validated(
     except ValidationError as error:
         first = error.errors()[0]
         allowed = ", ".join((shown or model).model_fields)
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(path, key, f"{first['msg']}; {held} {allowed}") from None
+        raise ConfigError(path, key_of(first), f"{problem_of(first)}; {held} {allowed}") from None

@@ -8,6 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 
+def brief(value: object, length: int = 40) -> str:
+    """Return a value as it may stand in a message: cut where it is long."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except ValueError:  # a whole number of too many digits for Python to print
+        return "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
+
+
 class IpaError(Exception):
     """Base class of all errors that a user can act on; each can be sent from a worker process."""
 
@@ -67,9 +76,11 @@ class UnknownNameError(IpaError):
 
     def __init__(self, kind: str, given: str, allowed: Iterable[str]) -> None:
         self.kind, self.given, self.allowed = kind, given, tuple(allowed)
-        close = get_close_matches(str(given), self.allowed, n=1)
+        shown = brief(given, 200)
+        close = get_close_matches(shown, self.allowed, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {kind} {given!r}; allowed: {', '.join(self.allowed)}.{hint}")
+        quoted = repr(shown) if isinstance(given, str) else shown
+        super().__init__(f"unknown {kind} {quoted}; allowed: {', '.join(self.allowed)}.{hint}")
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.kind, self.given, self.allowed)

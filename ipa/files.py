@@ -48,6 +48,14 @@ def is_regular_file(file: Path) -> bool:
         return False
 
 
+def resolved(path: Path) -> Path:
+    """Return the absolute path behind links; of a name that no file can have, the name as it is."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
+
+
 def read_bytes(file: Path, limit_bytes: int) -> bytes:
     """Read a regular file of at most ``limit_bytes``.
 

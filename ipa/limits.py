@@ -8,7 +8,7 @@ slip of the finger ends in one line and not in an exhausted memory. Whoever need
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ipa.errors import InvalidValueError
+from ipa.errors import InvalidValueError, brief
 
 Number = TypeVar("Number", int, float)
 
@@ -63,15 +63,6 @@ class Range:
 
 def _plain(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-
-
-def brief(value: object, length: int = 40) -> str:
-    """Return a value as it may stand in a message: cut where it is long."""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except ValueError:  # a whole number of too many digits for Python to print
-        return "a number of thousands of digits"
-    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
 
 
 LATENCY_S = Range(1e-6, 1e6, "s")

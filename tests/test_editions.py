@@ -178,12 +178,12 @@ def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path) ->
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("defaults: {}\n", "pipelines: Field required; the keys defaults and pipelines.<name> hold any of"),
+        ("defaults: {}\n", "pipelines: is missing; the keys defaults and pipelines.<name> hold any of"),
         ("- a\n", "the keys defaults and pipelines.<name> hold any of: alpha, beta"),
-        ("defaults: 3\npipelines: {}\n", "defaults: Input should be a valid dictionary"),
-        ("defaults: {}\npipelines:\n", "pipelines: Input should be a valid dictionary"),
-        ("defaults: {alpha: -1}\npipelines: {}\n", "alpha: Input should be greater than or equal to 0"),
-        ("defaults: {}\npipelines: {video: {alpha: high}}\n", "alpha: Input should be a valid number"),
+        ("defaults: 3\npipelines: {}\n", "defaults: must be a mapping, got 3"),
+        ("defaults: {}\npipelines:\n", "pipelines: must be a mapping, got None"),
+        ("defaults: {alpha: -1}\npipelines: {}\n", "alpha: must be 0 or lie between 1e-30 and 1e+15, got -1"),
+        ("defaults: {}\npipelines: {video: {alpha: high}}\n", "alpha: must be a number, got 'high'"),
         ("defaults: {batch_sizes: []}\npipelines: {}\n", "hold any of"),
         ("defaults: {\n", "is not valid YAML"),
     ],

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa import limits
-from ipa.errors import InvalidValueError
-from ipa.limits import Range, brief
+from ipa.errors import InvalidValueError, brief
+from ipa.limits import Range
 
 RANGES = {name: value for name, value in vars(limits).items() if isinstance(value, Range)}
 

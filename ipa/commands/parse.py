@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.limits import brief
+from ipa.errors import InvalidValueError, UnknownNameError, brief
 from ipa.simulator import ClusterSettings
 from ipa.workload.load_formats import LoadFormat
 

@@ -20,8 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-from ipa.errors import TraceError
-from ipa.limits import DURATION_S, REQUESTS_PER_SECOND, brief
+from ipa.errors import TraceError, brief
+from ipa.limits import DURATION_S, REQUESTS_PER_SECOND
 from ipa.workload.load_text import COUNT_COLUMNS, TIME_COLUMNS, LoadText
 from ipa.workload.stamps import Seconds, stamps_s
 from ipa.workload.workload import Rates

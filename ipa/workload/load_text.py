@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ipa.errors import TraceError
-from ipa.limits import brief
+from ipa.errors import TraceError, brief
 
 TIME_COLUMNS = (
     *("time", "time_s", "t", "second", "seconds", "second_s", "minute", "timestamp", "timestamp_s", "ts"),

@@ -4,10 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
 from ipa.paths import cache_dir, data_dir
-from ipa.workload.datafile import read_yaml
+from ipa.strict_yaml import Whole, read_model
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -38,12 +38,12 @@ class TraceSource(BaseModel):
     text_sha256: Sha256
     text_name: str
     file_name: str
-    n_s: PositiveInt
+    n_s: Annotated[Whole, Field(ge=1)]
 
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> TraceSource:
-    return read_yaml(path, TraceSource)
+    return read_model(path, TraceSource)
 
 
 def published_source() -> TraceSource:

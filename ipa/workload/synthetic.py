@@ -12,14 +12,18 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.limits import DURATION_S, REQUESTS_PER_SECOND, Range
 from ipa.paths import data_dir
-from ipa.workload.datafile import read_yaml
+from ipa.strict_yaml import Real, Whole, read_model, within
 from ipa.workload.workload import Rates, Workload
 
-Level = tuple[NonNegativeFloat, NonNegativeFloat]
+Level = tuple[
+    Annotated[Real, within(Range(0.0, DURATION_S.high, "s"))],
+    Annotated[Real, within(Range(0.0, REQUESTS_PER_SECOND.high, "requests/s"))],
+]
 
 
 class SyntheticShape(BaseModel):
@@ -47,9 +51,9 @@ class SyntheticShape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     levels: Annotated[tuple[Level, ...], Field(min_length=2)]
-    dispersion: Annotated[float, Field(ge=1)] = 1.0
-    damping_divisor: PositiveInt = 1
-    repeats: PositiveInt = 1
+    dispersion: Annotated[Real, within(Range(1.0, 1e6))] = 1.0
+    damping_divisor: Annotated[Whole, within(Range(1, REQUESTS_PER_SECOND.high, whole=True))] = 1
+    repeats: Annotated[Whole, within(Range(1, 1000, whole=True))] = 1
 
     @model_validator(mode="after")
     def _seconds_rise(self) -> Self:
@@ -58,6 +62,8 @@ class SyntheticShape(BaseModel):
             raise ValueError("the last second of the levels is the length and must be a whole number")
         if seconds[0] != 0 or any(b <= a for a, b in pairwise(seconds)):
             raise ValueError("the seconds of the levels must start at 0 and rise")
+        if seconds[-1] * self.repeats > DURATION_S.high:
+            raise ValueError(f"the seconds times repeats must be at most {DURATION_S.high:,}")
         return self
 
     def mean_raw_rps(self) -> NDArray[np.float64]:
@@ -96,7 +102,7 @@ def shapes() -> dict[str, SyntheticShape]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, SyntheticShape]:
-    return read_yaml(path, dict[str, SyntheticShape])
+    return read_model(path, dict[str, SyntheticShape])
 
 
 def synthetic_workload(name: str, *, seed: int = 0) -> Workload:

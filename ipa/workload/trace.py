@@ -11,9 +11,9 @@ from typing import get_args
 
 import numpy as np
 
-from ipa.errors import TraceError, UnknownNameError, UnreadableFileError
+from ipa.errors import TraceError, UnknownNameError, UnreadableFileError, brief
 from ipa.files import as_text, decompress, is_regular_file, read_bytes
-from ipa.limits import LOAD_BYTES, brief
+from ipa.limits import LOAD_BYTES
 from ipa.workload.load_formats import LOAD_FORMATS, Gaps, LoadFormat
 from ipa.workload.load_text import LoadText
 from ipa.workload.source import cached_trace, published_source

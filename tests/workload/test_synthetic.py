@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
+from ipa.strict_yaml import read_model
 from ipa.workload import PAPER_WORKLOADS
-from ipa.workload.datafile import read_yaml
 from ipa.workload.excerpts import excerpts, real_workload
 from ipa.workload.synthetic import SyntheticShape, shapes, synthetic_workload
 
@@ -83,17 +83,17 @@ def test_dispersion_is_variance_over_mean(dispersion):
         ("x: {levels: [[0, 5], [0, 6]]}", "must start at 0 and rise"),
         ("x: {levels: [[3, 5], [9, 6]]}", "must start at 0 and rise"),
         ("x: {levels: [[0, 5], [9.5, 6]]}", "must be a whole number"),
-        ("x: {levels: [[0, -5], [9, 6]]}", "greater than or equal to 0"),
+        ("x: {levels: [[0, -5], [9, 6]]}", "must lie between 0 and 10,000,000 requests/s, got -5"),
         ("x: {levels: [[0, 5], [9, 6]], dispersion: 0.5}", "x.dispersion"),
-        ("x: {levels: [[0, 5], [9, 6]], divisor: 2}", "x.divisor: Extra inputs"),
-        ("x: [", "cannot be read"),
+        ("x: {levels: [[0, 5], [9, 6]], divisor: 2}", "x.divisor: is an unknown key"),
+        ("x: [", r"is not valid YAML: .*line 1, column 5"),
     ],
 )
 def test_a_broken_shape_names_file_and_key(tmp_path, content, message):
     path = tmp_path / "synthetic.yaml"
     path.write_text(content)
     with pytest.raises(ConfigError, match=message) as caught:
-        read_yaml(path, dict[str, SyntheticShape])
+        read_model(path, dict[str, SyntheticShape])
     assert str(path) in str(caught.value)
 
 
