@@ -14,6 +14,7 @@ EVERY_ERROR = [
     errors.ConfigError("a.yaml", "", "is not YAML"),
     errors.UnknownNameError("solver", "exat", ["exact", "pulp"]),
     errors.InvalidValueError("rate is -1"),
+    errors.ReplicasNeededError("rim needs replicas"),
     errors.MissingExtraError("gurobipy", "gurobi"),
     errors.SolverUnavailableError("no licence"),
     errors.TraceError("no trace"),
