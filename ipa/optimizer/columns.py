@@ -143,15 +143,15 @@ def columns_of(problem: Problem) -> Columns:
     )
 
 
-def without_dominated(columns: Columns) -> Columns:
+def without_dominated(columns: Columns, cores: Ints | None = None) -> Columns:
     """Drop every option that another one of its stage beats whatever the other stages choose.
 
     An option is beaten by one that is no slower and better by more than ``TIE``, so that no plan tied
     with the best is lost.
     """
-    if columns.additive:
+    if columns.additive and cores is None:
         return columns.kept(_unbeaten_sum(columns))
-    return columns.kept(_unbeaten_product(columns))
+    return columns.kept(_unbeaten_product(columns, cores))
 
 
 def _unbeaten_sum(columns: Columns) -> Bools:
@@ -163,12 +163,14 @@ def _unbeaten_sum(columns: Columns) -> Bools:
     return unbeaten & present
 
 
-def _unbeaten_product(columns: Columns) -> Bools:
+def _unbeaten_product(columns: Columns, cores: Ints | None) -> Bools:
     """Compare at the smallest and the largest product the other stages can have; it is linear in between."""
     present = columns.present
     least = np.where(present, columns.factor, np.inf).min(axis=1)
     most = np.where(present, columns.factor, -np.inf).max(axis=1)
     beaten = columns.latency[:, :, None] <= columns.latency[:, None, :]
+    if cores is not None:
+        beaten &= cores[:, :, None] <= cores[:, None, :]
     for extremes in (least, most):
         others = columns.alpha * _product_of_others(extremes)
         value = columns.gain + others[:, None] * columns.factor

@@ -19,14 +19,8 @@ from ipa.optimizer.columns import Columns, Ints
 from ipa.optimizer.completion import CompletionTable, completion_table
 from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.halves import best_pairs
-from ipa.optimizer.labels import (
-    MOST_TIED,
-    Search,
-    candidates,
-    grow,
-    tie_sums,
-    traced,
-)
+from ipa.optimizer.label_search import MOST_TIED, candidates, grow
+from ipa.optimizer.labels import Search, tie_sums, traced
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import Reduction, best_choice
 from ipa.optimizer.relaxation import pricing
@@ -55,6 +49,8 @@ class Outcome:
     ----------
     choice
         Best choice met, as option indices; the first of those tied with it as far as they were looked at.
+    value
+        Its objective.
     upper
         Upper bound on the objective.
     proven
@@ -64,6 +60,7 @@ class Outcome:
     """
 
     choice: Choice
+    value: float
     upper: float
     proven: bool
     all_ties: bool = True
@@ -102,10 +99,10 @@ class Deepening:
         for most, cells in _ROUNDS:
             try:
                 if self._round(most, cells):
-                    return Outcome(self.best, self.upper, proven=True, all_ties=self.all_ties)
+                    return Outcome(self.best, self.known, self.upper, proven=True, all_ties=self.all_ties)
             except LabelsExceededError:
                 break
-        return Outcome(self.best, self.upper, proven=False)
+        return Outcome(self.best, self.known, self.upper, proven=False)
 
     def _round(self, most: int, cells: int) -> bool:
         """Search within a budget of labels and cells; whether the best plan is proven."""

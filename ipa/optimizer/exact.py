@@ -19,16 +19,19 @@ import time
 from dataclasses import replace
 
 from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.core_limit import solve_within_cores
 from ipa.optimizer.deepening import Deepening, Outcome
 from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.graph import solve_graph
-from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.labels import MOST_LABELS
-from ipa.optimizer.problem import Problem
+from ipa.optimizer.problem import Objective, Problem
 from ipa.optimizer.reduction import best_of, reduce_problem
 
 _LABELS_SHARE = 0.3
 """Share of the deadline after which plain labels give way to deepening."""
+
+_FREE_SHARE = 0.3
+"""Share of the deadline for each of two easier problems, where there is a limit of cores."""
 
 
 def solve_exact(problem: Problem, deadline_s: float) -> Answer:
@@ -54,9 +57,13 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     """
     if problem.edges:
         return solve_graph(problem, deadline_s)
-    started = time.perf_counter()
     if problem.max_cores is not None:
         return _within_cores(problem, deadline_s)
+    return _without_core_limit(problem, deadline_s)
+
+
+def _without_core_limit(problem: Problem, deadline_s: float) -> Answer:
+    started = time.perf_counter()
     reduction = reduce_problem(problem)
     if reduction is None:
         return Answer(None, proven=True)
@@ -66,18 +73,26 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
         return Answer(choice, proven=True)
     except LabelsExceededError:
         outcome = Deepening(problem, reduction, started + deadline_s).run()
-        return Answer(outcome.choice, outcome.proven, note=_note(outcome, deadline_s), bound=outcome.upper)
+        note = _note(outcome, late=time.perf_counter() >= started + deadline_s)
+        return Answer(outcome.choice, outcome.proven, note=note, bound=outcome.upper)
 
 
 def _within_cores(problem: Problem, deadline_s: float) -> Answer:
-    """Decide without the limit of cores; where the plan exceeds it, let HiGHS find one that does not."""
-    unlimited = solve_exact(replace(problem, max_cores=None), deadline_s)
-    if unlimited.choice is None or problem.fits_cores(picked(problem, unlimited.choice)):
-        return unlimited
-    return replace(solve_highs_directly(problem, deadline_s), solver="exact", build_s=0.0, search_s=None)
+    """Decide without the limit of cores first, which most of the time does not bind."""
+    until = time.perf_counter() + deadline_s
+    free = _without_core_limit(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
+    if free.choice is None or problem.fits_cores(picked(problem, free.choice)):
+        return free
+    cheap = Objective(problem.objective.metric, alpha=0.0, beta=1.0, delta=0.0)
+    least = _without_core_limit(replace(problem, max_cores=None, objective=cheap), _FREE_SHARE * deadline_s)
+    if least.choice is None or not problem.fits_cores(picked(problem, least.choice)):
+        return Answer(None, least.proven, note=least.note)
+    upper = problem.value(picked(problem, free.choice)) if free.proven else free.bound
+    return solve_within_cores(problem, least.choice, upper, until)
 
 
-def _note(outcome: Outcome, deadline_s: float) -> str:
+def _note(outcome: Outcome, *, late: bool) -> str:
     if outcome.proven:
         return "" if outcome.all_ties else "too many ties to look for the first one"
-    return f"deadline of {deadline_s:g} s reached: a good plan, none is above {outcome.upper:.9g}"
+    ended = "the deadline is reached" if late else "too many plans are worth nearly the same"
+    return f"{ended}: a good plan, at most {outcome.upper - outcome.value:.3g} below the best"

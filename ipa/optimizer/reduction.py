@@ -7,7 +7,8 @@ from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.columns import Columns, Ints, columns_of, without_dominated
 from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.improve import improved
-from ipa.optimizer.labels import MOST_LABELS, Search, candidates
+from ipa.optimizer.label_search import candidates
+from ipa.optimizer.labels import MOST_LABELS, Search
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.relaxation import Bound, tightest
 from ipa.optimizer.ties import first_in_order

@@ -10,7 +10,7 @@ from toys import option, problem
 
 from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
-from ipa.optimizer import agree, auto, exact, gurobi, highs, labels, pulp
+from ipa.optimizer import agree, auto, dominance, exact, gurobi, highs, pulp
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.decision import Status
@@ -112,7 +112,7 @@ def test_pas_comes_before_cost_also_among_labels_that_are_alike(
     crowded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = [option(0.1, cost=1, accuracy=0.5), option(0.1, cost=2, accuracy=0.75)]
-    monkeypatch.setattr(labels, "CROWDED", crowded)
+    monkeypatch.setattr(dominance, "CROWDED", crowded)
     assert SOLVERS["exact"](problem(stage, stage, stage, metric="mean", alpha=12.0), 10.0).choice == (1, 1, 1)
 
 
@@ -170,7 +170,7 @@ class TestExact:
             random_problem(seed, 4, 4, 2, kind=kind, metric=m) for seed in range(10) for m in sorted(METRICS)
         ]
         expected = [solve(one).plan for one in given]
-        monkeypatch.setattr(labels, "CROWDED", crowded)
+        monkeypatch.setattr(dominance, "CROWDED", crowded)
         assert [solve(one).plan for one in given] == expected
 
 
