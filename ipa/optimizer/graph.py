@@ -5,6 +5,8 @@ single part. Labels then add latencies in series and take the slower one in para
 """
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,14 @@ from ipa.optimizer.tolerance import tie
 
 log = logging.getLogger("ipa.optimizer")
 
+LABELS_SHARE = 0.5
+"""Share of the deadline after which labels give way to HiGHS."""
+
+_FREE_SHARE = 0.4
+"""Share of the deadline for the problem without its limit of cores."""
+
+_LEAST_S = 0.01
+
 _PRICE_GRID = 1e10
 """Prices are whole multiples of 1 / this; far finer than a tie needs."""
 
@@ -32,7 +42,7 @@ class _Part:
     labels: Labels
 
 
-def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
+def series_parallel_labels(problem: Problem, price: Price, until: float = math.inf) -> Labels | None:
     """Return the labels of a whole graph; None if it is not series-parallel.
 
     Parameters
@@ -41,6 +51,13 @@ def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
         A graph; every stage has an option.
     price
         What is minimised.
+    until
+        ``time.perf_counter()`` at which to give up.
+
+    Raises
+    ------
+    TooManyPlansError
+        If there are too many labels, or the time is over.
     """
     limit = problem.ticks.limit
     parts = list(_parts(problem, price))
@@ -54,7 +71,7 @@ def series_parallel_labels(problem: Problem, price: Price) -> Labels | None:
         one, other = pair
         parallel = one.start == other.start and one.end == other.end
         parts = [part for part in parts if part is not one and part is not other]
-        merged = joined(one.labels, other.labels, limit + slack, parallel=parallel)
+        merged = joined(one.labels, other.labels, limit + slack, parallel=parallel, until=until)
         parts.append(_Part(one.start, other.end, merged))
     labels = parts[0].labels
     return labels.at(np.flatnonzero(labels.latency <= limit))
@@ -105,7 +122,7 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     problem
         What there is to choose from; ``edges`` say how the stages follow each other.
     deadline_s
-        Wall time in seconds for the mixed-integer program, if the graph needs one.
+        Wall time in seconds; labels give way to the mixed-integer program after ``LABELS_SHARE`` of it.
 
     Returns
     -------
@@ -115,24 +132,32 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     """
     if not all(problem.options):
         return Answer(None, proven=True)
+    started = time.perf_counter()
     if problem.max_cores is not None:
-        return replace(solve_highs_directly(problem, deadline_s), solver="highs")
+        free = solve_graph(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
+        if free.proven and (free.choice is None or problem.fits_cores(picked(problem, free.choice))):
+            return free
+        return _by_highs(problem, started + deadline_s)
     weights = problem.objective
     try:
         labels = series_parallel_labels(
             problem,
             lambda o: round((weights.beta * o.cost_cores + weights.batch_weight * o.batch) * _PRICE_GRID),
+            started + LABELS_SHARE * deadline_s,
         )
     except TooManyPlansError:
-        log.warning("solver exact: too many labels, falling back to HiGHS")
-        answer = solve_highs_directly(problem, deadline_s)
-        note = "; ".join(text for text in ("too many labels: solved by HiGHS", answer.note) if text)
-        return replace(answer, solver="highs", note=note)
+        log.info("solver exact: too many labels, falling back to HiGHS")
+        return _by_highs(problem, started + deadline_s, "too many labels: left to HiGHS")
     if labels is None:
-        return replace(solve_highs_directly(problem, deadline_s), solver="highs")
+        return _by_highs(problem, started + deadline_s)
     choices = [tuple(row) for row in labels.choices.tolist()]
     if not choices:
         return Answer(None, proven=True)
     values = {choice: problem.value(picked(problem, choice)) for choice in choices}
     best = max(values.values())
     return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - tie(best))), True)
+
+
+def _by_highs(problem: Problem, until: float, why: str = "") -> Answer:
+    answer = solve_highs_directly(problem, max(_LEAST_S, until - time.perf_counter()))
+    return replace(answer, solver="highs", note="; ".join(text for text in (why, answer.note) if text))

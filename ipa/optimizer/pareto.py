@@ -4,6 +4,8 @@ All quantities are whole numbers (latencies in ticks, scores in units of 1e-12),
 not depend on the order in which stages are put together.
 """
 
+import math
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from ipa.optimizer.ties import GRID, inaccuracy
 
 MAX_LABELS = 4_000_000
 """Combinations of two parts that are looked at together; beyond, the problem is given up."""
+
+_COMBINED = 250_000
+"""Combinations that are looked at at once, which bounds the memory."""
 
 _CHUNK = 4096
 
@@ -66,7 +71,7 @@ class Labels:
 
 
 class TooManyPlansError(Exception):
-    """There are more partial plans than ``MAX_LABELS``."""
+    """There are more partial plans than ``MAX_LABELS``, or than there is time for."""
 
 
 def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
@@ -97,7 +102,9 @@ def _integers(values: Iterable[int]) -> Integers:
     return np.array(list(values), dtype=np.int64)
 
 
-def joined(first: Labels, second: Labels, limit: int, *, parallel: bool = False) -> Labels:
+def joined(
+    first: Labels, second: Labels, limit: int, *, parallel: bool = False, until: float = math.inf
+) -> Labels:
     """Combine every choice for some stages with every choice for others.
 
     Parameters
@@ -109,15 +116,40 @@ def joined(first: Labels, second: Labels, limit: int, *, parallel: bool = False)
     parallel
         Whether a request passes both parts side by side, so that the slower one counts, instead of one
         after the other.
+    until
+        ``time.perf_counter()`` at which to give up.
 
     Raises
     ------
     TooManyPlansError
-        If there are more than ``MAX_LABELS`` combinations.
+        If there are more than ``MAX_LABELS`` combinations, or the time is over.
     """
     rows, columns = len(first.latency), len(second.latency)
     if rows * columns > MAX_LABELS:
         raise TooManyPlansError
+    step = max(1, _COMBINED // max(columns, 1))
+    parts = [
+        _combined(
+            first.at(np.arange(start, min(start + step, rows))), second, limit, until, parallel=parallel
+        )
+        for start in range(0, max(rows, 1), step)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    both = Labels(
+        parts[0].stages,
+        np.concatenate([part.latency for part in parts]),
+        np.concatenate([part.price for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.ties for part in parts], axis=1),
+        np.concatenate([part.choices for part in parts]),
+    )
+    return both.at(unbeaten(both, until))
+
+
+def _combined(first: Labels, second: Labels, limit: int, until: float, *, parallel: bool) -> Labels:
+    """Combine all at once, and drop what is beaten."""
+    columns = len(second.latency)
     combine = np.maximum if parallel else np.add
     latency = combine(first.latency[:, None], second.latency).ravel()
     kept = np.flatnonzero(latency <= limit)
@@ -132,10 +164,10 @@ def joined(first: Labels, second: Labels, limit: int, *, parallel: bool = False)
         first.ties[:, one] + second.ties[:, other],
         np.concatenate((first.choices[one], second.choices[other]), axis=1)[:, order],
     )
-    return both.at(unbeaten(both))
+    return both.at(unbeaten(both, until))
 
 
-def unbeaten(labels: Labels) -> NDArray[np.intp]:
+def unbeaten(labels: Labels, until: float = math.inf) -> NDArray[np.intp]:
     """Find the labels that no other one beats, whatever the other stages are.
 
     A label is beaten by one that is no slower, no dearer and scores no less, and is strictly cheaper, scores
@@ -145,7 +177,7 @@ def unbeaten(labels: Labels) -> NDArray[np.intp]:
     order = np.lexsort((rank, labels.latency, -labels.score, labels.price))
     order = order[_unbeaten_by_equals(labels, order, rank)]
     order = order[_unbeaten_at_equal_price(labels, order)]
-    order = order[_unbeaten_by_cheaper(labels, order)]
+    order = order[_unbeaten_by_cheaper(labels, order, until)]
     return np.sort(order)
 
 
@@ -194,13 +226,15 @@ def _unbeaten_at_equal_price(labels: Labels, order: NDArray[np.intp]) -> Bools:
     return unbeaten_at_price
 
 
-def _unbeaten_by_cheaper(labels: Labels, order: NDArray[np.intp]) -> Bools:
+def _unbeaten_by_cheaper(labels: Labels, order: NDArray[np.intp], until: float) -> Bools:
     """Drop labels that a cheaper one beats; keeps a staircase of latency against score."""
     kept = np.zeros(len(order), dtype=bool)
     stairs = _Stairs()
     pending: list[tuple[int, int]] = []
     last_price: int | None = None
     for start in range(0, len(order), _CHUNK):
+        if time.perf_counter() > until:
+            raise TooManyPlansError
         part = order[start : start + _CHUNK]
         places = np.flatnonzero(~stairs.covers(labels.latency[part], labels.score[part]))
         chosen = part[places]
