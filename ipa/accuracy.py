@@ -93,7 +93,7 @@ METRICS: Registry[AccuracyMetric] = Registry("accuracy metric")
 for _metric in (
     AccuracyMetric("pas", Combine.PRODUCT),
     AccuracyMetric("rank-sum", Combine.SUM, ranked=True),
-    # The floor of the published runs (paper/README.md, trap 3).
+    # The floor of the published runs (data/paper/README.md, trap 3).
     AccuracyMetric("rank-product", Combine.PRODUCT, ranked=True, floor=0.05),
     AccuracyMetric("mean", Combine.MEAN),
 ):

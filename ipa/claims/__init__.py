@@ -6,10 +6,19 @@ its claim. :func:`stored_comparison` reads the comparison of all 160 published r
 ``results/published/``.
 """
 
-from ipa.claims import from_data, from_forecast, from_latency, from_preferences, from_runs, from_solver
+from ipa.claims import (
+    from_comparison,
+    from_data,
+    from_forecast,
+    from_latency,
+    from_orders,
+    from_preferences,
+    from_runs,
+    from_solver,
+)
 from ipa.claims.check import CHECKS, Finding, Support
 from ipa.claims.evidence import Evidence
-from ipa.claims.runs import claim_runs
+from ipa.claims.runs import claim_runs, evidence_runs
 from ipa.claims.table import claims_table, stored_comparison
 
 __all__ = [
@@ -19,9 +28,12 @@ __all__ = [
     "Support",
     "claim_runs",
     "claims_table",
+    "evidence_runs",
+    "from_comparison",
     "from_data",
     "from_forecast",
     "from_latency",
+    "from_orders",
     "from_preferences",
     "from_runs",
     "from_solver",

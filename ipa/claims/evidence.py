@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ipa.claims.claim import Claim, read_claims
 from ipa.editions import published_table
 from ipa.errors import ResultsError
 from ipa.experiments import METHODS, PIPELINES, WORKLOADS, grid_specs, is_complete, run_folder
 from ipa.intervals import SEEDS, Interval, mean_interval
-from ipa.published import published_result
+from ipa.published import compare, published_result
 from ipa.results import KEPT_IN_BRIEF, SUMMARY, read_decisions, read_summary
 from ipa.run_spec import RunSpec
 
@@ -37,6 +38,11 @@ class Evidence:
         self.trace = trace
         self.seeds = tuple(seeds)
         self._summaries: dict[RunSpec, dict[str, Any]] = {}
+
+    @cached_property
+    def load(self) -> str:
+        """Which load the runs used: ``real`` or ``synthetic``."""
+        return next(iter(self.specs("as-published").values())).trace
 
     @cached_property
     def each_seed(self) -> "tuple[Evidence, ...]":
@@ -79,6 +85,28 @@ class Evidence:
             done = (run_folder(self.results_dir, spec) / SUMMARY).is_file()
             state = "was run with other code or data" if done else "was not run"
             raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa reproduce --only claims")
+
+    def claim(self, claim_id: str) -> Claim:
+        """Return a claim with the numbers that it is judged by."""
+        return read_claims(self.table("claims"))[claim_id]
+
+    def difference(
+        self, edition: str, cell: tuple[str, str], methods: tuple[str, str], measure: str
+    ) -> Interval:
+        """Return by how much a measure of the first method exceeds that of the second, seed by seed."""
+        return self.over_seeds(
+            lambda one: (
+                one.value(edition, *cell, methods[0], measure)
+                - one.value(edition, *cell, methods[1], measure)
+            )
+        )
+
+    def comparison(self, edition: str) -> pd.DataFrame:
+        """Return the runs of an edition with the first seed beside the published averages."""
+        specs = list(self.specs(edition).values())
+        for spec in specs:
+            self.check_complete(spec, needed=KEPT_IN_BRIEF)
+        return compare(specs, self.results_dir)
 
     def value(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> float:
         """Return one measure of one run, averaged over the seeds."""

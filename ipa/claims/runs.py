@@ -35,3 +35,12 @@ def claim_runs(trace: str, seed: int = 0, seeds: int = SEEDS) -> RunSet:
     repeated = [spec for spec in grid if spec.edition in EDITIONS_REPEATED]
     more = (replace(spec, seed=seed + number) for number in range(1, seeds) for spec in repeated)
     return RunSet(whole=tuple(latency_specs(trace, seed, seeds)), brief=(*grid, *more))
+
+
+def evidence_runs(trace: str, seed: int = 0, seeds: int = SEEDS) -> RunSet:
+    """Return what the checks read of ``claim_runs`` and no more."""
+    grid = grid_specs(EDITIONS_REPEATED, trace=trace, seed=seed)
+    return RunSet(
+        whole=tuple(latency_specs(trace, seed, seeds)),
+        brief=tuple(replace(spec, seed=seed + number) for number in range(seeds) for spec in grid),
+    )

@@ -7,29 +7,65 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.claims.check import CHECKS, Finding, Support
+from ipa.claims.claim import Claim, Kind, read_claims
 from ipa.claims.evidence import Evidence
-from ipa.editions import published_table
+from ipa.claims.judge import judge
+from ipa.claims.stored import seeds_text, stored_claims
 from ipa.errors import ResultsError
 from ipa.paths import published_results_dir
 
-NOT_COVERED = {
-    "a live cluster": ("C13",),
-}
-"""What would be needed for the claims that no check covers."""
+LOADS = ("synthetic", "real")
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """One claim and its finding."""
+    """One claim and its finding.
+
+    Parameters
+    ----------
+    claim, statement, where, published
+        What the paper says, and where.
+    kind, rests_on
+        What it is held against, and what the verdict rests on (``ipa.claims.claim.Claim``).
+    published_data
+        Whether the published data bear the statement out.
+    expected
+        What the published data show, with tolerances; the limit of an own measurement.
+    found
+        The same numbers here.
+    reproduced
+        What was found, in words.
+    verdict
+        Whether that bears the statement out.
+    agrees_with_published_data
+        ``yes`` or ``no``; ``not comparable`` for an own measurement, empty without a finding.
+    status
+        Whether it is what was expected.
+    differs
+        What is known where it is not.
+    tolerance_source
+        Where the tolerances come from.
+    on_synthetic, on_real
+        The stored verdict and status on the synthetic twins and on the real trace.
+    """
 
     claim: str
     statement: str
     where: str
     published: str
+    kind: str
+    rests_on: str
     published_data: str
+    expected: str
+    found: str
     reproduced: str
     verdict: str
     agrees_with_published_data: str
+    status: str
+    differs: str
+    tolerance_source: str
+    on_synthetic: str
+    on_real: str
 
 
 def claims_table(evidence: Evidence, progress: Callable[[int, int, str], None] | None = None) -> pd.DataFrame:
@@ -45,35 +81,61 @@ def claims_table(evidence: Evidence, progress: Callable[[int, int, str], None] |
     Returns
     -------
     pandas.DataFrame
-        One row per claim of ``data/paper/claims.csv``. A claim whose runs are missing is ``not run``.
+        One ``ClaimRow`` per claim of ``data/paper/claims.csv``. A claim without its runs is ``not run``.
     """
-    claims = published_table("claims")
+    claims = read_claims(evidence.table("claims"))
+    stored = stored_claims()
     rows = []
-    for number, claim in enumerate(claims.itertuples(), start=1):
-        finding = _finding(str(claim.id), evidence)
-        rows.append(
-            ClaimRow(
-                claim=str(claim.id),
-                statement=str(claim.claim),
-                where=str(claim.where),
-                published=str(claim.published),
-                published_data=str(claim.verdict),
-                reproduced=finding.reproduced,
-                verdict=finding.support.value,
-                agrees_with_published_data={True: "yes", False: "no", None: ""}[finding.agrees],
-            )
-        )
+    for number, claim in enumerate(claims.values(), start=1):
+        rows.append(_row(claim, _finding(claim, evidence), evidence, stored[stored["claim"] == claim.id]))
         if progress is not None:
-            progress(number, len(claims), str(claim.id))
+            progress(number, len(claims), claim.id)
     return pd.DataFrame(rows)
 
 
-def _finding(claim: str, evidence: Evidence) -> Finding:
-    if claim not in CHECKS:
-        needed = next((what for what, ids in NOT_COVERED.items() if claim in ids), "")
-        return Finding(Support.NOT_COVERED, f"needs {needed}" if needed else "not checked by this version")
+def _row(claim: Claim, finding: Finding, evidence: Evidence, stored: pd.DataFrame) -> ClaimRow:
+    same = stored[(stored["trace"] == evidence.load) & (stored["seeds"] == seeds_text(evidence.seeds))]
+    on = {
+        load: " · ".join(stored.loc[stored["trace"] == load, ["verdict", "status"]].to_numpy().ravel())
+        for load in LOADS
+    }
+    return ClaimRow(
+        claim=claim.id,
+        statement=claim.statement,
+        where=claim.where,
+        published=claim.published,
+        kind=claim.kind.value,
+        rests_on=claim.rests_on,
+        published_data=claim.published_data,
+        expected=claim.expected_text(),
+        found=claim.found_text(finding.found) if finding.found else "",
+        reproduced=finding.reproduced,
+        verdict=finding.support.value,
+        agrees_with_published_data=_agreement(claim, finding),
+        status=judge(claim, finding, "".join(same["verdict"])).value,
+        differs=claim.differs,
+        tolerance_source=claim.tolerance_source,
+        on_synthetic=on["synthetic"],
+        on_real=on["real"],
+    )
+
+
+def _agreement(claim: Claim, finding: Finding) -> str:
+    if finding.support is Support.OWN:
+        return "not comparable"
+    if not finding.found:
+        return ""
+    return "yes" if claim.agrees(finding.found) else "no"
+
+
+def _finding(claim: Claim, evidence: Evidence) -> Finding:
+    if claim.id not in CHECKS:
+        return Finding(
+            Support.NOT_COVERED,
+            "needs a live cluster" if claim.kind is Kind.LIVE else "not checked by this version",
+        )
     try:
-        return CHECKS[claim](evidence)
+        return CHECKS[claim.id](evidence)
     except ResultsError as error:
         return Finding(Support.NOT_RUN, str(error))
 

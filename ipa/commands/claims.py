@@ -6,7 +6,8 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from ipa.claims import Evidence, claims_table
+from ipa.claims import Evidence, claims_table, evidence_runs
+from ipa.claims.stored import store_claims, stored_claims_file
 from ipa.claims.table import stored_comparison, stored_comparison_file
 from ipa.commands.options import (
     DEFAULT_RESULTS,
@@ -17,6 +18,7 @@ from ipa.commands.options import (
     SeedsOption,
     TraceOption,
 )
+from ipa.commands.outcome import exit_unless_succeeded, print_outcome
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.experiments import grid_specs
 from ipa.grid import run_grid
@@ -24,34 +26,50 @@ from ipa.intervals import SEEDS
 from ipa.published import EDITION_NAMES, compare, write_comparison
 from ipa.results import KEPT_IN_BRIEF
 
+SHOWN = ["claim", "statement", "published", "reproduced", "verdict", "on_synthetic", "on_real"]
+"""Columns of the table for people; ``--json`` has all of them."""
+
 
 def claims_command(
+    run: Annotated[
+        bool, typer.Option("--run", help="First run what is missing, and no more than the claims need.")
+    ] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Keep the verdicts on this load in results/published/claims.csv.")
+    ] = False,
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
     seeds: SeedsOption = SEEDS,
+    jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
     as_json: JsonOption = False,
 ) -> None:
     """Check every claim of the paper against the runs under results/.
 
-    Run `ipa reproduce --only claims` first; a claim whose runs are missing is shown as not run. Measures are
-    means over seeds with 95 % confidence intervals; with one seed there are none.
+    A claim whose runs are missing is shown as not run. Measures are means over seeds with 95 % confidence
+    intervals; a single seed decides nothing. Ends with a line per claim (expected, found, PASS, FAIL or
+    DIFFERS AS DOCUMENTED); exits with 1 if one fails or was not run.
 
     \b
     Examples:
-      ipa claims
+      ipa claims --run
       ipa claims --trace real --json
     """
+    evidence = Evidence(results, trace, range(seed, seed + seeds))
+    if run:
+        with progress_bar("runs") as show:
+            evidence_runs(trace, seed, seeds).run(results, jobs or default_jobs(), show)
     with progress_bar("claims") as show:
-        table = claims_table(Evidence(results, trace, range(seed, seed + seeds)), show)
+        table = claims_table(evidence, show)
+    if store:
+        store_claims(table, evidence.load, evidence.seeds)
+        messages.print(f"stored in {stored_claims_file()}", highlight=False)
     if as_json:
         print_json(table.to_dict("records"))
-        return
-    print_table(
-        table[["claim", "statement", "published", "reproduced", "verdict", "agrees_with_published_data"]]
-    )
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items())
-    typer.echo(f"\n{len(table)} claims: {counts}")
+    else:
+        print_table(table[SHOWN])
+        print_outcome(table)
+    exit_unless_succeeded(table)
 
 
 def published_command(

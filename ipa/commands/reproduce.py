@@ -3,7 +3,6 @@
 import time
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from ipa.claims import Evidence, claims_table
@@ -15,6 +14,7 @@ from ipa.commands.options import (
     SeedsOption,
     TraceOption,
 )
+from ipa.commands.outcome import exit_unless_succeeded, print_outcome
 from ipa.commands.output import default_jobs, messages, print_table, progress_bar
 from ipa.intervals import SEEDS
 from ipa.reproduce import QUICK, TARGETS, required_runs, run_notebooks
@@ -38,9 +38,11 @@ def reproduce_command(
         bool, typer.Option("--fresh-timings", help="Measure decision times again instead of keeping them.")
     ] = False,
 ) -> None:
-    """Run the experiments, execute the notebooks, save the figures and print the claims table.
+    """Run the experiments, execute the notebooks, save the figures and check the claims.
 
-    What is complete and unchanged is not run again; an interrupted call goes on where it stopped.
+    Ends with a line per claim: expected, found, PASS, FAIL or DIFFERS AS DOCUMENTED; exits with 1 if one
+    fails or was not run. What is complete and unchanged is not run again; an interrupted call goes on where
+    it stopped.
 
     \b
     Examples:
@@ -70,8 +72,6 @@ def reproduce_command(
         f"notebooks: {len(made.executed)} executed, {len(targets) - len(made.executed)} kept",
         highlight=False,
     )
-    if any(target.name == "claims" for target in targets):
-        _print_claims(claims_table(Evidence(results, trace, range(seed, seed + seeds))))
     print_table(
         [
             {"made": target.name, "notebook": str(path)}
@@ -79,9 +79,10 @@ def reproduce_command(
         ]
     )
     typer.echo(f"\nfigures: {results / 'figures'}")
+    table = None
+    if any(target.name == "claims" for target in targets):
+        table = claims_table(Evidence(results, trace, range(seed, seed + seeds)))
+        print_outcome(table)
     messages.print(f"took {time.monotonic() - started_s:.0f} s", highlight=False)
-
-
-def _print_claims(table: pd.DataFrame) -> None:
-    print_table(table[["claim", "published", "reproduced", "verdict", "agrees_with_published_data"]])
-    typer.echo("")
+    if table is not None:
+        exit_unless_succeeded(table)

@@ -41,7 +41,7 @@ def loosening_wait_s(batch: int, rate_rps: float) -> float:
     """Return the waiting time with the wrong sign, as the program behind the published curves had it.
 
     It loosens the SLA instead of tightening it. No published decision depends on it: without any SLA all of
-    them come out the same (paper/README.md, trap 2). A batch that never fills stays infeasible.
+    them come out the same (data/paper/README.md, trap 2). A batch that never fills stays infeasible.
     """
     wait_s = fill_wait_s(batch, rate_rps)
     return wait_s if math.isinf(wait_s) else -wait_s
