@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from ipa.claims.check import CHECKS, Finding
-from ipa.claims.compare import graded
+from ipa.claims.check import CHECKS, Finding, Support
+from ipa.claims.compare import EXACT, Order, Orders, graded
 from ipa.claims.evidence import Evidence
 from ipa.preferences import PREFERENCES, WORKLOAD, preference_settings, preference_table
 from ipa.published import deviation_pct
@@ -29,12 +29,7 @@ def weights_steer(evidence: Evidence) -> Finding:
     values = points.set_index(["edition", "pipeline", "preference"])[["cost_cores", "accuracy"]]
     ordered = list(PREFERENCES)
     pairs = [pair for pair, _ in points.groupby(["edition", "pipeline"], sort=False)]
-    falling = sum(
-        bool(
-            (values.loc[[(*pair, preference) for preference in ordered]].diff().dropna() <= 0).all(axis=None)
-        )
-        for pair in pairs
-    )
+    orders = Orders.of(_fall(values.loc[[(*pair, preference) for preference in ordered]]) for pair in pairs)
     claimed = evidence.claim("C14").claimed
     nlp = {
         f"{preference}_{name}": float(values[column].loc[(FIRST, "nlp", preference)])
@@ -43,12 +38,20 @@ def weights_steer(evidence: Evidence) -> Finding:
     }
     near = all(abs(deviation_pct(ours, claimed[name])) <= claimed["within_pct"] for name, ours in nlp.items())
     return Finding(
-        graded(near and falling == len(pairs), partly=near or falling > len(pairs) / 2),
+        Support.PARTLY if orders.support is Support.SUPPORTED and not near else orders.support,
         f"nlp: {nlp['accuracy_cores']:.1f} cores with accuracy {nlp['accuracy_score']:.2f} and"
         f" {nlp['resource_cores']:.1f} cores with accuracy {nlp['resource_score']:.2f};"
-        f" cost and accuracy fall from accuracy to resource priority in {falling} of {len(pairs)} cases",
-        nlp | {"falling": falling},
+        f" cost and accuracy fall from accuracy to resource priority in {orders.above} of {len(pairs)} cases",
+        nlp | {"falling": orders.above},
     )
+
+
+def _fall(points: pd.DataFrame) -> Order:
+    """Return whether cost and accuracy fall from the first preference to the last and never rise between."""
+    steps = points.diff().dropna()
+    if (steps > EXACT).any(axis=None):
+        return Order.BELOW
+    return Order.ABOVE if (steps.sum() < -EXACT).all() else Order.TIED
 
 
 @CHECKS.named("C15")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from claims_evidence import HandMade
+from claims_evidence import HandMade, status
 
 from ipa.claims import CHECKS, Evidence, Support
+from ipa.claims.judge import Status
 
 
 def altered(name: str, **columns: object):
@@ -28,8 +29,8 @@ def altered(name: str, **columns: object):
     ],
 )
 def test_the_published_tables_give_the_published_verdict(claim: str, support: Support) -> None:
-    finding = CHECKS[claim](HandMade())
-    assert (finding.support, finding.agrees) == (support, True)
+    assert CHECKS[claim](HandMade()).support is support
+    assert status(claim, HandMade()) is Status.PASSED
 
 
 def test_equal_configurations_need_latency_and_throughput() -> None:
@@ -42,6 +43,7 @@ def test_the_first_row_of_table_4_would_support_the_claim_if_it_were_used() -> N
     used = {"yolov5n": "1", "yolov5s": "1", "yolov5m": "2", "yolov5l": "4", "yolov5x": "8"}
     same = HandMade(table4=table.assign(cores=table["variant"].map(used)))
     assert CHECKS["C24"](same).support is Support.SUPPORTED
+    assert status("C24", same) is Status.FAILED
 
 
 def test_one_setting_for_all_would_support_the_claim() -> None:
@@ -50,6 +52,7 @@ def test_one_setting_for_all_would_support_the_claim() -> None:
         "predictor_margin_pct": "0",
     }
     assert CHECKS["C32"](altered("runs", **same)).support is Support.SUPPORTED
+    assert status("C32", altered("runs", **same)) is Status.FAILED
     one_differs = Evidence.table("runs").assign(**same)
     one_differs.loc[one_differs.index[0], "alpha"] = "2"
     finding = CHECKS["C32"](HandMade(runs=one_differs))
@@ -61,6 +64,7 @@ def test_drop_limits_of_twice_the_sla_would_support_the_claim() -> None:
     slas = Evidence.table("slas")
     twice = slas.assign(drop_limit_s=2 * slas["sla_table6_s"].astype(float))
     assert CHECKS["C29"](HandMade(slas=twice)).support is Support.SUPPORTED
+    assert status("C29", HandMade(slas=twice)) is Status.FAILED
 
 
 def test_the_allocations_of_the_video_pipeline_alone_would_support_equation_1() -> None:
@@ -81,17 +85,44 @@ def profiles_with(latency_s: Callable[[int], float]) -> HandMade:
     return HandMade(profiles=pd.DataFrame(rows))
 
 
-def test_quadratic_latencies_would_support_the_fit() -> None:
-    assert CHECKS["C28"](profiles_with(lambda b: 0.001 * b**2 + 0.02 * b + 0.1)).support is Support.SUPPORTED
+def test_quadratic_latencies_meet_the_goal_of_the_fit() -> None:
+    assert status("C28", profiles_with(lambda b: 0.001 * b**2 + 0.02 * b + 0.1)) is Status.PASSED
 
 
-def test_latencies_of_another_shape_contradict_the_fit() -> None:
-    assert (
-        CHECKS["C28"](profiles_with(lambda b: 0.9 if b in (2, 32) else 0.1)).support is Support.CONTRADICTED
-    )
+def test_latencies_of_another_shape_fail_the_fit() -> None:
+    assert status("C28", profiles_with(lambda b: 0.9 if b in (2, 32) else 0.1)) is Status.FAILED
 
 
-def test_the_published_profiles_support_the_fit_in_part() -> None:
+def test_the_published_profiles_miss_the_goal_of_the_fit_as_documented() -> None:
     finding = CHECKS["C28"](HandMade())
-    assert finding.support is Support.PARTLY
+    assert finding.support is Support.OWN
     assert "(median of 16)" in finding.reproduced
+    assert status("C28", HandMade()) is Status.DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("claim", "tables"),
+    [
+        ("C21", {"table2": Evidence.table("table2").assign(measured_latency_p99_ms="90")}),
+        (
+            "C26",
+            {"slas": Evidence.table("slas").assign(sla_table6_s=["1.862", "3.585", "3.128", "1.74", "3.67"])},
+        ),
+        ("C25", {"allocations": Evidence.table("allocations").query("pipeline == 'video'")}),
+    ],
+)
+def test_tables_that_show_something_else_fail(claim: str, tables: dict[str, pd.DataFrame]) -> None:
+    assert status(claim, HandMade(**tables)) is Status.FAILED
+
+
+def test_an_sla_that_a_plan_breaks_would_rule_it_out() -> None:
+    claims = Evidence.table("claims").replace({"claimed": {"latency_ms=500": "latency_ms=300"}})
+    assert CHECKS["C23"](HandMade(claims=claims)).support is Support.SUPPORTED
+    assert status("C23", HandMade(claims=claims)) is Status.FAILED
+
+
+def test_an_sla_that_a_plan_breaks_makes_it_infeasible() -> None:
+    stated = Evidence.table("claims").set_index("id").loc["C22", "claimed"]
+    claims = Evidence.table("claims").replace({"claimed": {stated: stated.replace("sla_s=0.6", "sla_s=0.3")}})
+    assert CHECKS["C22"](HandMade(claims=claims)).support is Support.CONTRADICTED
+    assert status("C22", HandMade(claims=claims)) is Status.FAILED

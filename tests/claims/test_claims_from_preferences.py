@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from ipa.claims import CHECKS, Evidence, Support, from_preferences
+from ipa.claims.judge import Status, judge
 from ipa.preferences import preference_settings, preference_table
 from ipa.workload import load_workload
 
@@ -13,6 +14,11 @@ EVIDENCE = Evidence(Path("nowhere"), trace="synthetic")
 POINTS = preference_table(
     preference_settings(["as-published-v1", "as-published"]), load_workload("bursty", trace="synthetic")
 )
+
+
+def outcome(claim: str) -> tuple[Support, Status]:
+    finding = CHECKS[claim](EVIDENCE)
+    return finding.support, judge(EVIDENCE.claim(claim), finding)
 
 
 @pytest.fixture
@@ -39,8 +45,7 @@ def changed(column: str, value: object, **where: str) -> pd.DataFrame:
 def test_the_synthetic_workload_leads_to_the_verdict_of_the_published_data(
     claim: str, support: Support
 ) -> None:
-    finding = CHECKS[claim](EVIDENCE)
-    assert (finding.support, finding.agrees) == (support, True)
+    assert outcome(claim) == (support, Status.PASSED)
 
 
 def test_the_misprinted_points_are_named_with_both_costs(points) -> None:
@@ -54,15 +59,14 @@ def test_the_misprinted_points_are_named_with_both_costs(points) -> None:
 
 def test_if_all_points_came_out_the_second_claim_would_hold(points) -> None:
     points(changed("within_with_ties", True))
-    finding = CHECKS["C15"](EVIDENCE)
-    assert (finding.support, finding.agrees) == (Support.SUPPORTED, False)
+    assert outcome("C15") == (Support.SUPPORTED, Status.FAILED)
 
 
 def test_one_more_missed_point_disagrees_with_the_published_data(points) -> None:
     points(
         changed("within_with_ties", False, pipeline="sum-qa", preference="balance", edition="as-published")
     )
-    assert CHECKS["C15"](EVIDENCE).agrees is False
+    assert outcome("C15") == (Support.CONTRADICTED, Status.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +77,15 @@ def test_a_preference_that_costs_more_for_less_weakens_the_first_claim(
     points, column: str, value: float, support: Support
 ) -> None:
     points(changed(column, value, pipeline="nlp", preference="balance", edition="as-published-v1"))
-    finding = CHECKS["C14"](EVIDENCE)
-    assert (finding.support, finding.agrees) == (support, False)
-    assert "9 of 10 cases" in finding.reproduced
+    assert outcome("C14") == (support, Status.FAILED)
+    assert "9 of 10 cases" in CHECKS["C14"](EVIDENCE).reproduced
 
 
 def test_a_distant_cost_of_nlp_weakens_the_first_claim(points) -> None:
     points(changed("cost_cores", 30.0, pipeline="nlp", preference="resource", edition="as-published-v1"))
-    assert CHECKS["C14"](EVIDENCE).support is Support.PARTLY
+    assert outcome("C14") == (Support.PARTLY, Status.FAILED)
+
+
+def test_preferences_without_any_effect_do_not_support_the_first_claim(points) -> None:
+    points(POINTS.assign(cost_cores=50.0, accuracy=2.0))
+    assert outcome("C14") == (Support.NO_EFFECT, Status.FAILED)
