@@ -138,7 +138,7 @@ def same_setting(evidence: Evidence) -> Finding:
     return Finding(
         graded(not mixed),
         f"{mixed} of {len(figures)} figures mix parameters between methods or loads",
-        {"holds": not mixed},
+        {"claim_holds": not mixed},
     )
 
 
@@ -158,7 +158,7 @@ def allocation_rule(evidence: Evidence) -> Finding:
     return Finding(
         graded(same == total, partly=same > total / 2),
         f"the fewest cores that sustain the threshold are those of the runs in {same} of {total} cases",
-        {"holds": same == total},
+        {"claim_holds": same == total},
     )
 
 

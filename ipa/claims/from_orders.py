@@ -30,7 +30,7 @@ def accuracy_order(evidence: Evidence) -> Finding:
         Support.PARTLY if support is Support.SUPPORTED and lighter else support,
         f"ipa over fa2-low and fa2-high over ipa: {orders};"
         f" fa2-high does not run the most accurate variants in {', '.join(lighter) or 'no pipeline'}",
-        {"above": orders.above, "below": orders.below, "lighter_pipelines": len(lighter)},
+        {"orders_above": orders.above, "orders_reversed": orders.below, "lighter_pipelines": len(lighter)},
     )
 
 
@@ -95,7 +95,7 @@ def heavier_violates_more(evidence: Evidence) -> Finding:
         f"ipa and fa2-high against fa2-low: {counts} (simulated,"
         f" {widest(evidence, [share for *_, share in shares], '.1%')}{_pairs(orders, Order.TIED)}"
         f"{_pairs(orders, Order.BELOW)}); largest difference to a published share {off:.1f} points",
-        {"above": counts.above, "below": counts.below, "largest_difference_points": off},
+        {"orders_above": counts.above, "orders_reversed": counts.below, "largest_difference_points": off},
     )
 
 

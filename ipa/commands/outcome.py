@@ -8,11 +8,12 @@ from ipa.claims.judge import Status, succeeded
 
 def print_outcome(table: pd.DataFrame) -> None:
     """Print a line per claim of ``ipa.claims.claims_table`` and a line of counts."""
-    typer.echo("")
+    typer.echo("\nPASS: what was found is what the published data show, be it for the claim or against it\n")
     for row in table.to_dict("records"):
+        found = row["found"] or row["reproduced"]
         typer.echo(
-            f"{row['status']}  {row['claim']}  {row['statement']}"
-            f" | expected: {row['expected'] or '-'} | found: {row['found'] or row['reproduced']}"
+            f"{row['status']}  {row['claim']}  {row['statement']} | {row['verdict']}"
+            f" | expected: {row['expected'] or '-'} | found: {found}"
         )
     counts = table["status"].value_counts()
     typer.echo(
