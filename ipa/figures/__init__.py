@@ -19,11 +19,13 @@ except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
 from ipa.figures.adaptation import adaptation
+from ipa.figures.closed_loop import forecaster_ablation, quantile_tradeoff
 from ipa.figures.decision_time import decision_time
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
 from ipa.figures.effects import cluster_effects
 from ipa.figures.end_to_end import end_to_end
+from ipa.figures.forecast import forecast_errors, load_forecasts
 from ipa.figures.frontier import frontier
 from ipa.figures.latency import latency_breakdown, latency_distribution
 from ipa.figures.motivation import variant_tradeoff
@@ -41,11 +43,15 @@ __all__ = [
     "editions",
     "end_to_end",
     "file_name",
+    "forecast_errors",
+    "forecaster_ablation",
     "frontier",
     "latency_breakdown",
     "latency_distribution",
+    "load_forecasts",
     "preferences",
     "printed",
+    "quantile_tradeoff",
     "reaction",
     "save",
     "save_table",

@@ -19,9 +19,12 @@ from ipa.figures.style import (
     name_panel,
     new_figure,
     provenance_line,
+    set_apart,
+    short_name,
+    whole_ticks,
     write_caption,
 )
-from ipa.figures.tidy import require, stage_steps
+from ipa.figures.tidy import numbers, require, stage_steps
 from ipa.grid import RUN_KEYS
 
 COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
@@ -66,17 +69,21 @@ def adaptation(
         for index, name in enumerate(names):
             rows = stages[stages["stage"] == name]
             _draw_variants(panels[1 + index], rows, shown[name], STAGE_LOOKS[index % len(STAGE_LOOKS)].colour)
-            name_panel(panels[1 + index], f"Variant: {name}")
+            name_panel(panels[1 + index], f"Variant: {short_name(name, 40)}")
         _draw_per_stage(panels[-4], stages, "replicas", "Replicas per stage")
-        panels[-4].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
+        panels[-4].legend(
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1, columnspacing=1.2
+        )
         _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage")
-        _draw_outcome(panels[-2], steps["time_s"], steps["cost_cores"], "Cost (cores)")
-        _draw_outcome(panels[-1], steps["time_s"], 100 * steps["pas"], "Accuracy (PAS × 100)")
+        _draw_outcome(panels[-2], steps["time_s"], numbers(steps["cost_cores"]), "Cost (cores)")
+        whole_ticks(panels[-2].yaxis)
+        _draw_outcome(panels[-1], steps["time_s"], numbers(steps["pas"], 100), "Accuracy (PAS × 100)")
         panels[-1].set_xlabel("time (s)")
         panels[-1].set_xlim(0, max(load["time_s"].max() + 1, steps["time_s"].max()))
         run = steps.iloc[0]
         figure.suptitle(
-            f"{method_title(run['method'])} on {run['pipeline']}, {run['workload']} workload",
+            f"{short_name(method_title(run['method']))} on {short_name(run['pipeline'], 30)},"
+            f" {short_name(run['workload'], 30)} workload",
             x=0.01, ha="left", fontsize=10, fontweight="bold",
         )  # fmt: skip
         write_caption(figure, provenance_line(steps))
@@ -90,9 +97,15 @@ def _shown(rows: pd.DataFrame, known: Sequence[str] | None) -> list[str]:
 
 def _draw_load(axes: Axes, steps: pd.DataFrame, load: pd.DataFrame) -> None:
     axes.fill_between(
-        load["time_s"], load["load_rps"], step="post", color=LOAD, alpha=0.45, linewidth=0, label="load"
+        load["time_s"],
+        numbers(load["load_rps"]),
+        step="post",
+        color=LOAD,
+        alpha=0.45,
+        linewidth=0,
+        label="load",
     )
-    decided = steps.dropna(subset=["rate_rps"])
+    decided = steps.assign(rate_rps=numbers(steps["rate_rps"])).dropna(subset=["rate_rps"])
     axes.step(
         decided["time_s"], decided["rate_rps"], where="post", color=DECIDED, label="arrival rate decided for"
     )
@@ -113,18 +126,19 @@ def _draw_variants(axes: Axes, rows: pd.DataFrame, names: Sequence[str], colour:
     axes.step(rows["time_s"], level, where="post", color=colour, linewidth=2)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.yaxis.set_major_locator(FixedLocator(range(len(names))))
-    axes.yaxis.set_major_formatter(FixedFormatter(names))
+    axes.yaxis.set_major_formatter(FixedFormatter([short_name(name, 24) for name in names]))
 
 
 def _draw_per_stage(axes: Axes, stages: pd.DataFrame, column: str, title: str) -> None:
+    count = stages["stage"].nunique()
     for index, (name, rows) in enumerate(stages.groupby("stage", sort=False)):
         look = STAGE_LOOKS[index % len(STAGE_LOOKS)]
         axes.step(
             rows["time_s"], rows[column], where="post", color=look.colour, linestyle=look.line_style,
-            linewidth=2.2 - 0.7 * min(index, 2), label=str(name),
+            linewidth=1.2, label=short_name(str(name), 24), transform=set_apart(axes, index, count),
         )  # fmt: skip
-    axes.set_ylim(0, 1.15 * stages[column].max())
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_ylim(0, 1.25 * max(float(stages[column].max()), 1))
+    whole_ticks(axes.yaxis)
     name_panel(axes, title)
 
 

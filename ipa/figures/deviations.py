@@ -70,7 +70,8 @@ def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
     -------
     Figure
         Deviation of accuracy against deviation of cost, both in percent of the published value, with the
-        box of the tolerances. Runs outside it carry a number; the list beside the plot names them.
+        box of the tolerances; the axes are linear within it and logarithmic beyond. Runs outside it carry a
+        number; the list beside the plot names them.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
             f" {ACCURACY_TOLERANCE_PCT:g} % of accuracy",
             loc="left", fontweight="bold",
         )  # fmt: skip
-        write_caption(figure, caption)
+        write_caption(figure, f"{caption}  ·  axes: linear within the limits, logarithmic beyond")
     return figure
 
 

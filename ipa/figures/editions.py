@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ipa.experiments import METHODS, PIPELINES
 from ipa.figures.style import (
@@ -22,16 +22,18 @@ from ipa.figures.style import (
     new_figure,
     ordered,
     provenance_line,
+    short_name,
+    use_log_scale,
     write_caption,
 )
-from ipa.figures.tidy import require
+from ipa.figures.tidy import numbers, require
 from ipa.grid import RUN_KEYS
 
 METRICS = (
     ("cost_mean_cores", 1, "Cost", "cores (log scale)"),
     ("pas_mean", 100, "Accuracy", "PAS × 100"),
-    ("violation_share", 100, "SLA violations", "% of requests sent"),
-    ("violating_seconds_share", 100, "Same, paper's rule", "% of seconds"),
+    ("violation_share", 100, "Late or lost", "% of requests sent"),
+    ("violating_seconds_share", 100, "Late (paper)", "% of seconds with p99 > SLA"),
 )
 """Column, factor to the axis, title, unit."""
 
@@ -64,26 +66,29 @@ def editions(averages: pd.DataFrame, before: str = "as-published", after: str = 
     pipelines, methods = ordered(chosen["pipeline"], PIPELINES), ordered(chosen["method"], METHODS)
     rows = [(pipeline, method) for pipeline in pipelines for method in methods]
     names = [name for name, *_ in METRICS]
+    chosen = chosen.assign(**{name: numbers(chosen[name]) for name in names})
     means = chosen.groupby(["edition", "pipeline", "method"])[names].mean()
     with house_style():
         figure = new_figure(PAGE_IN, 1.3 + 0.19 * len(rows))
         panels = figure.subplots(1, len(METRICS), sharey=True)
         for axes, (name, scale, title, unit) in zip(panels, METRICS, strict=True):
             values = [
-                scale * means[name].get(edition, pd.Series()).reindex(rows) for edition in (before, after)
+                scale * means[name].get(edition, pd.Series()).reindex(rows).to_numpy(np.float64)
+                for edition in (before, after)
             ]
-            _draw_changes(axes, values[0].to_numpy(), values[1].to_numpy(), [method for _, method in rows])
+            _draw_changes(axes, values[0], values[1], [method for _, method in rows])
             name_panel(axes, title)
             axes.set_xlabel(unit)
-            if name == "cost_mean_cores":
-                _use_log_scale(axes)
+            shown = np.concatenate([part[np.isfinite(part)] for part in values])
+            if name == "cost_mean_cores" and len(shown) and shown.min() > 0:
+                use_log_scale(axes, "x", float(shown.min()), float(shown.max()))
             else:
-                axes.set_xlim(left=0)
+                axes.set_xlim(0, max(axes.get_xlim()[1], 1))
                 axes.xaxis.set_major_locator(MaxNLocator(5))
         _name_rows(panels[0], pipelines, methods)
         _write_legend(figure, before, after)
         count = chosen["workload"].nunique()
-        note = f"mean over {count} workload{'s' if count > 1 else ''}"
+        note = f"mean over {count} workload{'s' if count > 1 else ''}, one run each"
         write_caption(figure, provenance_line(chosen, note))
     return figure
 
@@ -93,23 +98,14 @@ def _draw_changes(axes: Axes, before: np.ndarray, after: np.ndarray, methods: Se
     for row, (old, new, method) in enumerate(zip(before, after, methods, strict=True)):
         look = looks[method]
         axes.plot([old, new], [row, row], color=look.colour, linewidth=1.4, alpha=0.7, zorder=2)
-        for value, fill in ((old, "white"), (new, look.colour)):
+        # The open marker is the larger one, so that it shows around a filled one at the same place.
+        for value, fill, size in ((old, "white", 7.0), (new, look.colour, 4.5)):
             axes.plot(
-                value, row, look.marker, markersize=5, markerfacecolor=fill, markeredgecolor=look.colour,
+                value, row, look.marker, markersize=size, markerfacecolor=fill, markeredgecolor=look.colour,
                 zorder=3, clip_on=False,
             )  # fmt: skip
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
-
-
-def _use_log_scale(axes: Axes) -> None:
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= tick <= high]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.minorticks_off()
 
 
 def _name_rows(axes: Axes, pipelines: Sequence[str], methods: Sequence[str]) -> None:
@@ -120,7 +116,8 @@ def _name_rows(axes: Axes, pipelines: Sequence[str], methods: Sequence[str]) -> 
     for index, pipeline in enumerate(pipelines):
         first = index * len(methods)
         axes.annotate(
-            pipeline, (0, first + (len(methods) - 1) / 2), xycoords=("axes fraction", "data"),
+            short_name(pipeline, 4 * len(methods) + 2), (0, first + (len(methods) - 1) / 2),
+            xycoords=("axes fraction", "data"),
             xytext=(-46, 0), textcoords="offset points", rotation=90, va="center", ha="right", fontsize=8,
             fontweight="bold", annotation_clip=False,
         )  # fmt: skip
@@ -131,7 +128,16 @@ def _name_rows(axes: Axes, pipelines: Sequence[str], methods: Sequence[str]) -> 
 
 def _write_legend(figure: Figure, before: str, after: str) -> None:
     handles = [
-        Line2D([], [], linestyle="none", marker="o", markerfacecolor=fill, markeredgecolor=MUTED, label=name)
-        for fill, name in (("white", before), (MUTED, after))
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            markersize=size,
+            markerfacecolor=fill,
+            markeredgecolor=MUTED,
+            label=name,
+        )
+        for fill, size, name in (("white", 7.0, before), (MUTED, 4.5, after))
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2, labelcolor=INK)

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ipa.figures.style import DECIDED, INK, MUTED, PAGE_IN, house_style, name_panel, new_figure, write_caption
-from ipa.figures.tidy import require
+from ipa.figures.tidy import numbers, require
 
 COLUMNS = ("group", "label", "violation_share", "dropped_share", "latency_p99_s", "running_mean_cores")
+PERCENT = 100.0
 PANELS = (
-    ("violation_share", 100.0, "Late or lost (%)"),
-    ("dropped_share", 100.0, "Dropped (%)"),
+    ("violation_share", PERCENT, "Late or lost (%)"),
+    ("dropped_share", PERCENT, "Dropped (%)"),
     ("latency_p99_s", 1.0, "Latency p99 (s)"),
     ("running_mean_cores", 1.0, "Cores running"),
 )
@@ -54,19 +55,20 @@ def cluster_effects(effects: pd.DataFrame, caption: str) -> Figure:
         ]
         panels[0].set_yticks(places, labels)
         panels[0].set_ylim(len(effects) - 0.4, -0.6)
-        write_caption(figure, caption)
+        note = "diamond and dashes: the plain run; whiskers: 95 % intervals of the change against it"
+        write_caption(figure, f"{caption}  ·  {note}")
     return figure
 
 
 def _draw(axes: Axes, effects: pd.DataFrame, name: str, scale: float) -> None:
-    values = scale * effects[name].to_numpy()
-    error = scale * effects[f"{name}_interval"].replace([np.inf], np.nan).fillna(0).to_numpy()
+    values = numbers(effects[name], scale).to_numpy()
+    error = numbers(effects[f"{name}_interval"], scale).replace([np.inf], np.nan).fillna(0).to_numpy()
     groups = effects["group"].to_numpy()
     for row in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
         axes.axhline(row, color="#EEEEEE", linewidth=0.7)
     axes.axvline(values[0], color=MUTED, linestyle="--", linewidth=0.8)
     places = np.arange(len(values))
-    low = np.minimum(error, np.maximum(values, 0))
+    low = np.minimum(error, np.maximum(np.nan_to_num(values), 0))
     axes.errorbar(
         values[1:], places[1:], xerr=[low[1:], error[1:]], fmt="o", color=DECIDED, markersize=4,
         elinewidth=1.0, capsize=2,
@@ -76,4 +78,11 @@ def _draw(axes: Axes, effects: pd.DataFrame, name: str, scale: float) -> None:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set_xlim(left=min(0, axes.get_xlim()[0]) if values.min() < 0 else -0.02 * max(values.max(), 1e-9))
+    # A share ends at 100 %, however wide its interval is.
+    if scale == PERCENT and axes.get_xlim()[1] > PERCENT:
+        axes.set_xlim(right=1.03 * PERCENT)
+    axes.set_xlim(
+        left=min(0, axes.get_xlim()[0])
+        if np.nanmin(values, initial=0) < 0
+        else -0.02 * max(np.nanmax(values, initial=0), 1e-9)
+    )

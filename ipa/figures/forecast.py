@@ -1,6 +1,4 @@
-"""Load forecasts: figure 7 (four workloads), the errors, figure 16 (ablation), and the quantile as a knob."""
-
-from collections.abc import Sequence
+"""Load forecasts: figure 7 (four workloads) and the errors."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ipa.bench.forecast import ABLATION
-from ipa.experiments import PIPELINES, WORKLOADS
+from ipa.experiments import WORKLOADS
 from ipa.figures.style import (
     INK,
     LOAD,
@@ -22,6 +19,8 @@ from ipa.figures.style import (
     name_panel,
     new_figure,
     ordered,
+    short_name,
+    whole_ticks,
     write_caption,
 )
 from ipa.figures.tidy import require
@@ -31,9 +30,6 @@ SERIES_COLUMNS = ("workload", "forecaster", "time_s", "forecast_rps", "true_rps"
 SCORE_COLUMNS = (
     *("series", "forecaster", "smape_pct", "mae_rps", "bias_rps", "under_forecast_share", "pinball_rps"),
 )
-LOOP_COLUMNS = (
-    "edition", "pipeline", "forecaster", "cost_cores", "violation_pct", "dropped_pct", "pas_pct",
-)  # fmt: skip
 
 LOOKS = {
     "lstm": Look("#D55E00", (4, 1.5), "////", "^"),
@@ -56,15 +52,6 @@ ERROR_PANELS = (
     ("pinball_rps", 1, "Pinball loss (0.9)", "requests/s"),
 )
 """Column, factor to the axis, title, unit."""
-
-LOOP_PANELS = (
-    ("cost_cores", "published_cost_cores", "Cost", "cores (log scale)"),
-    ("violation_pct", "", "SLA violations", "% late or lost"),
-    ("dropped_pct", "published_dropped_pct", "Drops", "% dropped"),
-)
-ACCURACY_PANEL = ("pas_pct", "", "Accuracy", "PAS (x 100)")
-"""In place of the drops where there are none."""
-"""Column, column of the published value, title, unit."""
 
 
 def look(forecaster: str) -> Look:
@@ -122,7 +109,7 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
                 ),
             ],
             loc="outside upper center",
-            ncols=2 + len(names),
+            ncols=min(2 + len(names), 5),
         )
         write_caption(figure, caption)
     return figure
@@ -130,7 +117,9 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
 
 def _draw_forecasts(axes: Axes, workload: str, forecasts: pd.DataFrame, load: pd.DataFrame) -> None:
     rates, rows = (frame[frame["workload"] == workload] for frame in (load, forecasts))
-    axes.fill_between(rates["time_s"], rates["load_rps"], step="post", color=LOAD, alpha=0.6, linewidth=0)
+    axes.fill_between(
+        rates["time_s"], rates["load_rps"].astype(float), step="post", color=LOAD, alpha=0.6, linewidth=0
+    )
     for index, (name, forecast) in enumerate(rows.groupby("forecaster", sort=False)):
         if index == 0:
             axes.plot(forecast["time_s"], forecast["true_rps"], color=INK, linewidth=0.8)
@@ -139,13 +128,16 @@ def _draw_forecasts(axes: Axes, workload: str, forecasts: pd.DataFrame, load: pd
             forecast["time_s"], forecast["forecast_rps"], color=drawn.colour, linestyle=drawn.line_style
         )
     axes.set_xlim(0, rates["time_s"].max() + 1)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1))
+    whole_ticks(axes.yaxis, 5)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("requests/s")
-    name_panel(axes, workload)
+    name_panel(axes, short_name(workload, 40))
 
 
-def forecast_errors(scores: pd.DataFrame, series: str, caption: str) -> Figure:
+def forecast_errors(
+    scores: pd.DataFrame, series: str, caption: str, windows: pd.DataFrame | None = None
+) -> Figure:
     """Draw the errors of all forecasters on one series.
 
     Parameters
@@ -156,12 +148,16 @@ def forecast_errors(scores: pd.DataFrame, series: str, caption: str) -> Figure:
         Which of its series.
     caption
         Trace and length.
+    windows
+        Rows of ``ipa.forecast.evaluation.window_table``, to show how much SMAPE varies between windows as
+        short as the one that was published.
 
     Returns
     -------
     Figure
         A panel per kind of error, a row per forecaster, the smallest SMAPE on top. Forecasters that see the
-        future are hatched: they are bounds. A dotted line marks the published SMAPE.
+        future are hatched: they are bounds. A dotted line marks the published SMAPE, which belongs to one
+        window of 20 minutes; whiskers span the middle 80 % of such windows.
 
     Raises
     ------
@@ -173,7 +169,7 @@ def forecast_errors(scores: pd.DataFrame, series: str, caption: str) -> Figure:
     require(rows, (), f"forecast errors (series {series})")
     names = list(rows["forecaster"])
     with house_style():
-        figure = new_figure(PAGE_IN, 0.9 + 0.17 * len(names))
+        figure = new_figure(PAGE_IN, 0.95 + 0.17 * len(names))
         panels = figure.subplots(1, len(ERROR_PANELS), sharey=True)
         for axes, (column, scale, heading, unit) in zip(panels, ERROR_PANELS, strict=True):
             for row, (name, value) in enumerate(zip(names, scale * rows[column], strict=True)):
@@ -182,186 +178,30 @@ def forecast_errors(scores: pd.DataFrame, series: str, caption: str) -> Figure:
                     row, value, 0.72, color="white" if bound else look(name).colour,
                     hatch="////" if bound else "", edgecolor=MUTED if bound else "white", linewidth=0.4,
                 )  # fmt: skip
-            name_panel(axes, heading)
+            axes.set_title(heading, loc="left", fontsize=7.5, fontweight="bold")
             axes.set_xlabel(unit)
             axes.grid(visible=False, axis="y")
             axes.grid(visible=True, axis="x")
             axes.xaxis.set_major_locator(MaxNLocator(4))
+        _draw_windows(panels[0], windows, names)
         panels[0].axvline(PUBLISHED_SMAPE_PCT, color=INK, linewidth=0.9, linestyle=":")
         panels[0].set_yticks(range(len(names)), [title(name) for name in names])
-        write_caption(
-            figure,
-            f"{caption}  ·  hatched: see the true mean of the next 20 s  ·  dotted: the published 6.6 %",
-        )
+        notes = [
+            "hatched: see the true mean of the next 20 s",
+            f"dotted: the published {PUBLISHED_SMAPE_PCT:g} %, one window of 20 min",
+            *(["whiskers: the middle 80 % of such windows"] if windows is not None else []),
+        ]
+        write_caption(figure, "  ·  ".join([caption, *notes]))
     return figure
 
 
-def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
-    """Draw figure 16: cost and violations of every pipeline under each forecaster.
-
-    Parameters
-    ----------
-    table
-        Rows of ``ipa.bench.forecast.beside_published``.
-    caption
-        Trace and seeds.
-
-    Returns
-    -------
-    Figure
-        A row per edition, with bars per pipeline: cost in cores (logarithmic), late or lost requests in
-        percent, dropped requests in percent or, where nothing was dropped, accuracy. Diamonds are published
-        values; what figure 16 calls violations are dropped requests.
-
-    Raises
-    ------
-    ResultsError
-        If the table is empty or lacks a column.
-    """
-    require(table, (*LOOP_COLUMNS, "published_cost_cores", "published_dropped_pct"), "forecaster ablation")
-    editions = list(dict.fromkeys(table["edition"]))
-    pipelines = ordered(table["pipeline"], PIPELINES)
-    names = ordered(table["forecaster"], ABLATION)
-    with house_style():
-        figure = new_figure(PAGE_IN, 0.7 + 1.75 * len(editions))
-        grid = figure.subplots(len(editions), len(LOOP_PANELS), squeeze=False)
-        for row, edition in zip(grid, editions, strict=True):
-            rows = table[table["edition"] == edition]
-            panels = LOOP_PANELS if _any_dropped(rows) else (*LOOP_PANELS[:-1], ACCURACY_PANEL)
-            for axes, (column, published, heading, unit) in zip(row, panels, strict=True):
-                _draw_groups(axes, rows, pipelines, names, (column, published))
-                name_panel(axes, f"{heading}, {edition}" if axes is row[0] else heading)
-                axes.set_ylabel(unit)
-            _use_log_scale(row[0], rows)
-        _write_legend(figure, names, published=bool(table["published_cost_cores"].notna().any()))
-        write_caption(figure, caption)
-    return figure
-
-
-def _any_dropped(rows: pd.DataFrame) -> bool:
-    return bool(rows[["dropped_pct", "published_dropped_pct"]].fillna(0).to_numpy().any())
-
-
-def _use_log_scale(axes: Axes, rows: pd.DataFrame) -> None:
-    axes.set_yscale("log")
-    axes.set_yticks(ticks := [1, 2, 5, 10, 20, 50, 100, 200], [str(tick) for tick in ticks])
-    axes.set_ylim(1, 1.3 * float(rows[["cost_cores", "published_cost_cores"]].max().max()))
-    axes.minorticks_off()
-
-
-def _draw_groups(
-    axes: Axes,
-    table: pd.DataFrame,
-    pipelines: Sequence[str],
-    names: Sequence[str],
-    columns: tuple[str, str],
-) -> None:
-    column, published = columns
-    width = 0.84 / len(names)
-    for index, name in enumerate(names):
-        rows = table[table["forecaster"] == name].set_index("pipeline").reindex(pd.Index(pipelines))
-        at = np.arange(len(pipelines)) + (index - (len(names) - 1) / 2) * width
-        drawn = look(name)
-        axes.bar(
-            at, rows[column], width, color=drawn.colour, hatch=drawn.hatch, edgecolor="white", linewidth=0.3
-        )
-        if published:
-            axes.plot(
-                at, rows[published], "D", markersize=3.2, markerfacecolor=drawn.colour, markeredgecolor=INK,
-                markeredgewidth=0.8, clip_on=False,
+def _draw_windows(axes: Axes, windows: pd.DataFrame | None, names: list[str]) -> None:
+    if windows is None:
+        return
+    paired = windows.pivot_table("paired_pct", "forecaster", "percentile").reindex(columns=[10, 50, 90])
+    for name, (low, middle, high) in zip(paired.index, paired.to_numpy(np.float64), strict=True):
+        if name in names:
+            axes.errorbar(
+                middle, names.index(name), xerr=[[middle - low], [high - middle]], fmt="none", color=INK,
+                elinewidth=0.9, capsize=2,
             )  # fmt: skip
-    if column != "cost_cores":
-        axes.set_ylim(0, max(axes.get_ylim()[1], 1))
-        if not table[column].any():
-            axes.text(
-                1, 1.03, "ours: none", transform=axes.transAxes, ha="right", va="bottom", color=MUTED,
-                fontsize=7,
-            )  # fmt: skip
-    axes.set_xticks(range(len(pipelines)), [name.replace("-", "\n") for name in pipelines])
-    axes.tick_params(axis="x", length=0)
-
-
-def _write_legend(figure: Figure, names: Sequence[str], *, published: bool) -> None:
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=look(n).colour, hatch=look(n).hatch, edgecolor="white", linewidth=0.3, label=title(n))
-        for n in names
-    ]
-    if published:
-        handles.append(
-            Line2D(
-                [], [], linestyle="none", marker="D", markersize=3.6, markerfacecolor="white",
-                markeredgecolor=INK, label="published",
-            )
-        )  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=2.2)
-
-
-def quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
-    """Draw violations against cost with the quantile as the knob, other forecasters beside it.
-
-    Parameters
-    ----------
-    table
-        Rows of ``ipa.bench.forecast.closed_loop_table`` of one edition.
-    caption
-        Edition, trace, workloads and seeds.
-
-    Returns
-    -------
-    Figure
-        A panel per pipeline: late or lost requests in percent against cost in cores. The line joins the
-        quantiles, the lowest at its left end. Down and to the left is better.
-
-    Raises
-    ------
-    ResultsError
-        If the table is empty, lacks a column or has no quantile.
-    """
-    require(table, LOOP_COLUMNS, "quantile trade-off")
-    of_quantile = table["forecaster"].str.startswith("quantile-")
-    require(table[of_quantile], (), "quantile trade-off (quantile forecasters)")
-    pipelines = ordered(table["pipeline"], PIPELINES)
-    others = list(dict.fromkeys(table.loc[~of_quantile, "forecaster"]))
-    with house_style():
-        figure = new_figure(PAGE_IN, 2.2)
-        panels = figure.subplots(1, len(pipelines), squeeze=False)[0]
-        for axes, pipeline in zip(panels, pipelines, strict=True):
-            rows = table[table["pipeline"] == pipeline]
-            _draw_knob(axes, rows[rows["forecaster"].str.startswith("quantile-")])
-            for name in others:
-                at = rows[rows["forecaster"] == name]
-                axes.plot(
-                    at["cost_cores"], at["violation_pct"], look(name).marker, markersize=4,
-                    color=look(name).colour, clip_on=False, zorder=3, label=title(name),
-                )  # fmt: skip
-            name_panel(axes, pipeline)
-            axes.set_xlabel("cost (cores)")
-            axes.set_ylim(0, max(1.05 * float(rows["violation_pct"].max()), 1))
-            axes.margins(x=0.14)
-            axes.xaxis.set_major_locator(MaxNLocator(3))
-        panels[0].set_ylabel("% of requests late or lost")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            loc="outside upper center",
-            ncols=len(labels),
-            handlelength=1.6,
-            columnspacing=1.2,
-        )
-        write_caption(figure, caption)
-    return figure
-
-
-def _draw_knob(axes: Axes, quantiles: pd.DataFrame) -> None:
-    levels = quantiles["forecaster"].str.removeprefix("quantile-").astype(float)
-    ranked = quantiles.assign(level=levels).sort_values("level")
-    axes.plot(
-        ranked["cost_cores"], ranked["violation_pct"], marker=".", color=QUANTILE_LOOK.colour,
-        clip_on=False, zorder=2, label=f"quantile {levels.min():g} to {levels.max():g}",
-    )  # fmt: skip
-    for _, row in ranked.iloc[[0, -1]].iterrows():
-        axes.annotate(
-            f"{row['level']:g}", (row["cost_cores"], row["violation_pct"]), xytext=(0, 4),
-            textcoords="offset points", ha="center", fontsize=6, color=QUANTILE_LOOK.colour,
-        )  # fmt: skip

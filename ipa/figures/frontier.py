@@ -2,10 +2,12 @@
 
 import math
 from textwrap import shorten
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ipa.experiments import METHODS
 from ipa.figures.style import (
@@ -18,6 +20,8 @@ from ipa.figures.style import (
     name_panel,
     new_figure,
     ordered,
+    short_name,
+    whole_ticks,
     write_caption,
 )
 from ipa.figures.tidy import require
@@ -26,17 +30,21 @@ COLUMNS = ("cost_cores", "accuracy", "pas", "supported", "ratio_from", "ratio_to
 METHOD_COLUMNS = ("method", "status", "cost_cores", "accuracy")
 
 METRIC_AXES = {
-    "pas": "PAS (x 100)",
+    "pas": "PAS × 100",
     "rank-sum": "sum of ranks",
     "rank-product": "product of ranks",
-    "mean": "mean accuracy (x 100)",
+    "mean": "mean accuracy × 100",
 }
 SHORT_NAMES = {"pas": "PAS", "rank-sum": "ranks", "rank-product": "ranks", "mean": "mean"}
 SHARES = {"pas", "mean"}
 """Metrics that are printed times 100."""
 
 ROWS_THAT_FIT = 16
-PLAN_CHARACTERS = 66
+PLAN_CHARACTERS = 62
+LIST_COLUMNS: "tuple[tuple[float, Literal['left', 'right']], ...]" = (
+    (0.03, "right"), (0.13, "right"), (0.24, "right"), (0.27, "left"), (0.44, "left")
+)  # fmt: skip
+"""Position and alignment of number, cores, accuracy, weights and plan in the list."""
 
 
 def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: str, caption: str) -> Figure:
@@ -70,12 +78,13 @@ def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: st
     scale = 100 if metric in SHARES else 1
     with house_style():
         figure = new_figure(PAGE_IN, 3.2)
-        axes, key = figure.subplots(1, 2, width_ratios=[1, 1.25])
+        axes, key = figure.subplots(1, 2, width_ratios=[1, 1.3], gridspec_kw={"wspace": 0.04})
         _draw_steps(axes, points, scale)
         _draw_methods(axes, methods, scale)
         _number(axes, points, scale)
-        axes.margins(0.09)
-        name_panel(axes, title)
+        axes.margins(0.13)
+        whole_ticks(axes.xaxis, 6)
+        name_panel(axes, short_name(title, 44))
         axes.set_xlabel("cost (cores)")
         axes.set_ylabel(METRIC_AXES.get(metric, metric))
         _list_plans(key, points, scale, SHORT_NAMES.get(metric, metric))
@@ -110,15 +119,17 @@ def _draw_methods(axes: Axes, methods: pd.DataFrame, scale: int) -> None:
         axes.plot(
             row["cost_cores"], scale * row["accuracy"], look.marker, markersize=9.5,
             markerfacecolor="none", markeredgecolor=look.colour, markeredgewidth=1.6, zorder=4,
-            label=method_title(method) + ("" if feasible else " (breaks the SLA)"),
+            label=short_name(method_title(method)) + ("" if feasible else " (breaks the SLA)"),
         )  # fmt: skip
 
 
 def _number(axes: Axes, points: pd.DataFrame, scale: int) -> None:
     for number, (_, row) in enumerate(points.head(ROWS_THAT_FIT).iterrows(), start=1):
+        # The white outline keeps a number legible on a line or a marker.
         axes.annotate(
-            str(number), (row["cost_cores"], scale * row["accuracy"]), xytext=(-4, 5),
-            textcoords="offset points", ha="right", va="bottom", fontsize=6, color=MUTED,
+            str(number), (row["cost_cores"], scale * row["accuracy"]), xytext=(-5, 5),
+            textcoords="offset points", ha="right", va="bottom", fontsize=6, color=INK, zorder=6,
+            path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )  # fmt: skip
 
 
@@ -141,7 +152,7 @@ def _list_plans(axes: Axes, points: pd.DataFrame, scale: int, accuracy: str) -> 
     for place, cells in enumerate(lines):
         for text, (x, align) in zip(
             cells,
-            ((0.0, "right"), (0.08, "right"), (0.19, "right"), (0.22, "left"), (0.4, "left")),
+            LIST_COLUMNS,
             strict=True,
         ):
             axes.text(

@@ -16,8 +16,10 @@ from ipa.figures.style import (
     PAGE_IN,
     Look,
     house_style,
+    name_panel,
     new_figure,
     ordered,
+    short_name,
     write_caption,
 )
 from ipa.figures.tidy import require
@@ -47,9 +49,9 @@ FREE_OF_LINE_PCT = 2.0
 """A point that costs this much more than the line at its accuracy lies off it."""
 
 AXES = {
-    "as-published": "as published (v3)\nPAS (x 100)",
+    "as-published": "as published (v3)\nPAS × 100",
     "as-published-v1": "as published (v1)\nsum of ranks",
-    "corrected": "corrected\nPAS (x 100)",
+    "corrected": "corrected\nPAS × 100",
 }
 
 
@@ -89,7 +91,7 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
                 _draw(axes, *(_of(frame, edition, pipeline) for frame in (points, curves)))
             row[0].set_ylabel(AXES.get(edition, edition))
         for axes, pipeline in zip(grid[0], pipelines, strict=True):
-            axes.set_title(pipeline, loc="left", fontweight="bold")
+            name_panel(axes, short_name(pipeline, 14))
         for axes in grid[-1]:
             axes.set_xlabel("cost (cores)")
         handles = _legend(points)

@@ -59,7 +59,7 @@ def sensitivity(
             _map_variants(axes, choices[choices["stage"] == stage], stage, list(names))
         whole = choices.drop_duplicates(["rate_rps", "sla_s"])
         _map_values(grid[panels - 2], whole, "cost_cores", "cost (cores)", logarithmic=True)
-        _map_values(grid[panels - 1], whole.assign(pas=100 * whole["pas"]), "pas", "PAS (x 100)")
+        _map_values(grid[panels - 1], whole.assign(pas=100 * whole["pas"]), "pas", "PAS × 100")
         for place, axes in enumerate(grid[:panels]):
             _finish(axes, whole, sla_s)
             axes.set_xlabel("arrival rate (requests/s)" if place >= panels - columns else "")

@@ -256,7 +256,7 @@ def set_apart(
 
 def use_log_scale(axes: Axes, name: Literal["x", "y"], low: float, high: float, most: int = 7) -> None:
     """Make an axis logarithmic over a range of positive values, with plain numbers as ticks."""
-    low, high = low / 1.25, high * 1.25
+    low, high = low / 1.45, high * 1.25
     axis = axes.xaxis if name == "x" else axes.yaxis
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     ticks = [tick for tick in LOG_TICKS if low <= tick <= high]

@@ -6,13 +6,8 @@ import pytest
 
 from ipa.bench.forecast import FIGURE_16, beside_published
 from ipa.errors import ResultsError
-from ipa.figures.forecast import (
-    forecast_errors,
-    forecaster_ablation,
-    load_forecasts,
-    look,
-    quantile_tradeoff,
-)
+from ipa.figures import forecast_errors, forecaster_ablation, load_forecasts, quantile_tradeoff
+from ipa.figures.forecast import look
 from ipa.forecast.evaluation import score_table, series_table
 
 RATES_RPS = np.random.default_rng(0).poisson(9, 300)
@@ -74,19 +69,69 @@ def test_errors_are_ordered_by_smape_and_bounds_are_hatched():
     assert figure.axes[0].lines[0].get_xdata()[0] == 6.6
 
 
-def test_figure_16_shows_ours_as_bars_and_published_values_as_diamonds():
-    figure = forecaster_ablation(beside_published(averages(FIGURE_16, "corrected")), "")
-    cost, violations, drops = figure.axes[:3]
-    assert len(figure.axes) == 6
-    assert cost.get_title(loc="left") == f"Cost, {FIGURE_16}"
-    assert [bar.get_height() for bar in cost.patches[:2]] == [3.5, 3.5]
-    diamonds = [line.get_ydata() for line in drops.lines]
-    assert diamonds[0][0] == 0.4779
-    assert len(violations.lines) == 0
-    assert [t.get_text() for t in drops.texts] == ["ours: none"]
-    assert figure.axes[5].get_title(loc="left") == "Accuracy"
+def test_whiskers_tell_how_much_windows_as_short_as_the_published_one_differ():
+    scores = score_table({"a": RATES_RPS}, ["max", "last"])
+    windows = pd.DataFrame({"forecaster": "max", "percentile": [10, 50, 90], "paired_pct": [5.0, 8.0, 12.0]})
+    figure = forecast_errors(scores, "a", "a week", windows)
+    segments = figure.axes[0].collections[0].get_segments()
+    assert [point[0] for point in segments[0]] == [5.0, 12.0]
+    caption = figure.get_supxlabel()
+    assert "6.6 %, one window of 20 min" in caption
+    assert "whiskers" in caption
+    assert "whiskers" not in forecast_errors(scores, "a", "a week").get_supxlabel()
+
+
+def test_a_load_of_nothing_has_forecasts_to_draw():
+    nothing = np.zeros(300, dtype=int)
+    figure = load_forecasts(
+        series_table({"none": nothing}, ["max"]), LOAD.assign(workload="none", load_rps=0), ""
+    )
+    assert figure.axes[0].get_ylim() == (0, 1)
+
+
+def panel_of(figure, heading):
+    return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(heading))
+
+
+def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_published_ones():
+    figure = forecaster_ablation(beside_published(averages(FIGURE_16)), "trace")
+    cost = panel_of(figure, f"Cost, {FIGURE_16}")
+    assert cost.get_yscale() == "log"
+    assert not cost.patches
+    assert list(cost.lines[0].get_ydata()) == [3.5, 3.5]
     assert texts(figure)[0] == "LSTM"
     assert texts(figure)[-1] == "published"
+
+
+def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen():
+    table = beside_published(averages(FIGURE_16, "corrected", violation_pct=0.0))
+    figure = forecaster_ablation(table, "trace")
+    headings = [axes.get_title(loc="left").split(",")[0] for axes in figure.axes]
+    # Drops were published with one edition only; nobody is late in either.
+    assert headings[:3] == ["Cost", "Drops", "Accuracy"]
+    assert headings[3:] == ["Cost", "Accuracy"]
+    drops = panel_of(figure, "Drops")
+    assert next(line for line in drops.lines).get_ydata()[0] == 0.4779
+    assert [text.get_text() for text in drops.texts][-1] == "ours: none"
+    assert [text.get_text() for text in drops.texts].count("0") == 10
+
+
+def test_figure_16_tells_what_is_averaged():
+    table = beside_published(averages(FIGURE_16, "corrected")).assign(runs=5)
+    table.loc[table["edition"] == FIGURE_16, "runs"] = 1
+    caption = forecaster_ablation(table, "trace").get_supxlabel()
+    assert f"{FIGURE_16}: one run" in caption
+    assert "corrected: means of 5 runs" in caption
+
+
+def test_the_knob_leaves_out_pipelines_where_nobody_is_late_and_names_them():
+    table = averages("corrected")
+    table.loc[table["pipeline"] == "nlp", "violation_pct"] = 0.0
+    figure = quantile_tradeoff(table, "trace")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["video"]
+    assert figure.get_supxlabel() == "trace  ·  nobody late under any forecaster: nlp"
+    everywhere = quantile_tradeoff(table.assign(violation_pct=0.0), "trace")
+    assert len(everywhere.axes) == 2
 
 
 def test_the_quantiles_form_a_line_from_low_to_high():

@@ -125,7 +125,7 @@ def test_a_map_shows_the_place_of_the_variant_and_leaves_the_infeasible_out() ->
     variants = {"detect": ["small", "large"], "translate": ["only"]}
     figure = sensitivity(choices(), variants, 0.5, "toy")
     panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
-    assert [axes.get_title(loc="left") for axes in panels] == ["detect", "cost (cores)", "PAS (x 100)"]
+    assert [axes.get_title(loc="left") for axes in panels] == ["detect", "cost (cores)", "PAS × 100"]
     shown = panels[0].collections[0].get_array()
     assert np.ma.getmaskarray(shown).tolist() == [[True] * 3, [False] * 3]
     assert shown[1].tolist() == [0, 1, 1]
