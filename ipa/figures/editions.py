@@ -33,7 +33,7 @@ METRICS = (
     ("cost_mean_cores", 1, "Cost", "cores (log scale)"),
     ("pas_mean", 100, "Accuracy", "PAS × 100"),
     ("violation_share", 100, "Late or lost", "% of requests sent"),
-    ("violating_seconds_share", 100, "Late (paper)", "% of seconds with p99 > SLA"),
+    ("violating_seconds_share", 100, "Late (paper)", "% of seconds"),
 )
 """Column, factor to the axis, title, unit."""
 
@@ -81,7 +81,7 @@ def editions(averages: pd.DataFrame, before: str = "as-published", after: str = 
             axes.set_xlabel(unit)
             shown = np.concatenate([part[np.isfinite(part)] for part in values])
             if name == "cost_mean_cores" and len(shown) and shown.min() > 0:
-                use_log_scale(axes, "x", float(shown.min()), float(shown.max()))
+                use_log_scale(axes, "x", float(shown.min()), float(shown.max()), most=5)
             else:
                 axes.set_xlim(0, max(axes.get_xlim()[1], 1))
                 axes.xaxis.set_major_locator(MaxNLocator(5))

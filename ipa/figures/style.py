@@ -260,8 +260,9 @@ def use_log_scale(axes: Axes, name: Literal["x", "y"], low: float, high: float, 
     axis = axes.xaxis if name == "x" else axes.yaxis
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     ticks = [tick for tick in LOG_TICKS if low <= tick <= high]
-    if len(ticks) > most:
-        ticks = [tick for tick in ticks if f"{tick:e}"[0] == "1"]
+    for kept in ("15", "1"):
+        if len(ticks) > most:
+            ticks = [tick for tick in ticks if f"{tick:e}"[0] in kept]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.15g}"))
     axis.set_minor_locator(NullLocator())
