@@ -23,7 +23,7 @@ from ipa.simulator.service import ServiceTimes
 def _serve_arrays(  # noqa: C901
     entered_s: Floats,
     deadline_s: Floats,
-    request: Ints,
+    visit: Ints,
     batch: int,
     wait_s: float,
     scale_s: Floats,
@@ -66,10 +66,10 @@ def _serve_arrays(  # noqa: C901
                 found = stop
             stop += 1
         if found >= 0:
-            moved_entered, moved_deadline, moved = entered_s[found], deadline_s[found], request[found]
+            moved_entered, moved_deadline, moved = entered_s[found], deadline_s[found], visit[found]
             for i in range(found, head, -1):
-                entered_s[i], deadline_s[i], request[i] = entered_s[i - 1], deadline_s[i - 1], request[i - 1]
-            entered_s[head], deadline_s[head], request[head] = moved_entered, moved_deadline, moved
+                entered_s[i], deadline_s[i], visit[i] = entered_s[i - 1], deadline_s[i - 1], visit[i - 1]
+            entered_s[head], deadline_s[head], visit[head] = moved_entered, moved_deadline, moved
             expired[late] = head
             late += 1
             head += 1
@@ -128,10 +128,10 @@ def _serve(
 ) -> Served:
     waiting = len(line)
     # Entries may change places, and these arrays may be slices of what others hold.
-    line.entered_s, line.deadline_s, line.request = (
+    line.entered_s, line.deadline_s, line.visit = (
         line.entered_s.copy(),
         line.deadline_s.copy(),
-        line.request.copy(),
+        line.visit.copy(),
     )
     free_s = np.array(sorted(pool.free_s))
     times_s, size_of, expired = (
@@ -142,7 +142,7 @@ def _serve(
     head, served, late, batches = _compiled()(
         line.entered_s,
         line.deadline_s,
-        line.request,
+        line.visit,
         policy.batch,
         policy.wait_s,
         times.scales,

@@ -35,7 +35,7 @@ def serve(
     Parameters
     ----------
     line
-        All requests that enter before ``until_s``; expired ones are moved to the front of the others.
+        All visits that enter before ``until_s``; expired ones are moved to the front of the others.
     policy
         Batching and dropping rule.
     times
@@ -54,11 +54,11 @@ def serve(
     instant is computed again. Taking a request out never makes a batch start earlier, so the order in which
     they are found does not matter, and requests further back may be left for later.
     """
-    lists = line.entered_s.tolist(), line.deadline_s.tolist(), line.request.tolist()
+    lists = line.entered_s.tolist(), line.deadline_s.tolist(), line.visit.tolist()
     found = _form(lists, policy, times, pool, normals[: len(line)].tolist(), until_s)
     if found.moved:
         line.entered_s, line.deadline_s = np.array(lists[0]), np.array(lists[1])
-        line.request = np.array(lists[2], dtype=np.int64)
+        line.visit = np.array(lists[2], dtype=np.int64)
     size_of = np.array(found.sizes, dtype=np.int64)
     return Served(
         found.head,

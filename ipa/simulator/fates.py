@@ -7,6 +7,9 @@ only, so they are the same however a simulation is cut into steps, and service t
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ipa.simulator.settings import ClusterSettings
 
 _MASK = (1 << 64) - 1
@@ -28,6 +31,24 @@ def uniform(*key: int) -> float:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
         state ^= state >> 31
     return ((state >> 11) + 0.5) * 2.0**-53
+
+
+def uniforms(*key: "int | NDArray[np.int64]") -> NDArray[np.float64]:
+    """Return what ``uniform`` gives for each of many keys; parts that are arrays have one shape.
+
+    Examples
+    --------
+    >>> uniforms(7, np.array([0, 1]), 1).tolist() == [uniform(7, 0, 1), uniform(7, 1, 1)]
+    True
+    """
+    state = np.zeros(1, dtype=np.uint64)
+    for part in key:
+        number = part.astype(np.uint64) if isinstance(part, np.ndarray) else np.uint64(part & _MASK)
+        state = state + number + np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state = state ^ (state >> np.uint64(31))
+    return ((state >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ def _ints() -> Ints:
 
 @dataclass(slots=True)
 class WaitingLine:
-    """The queue of a stage in the order of entry; one entry per request in each array.
+    """The queue of a stage in the order of entry; one entry per visit in each array.
 
     Parameters
     ----------
@@ -28,30 +28,30 @@ class WaitingLine:
     deadline_s
         When it expires, shape (n,); not necessarily ascending, since requests overtake each other in earlier
         stages.
-    request
+    visit
         Its number, shape (n,).
     """
 
     entered_s: Floats = field(default_factory=_floats)
     deadline_s: Floats = field(default_factory=_floats)
-    request: Ints = field(default_factory=_ints)
+    visit: Ints = field(default_factory=_ints)
 
     def __len__(self) -> int:
         return len(self.entered_s)
 
-    def append(self, entered_s: Floats, deadline_s: Floats, request: Ints) -> None:
-        """Add requests at the end."""
+    def append(self, entered_s: Floats, deadline_s: Floats, visit: Ints) -> None:
+        """Add visits at the end."""
         if len(self):
             entered_s = np.concatenate((self.entered_s, entered_s))
             deadline_s = np.concatenate((self.deadline_s, deadline_s))
-            request = np.concatenate((self.request, request))
-        self.entered_s, self.deadline_s, self.request = entered_s, deadline_s, request
+            visit = np.concatenate((self.visit, visit))
+        self.entered_s, self.deadline_s, self.visit = entered_s, deadline_s, visit
 
     def pop_front(self, count: int) -> None:
         """Remove the first entries."""
         self.entered_s = self.entered_s[count:]
         self.deadline_s = self.deadline_s[count:]
-        self.request = self.request[count:]
+        self.visit = self.visit[count:]
 
     def expire(self, before_s: float) -> int:
         """Move the entries whose deadline lies before a time to the front and return how many there are."""
@@ -61,7 +61,7 @@ class WaitingLine:
             order = np.argsort(~late, kind="stable")
             self.entered_s = self.entered_s[order]
             self.deadline_s = self.deadline_s[order]
-            self.request = self.request[order]
+            self.visit = self.visit[order]
         return count
 
 
@@ -78,8 +78,8 @@ class Served:
     batches
         How many batches were formed.
     start_s, end_s, free_s, size
-        Per served request, shape (head - e,): start and end of the service of its batch, since when the
-        replica that took it had been free, and how many requests the batch had.
+        Per served visit, shape (head - e,): start and end of the service of its batch, since when the
+        replica that took it had been free, and how many visits the batch had.
     """
 
     head: int

@@ -23,9 +23,14 @@ EXPIRED = 0
 NONE = -1
 """Code of a stage, variant or reason that does not apply."""
 
+NOBODY: Ints = np.empty(0, dtype=np.int64)
+"""No requests, or no visits."""
+
 
 class StageLog:
-    """What happened to each request in one stage; NaN, 0 and ``NONE`` where it has not happened."""
+    """What happened to each visit to a stage; NaN, 0 and ``NONE`` where it has not happened."""
+
+    COLUMNS = ("enter_s", "start_s", "end_s", "free_s", "batch", "variant")
 
     def __init__(self) -> None:
         self.enter_s: Floats = np.empty(0)
@@ -36,24 +41,24 @@ class StageLog:
         self.variant: NDArray[np.int16] = np.empty(0, dtype=np.int16)
 
     def grow(self, size: int) -> None:
-        """Make room for requests."""
-        self.enter_s = _grown(self.enter_s, size, np.nan)
-        self.start_s = _grown(self.start_s, size, np.nan)
-        self.end_s = _grown(self.end_s, size, np.nan)
-        self.free_s = _grown(self.free_s, size, np.nan)
-        self.batch = _grown(self.batch, size, 0)
-        self.variant = _grown(self.variant, size, NONE)
+        """Make room for visits."""
+        self.enter_s = grown(self.enter_s, size, np.nan)
+        self.start_s = grown(self.start_s, size, np.nan)
+        self.end_s = grown(self.end_s, size, np.nan)
+        self.free_s = grown(self.free_s, size, np.nan)
+        self.batch = grown(self.batch, size, 0)
+        self.variant = grown(self.variant, size, NONE)
 
-    def serve(self, request: Ints, served: "Served", variant: int) -> None:
-        """Write the service of requests, one value per request in each array."""
-        self.start_s[request] = served.start_s
-        self.end_s[request] = served.end_s
-        self.free_s[request] = served.free_s
-        self.batch[request] = served.size
-        self.variant[request] = variant
+    def serve(self, visit: Ints, served: "Served", variant: int) -> None:
+        """Write the service of visits, one value per visit in each array."""
+        self.start_s[visit] = served.start_s
+        self.end_s[visit] = served.end_s
+        self.free_s[visit] = served.free_s
+        self.batch[visit] = served.size
+        self.variant[visit] = variant
 
     def forget(self, count: int, size: int) -> None:
-        """Remove the first requests of ``size``."""
+        """Remove the first visits of ``size``."""
         for column in (self.enter_s, self.start_s, self.end_s, self.free_s):
             _shift(column, count, size, np.nan)
         _shift(self.batch, count, size, 0)
@@ -61,22 +66,15 @@ class StageLog:
 
 
 class RequestLog:
-    """What happened to each request.
+    """What happened to each request."""
 
-    Parameters
-    ----------
-    stages
-        Number of stages of the pipeline.
-    """
-
-    def __init__(self, stages: int) -> None:
+    def __init__(self) -> None:
         self.requests = 0
         self.arrival_s: Floats = np.empty(0)
         self.end_s: Floats = np.empty(0)
         self.outcome: NDArray[np.int8] = np.empty(0, dtype=np.int8)
         self.reason: NDArray[np.int8] = np.empty(0, dtype=np.int8)
         self.dropped_stage: NDArray[np.int16] = np.empty(0, dtype=np.int16)
-        self.stages = tuple(StageLog() for _ in range(stages))
 
     def add(self, arrival_s: Floats) -> Ints:
         """Write new requests and return their numbers."""
@@ -107,24 +105,23 @@ class RequestLog:
         _shift(self.outcome, count, self.requests, IN_FLIGHT)
         _shift(self.reason, count, self.requests, NONE)
         _shift(self.dropped_stage, count, self.requests, NONE)
-        for stage in self.stages:
-            stage.forget(count, self.requests)
         self.requests -= count
 
     def _grow(self, size: int) -> None:
-        self.arrival_s = _grown(self.arrival_s, size, np.nan)
-        self.end_s = _grown(self.end_s, size, np.nan)
-        self.outcome = _grown(self.outcome, size, IN_FLIGHT)
-        self.reason = _grown(self.reason, size, NONE)
-        self.dropped_stage = _grown(self.dropped_stage, size, NONE)
-        for stage in self.stages:
-            stage.grow(size)
+        self.arrival_s = grown(self.arrival_s, size, np.nan)
+        self.end_s = grown(self.end_s, size, np.nan)
+        self.outcome = grown(self.outcome, size, IN_FLIGHT)
+        self.reason = grown(self.reason, size, NONE)
+        self.dropped_stage = grown(self.dropped_stage, size, NONE)
 
 
-def _grown(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
-    grown = np.full(size, fill, dtype=values.dtype)
-    grown[: len(values)] = values
-    return grown
+def grown(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
+    """Return an array with room for more entries; the same one if there is."""
+    if size == len(values):
+        return values
+    longer = np.full(size, fill, dtype=values.dtype)
+    longer[: len(values)] = values
+    return longer
 
 
 def _shift(values: NDArray[Scalar], count: int, size: int, fill: float) -> None:

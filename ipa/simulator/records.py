@@ -8,12 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.simulator.log import IN_FLIGHT, OK, OUTCOMES, REASONS, Floats, RequestLog, StageLog
+from ipa.simulator.log import OK, OUTCOMES, REASONS, Floats, Ints, RequestLog, StageLog
+
+StageNames = tuple[tuple[str, tuple[str, ...]], ...]
+"""Name and variants of each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageRecords:
     """What happened to each request in one stage.
+
+    In a graph a request may visit a stage several times. What stands here is the visit on the slowest path of
+    the request, the one that leads back from its end to its arrival without a gap; where that path does not
+    pass through the stage, the visit that ended last.
 
     Parameters
     ----------
@@ -30,6 +37,11 @@ class StageRecords:
         Requests that were served together with it, itself included, shape (n,); 0 if it was not served.
     variant
         Code of the variant that served it, shape (n,); -1 if none did.
+    visits
+        How often it visited the stage so far, shape (n,); None in a chain.
+    on_path
+        Whether the stage lies on its slowest path, shape (n,): the times of these stages and the network
+        delays add up to its latency, or to its age when it was dropped; None in a chain, where all do.
     """
 
     stage: str
@@ -40,6 +52,8 @@ class StageRecords:
     free_s: Floats
     batch: NDArray[np.int32]
     variant: NDArray[np.int16]
+    visits: NDArray[np.int32] | None = None
+    on_path: NDArray[np.bool_] | None = None
 
     @property
     def batch_wait_s(self) -> Floats:
@@ -98,7 +112,8 @@ class RequestRecords:
             Columns ``request, arrival_s, end_s, latency_s, outcome, reason, dropped_stage``, and per stage,
             counted from 1, ``<i>_<stage>_wait_s`` (until it was served or dropped), ``_service_s``,
             ``_batch``, ``_variant`` and ``_batch_wait_s`` (the part of the wait in which a replica was free
-            and its batch not full yet; the rest is the queue).
+            and its batch not full yet; the rest is the queue); for a graph also ``_visits`` and ``_on_path``
+            (``StageRecords`` says which visit the times are of).
         """
         stage_names = [f"{i}_{stage.stage}" for i, stage in enumerate(self.stages, 1)]
         columns: dict[str, object] = {
@@ -117,6 +132,8 @@ class RequestRecords:
             columns[f"{name}_batch"] = stage.batch
             columns[f"{name}_variant"] = _named(stage.variant, stage.variants)
             columns[f"{name}_batch_wait_s"] = stage.batch_wait_s.astype(np.float32)
+            if stage.visits is not None:
+                columns[f"{name}_visits"], columns[f"{name}_on_path"] = stage.visits, stage.on_path
         return pd.DataFrame(columns)
 
 
@@ -124,50 +141,53 @@ def _named(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> "pd.Categor
     return pd.Categorical.from_codes(codes, pd.Index(names))
 
 
-def records_at(
-    log: RequestLog, now_s: float, stages: tuple[tuple[str, tuple[str, ...]], ...], count: int | None = None
-) -> RequestRecords:
-    """Return what a log knows at a time; the end of a service that is still going on is not known.
-
-    Parameters
-    ----------
-    log
-        What the simulation wrote.
-    now_s
-        The time now, in seconds.
-    stages
-        Name and variants of each stage.
-    count
-        Only the first requests; all by default.
-    """
-    n = log.requests if count is None else count
-    in_flight = log.outcome[:n] == IN_FLIGHT
+def request_records(log: RequestLog, count: int, stages: tuple[StageRecords, ...]) -> RequestRecords:
+    """Return the account of the first requests of a log."""
     return RequestRecords(
-        log.arrival_s[:n].copy(),
-        log.end_s[:n].copy(),
-        log.outcome[:n].copy(),
-        log.reason[:n].copy(),
-        log.dropped_stage[:n].copy(),
-        tuple(
-            _stage_records(name, variants, stage, in_flight, now_s)
-            for (name, variants), stage in zip(stages, log.stages, strict=True)
-        ),
+        log.arrival_s[:count].copy(),
+        log.end_s[:count].copy(),
+        log.outcome[:count].copy(),
+        log.reason[:count].copy(),
+        log.dropped_stage[:count].copy(),
+        stages,
     )
 
 
-def _stage_records(
-    name: str, variants: tuple[str, ...], log: StageLog, in_flight: NDArray[np.bool_], now_s: float
+def stage_records(
+    name: str,
+    variants: tuple[str, ...],
+    log: StageLog,
+    visit: "slice | Ints",
+    goes_on: NDArray[np.bool_],
+    visits: NDArray[np.int32] | None = None,
+    on_path: NDArray[np.bool_] | None = None,
 ) -> StageRecords:
-    n = len(in_flight)
-    end_s = log.end_s[:n].copy()
-    end_s[in_flight & (end_s >= now_s)] = np.nan
+    """Return the account of one visit per request.
+
+    Parameters
+    ----------
+    name, variants
+        Of the stage.
+    log
+        What the simulation wrote.
+    visit
+        Which visit of each request.
+    goes_on
+        Whether its service still goes on, so that the end is not known.
+    visits, on_path
+        See ``StageRecords``.
+    """
+    end_s = log.end_s[visit].copy()
+    end_s[goes_on] = np.nan
     return StageRecords(
         name,
         variants,
-        log.enter_s[:n].copy(),
-        log.start_s[:n].copy(),
+        log.enter_s[visit].copy(),
+        log.start_s[visit].copy(),
         end_s,
-        log.free_s[:n].copy(),
-        log.batch[:n].copy(),
-        log.variant[:n].copy(),
+        log.free_s[visit].copy(),
+        log.batch[visit].copy(),
+        log.variant[visit].copy(),
+        visits,
+        on_path,
     )

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,12 +9,18 @@ from numpy.typing import ArrayLike
 from ipa.errors import InvalidValueError
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
+from ipa.simulator.graph_route import GraphRoute
 from ipa.simulator.log import IN_FLIGHT, RequestLog
-from ipa.simulator.records import RequestRecords, records_at
+from ipa.simulator.records import RequestRecords, StageNames, request_records
+from ipa.simulator.route import ChainRoute, Route
 from ipa.simulator.running import Reconfiguration, RunningPlan
 from ipa.simulator.settings import DEFAULTS, SimulationSettings
 from ipa.simulator.stage import SimulatedStage
 from ipa.simulator.transit import Transit
+from ipa.simulator.visits import StageVisits
+
+LATEST_S = 1e12
+"""Latest time of arrival; beside much larger ones a second could not be told from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,11 @@ class Counts:
     entering
         Requests on the way into the first stage.
     waiting
-        Requests in the queue of each stage.
+        Visits in the queue of each stage; in a chain a request is one visit.
     serving
-        Requests in service at each stage, or on the way from it.
+        Visits in service at each stage, or on the way from it.
+    in_flight
+        Requests that have not ended: in a chain as many as are entering, waiting or in service.
     """
 
     arrived: int
@@ -40,11 +47,7 @@ class Counts:
     entering: int
     waiting: tuple[int, ...]
     serving: tuple[int, ...]
-
-    @property
-    def in_flight(self) -> int:
-        """Requests that are somewhere in the pipeline."""
-        return self.entering + sum(self.waiting) + sum(self.serving)
+    in_flight: int
 
 
 class PipelineSimulator:
@@ -81,17 +84,22 @@ class PipelineSimulator:
         self.pipeline, self.settings = pipeline, settings
         self.now_s = 0.0
         self._check(plan)
-        self._log = RequestLog(len(pipeline.stages))
+        self._log = RequestLog()
+        self._route: Route = (
+            GraphRoute(pipeline, self._log, settings.seed)
+            if pipeline.edges
+            else ChainRoute(self._log, len(pipeline.stages))
+        )
         self._stages = [
             SimulatedStage(stage, chosen, i, settings, log)
             for i, (stage, chosen, log) in enumerate(
-                zip(pipeline.stages, plan.stages, self._log.stages, strict=True)
+                zip(pipeline.stages, plan.stages, self._route.logs, strict=True)
             )
         ]
-        # The last transit leads back to the client.
+        # The first one leads into the first stage, each other one away from a stage.
         self._transits = [Transit() for _ in range(len(self._stages) + 1)]
         self._done = self._dropped = self._forgotten = 0
-        self._last_end_s = 0.0
+        self._last_end_s = self._last_arrival_s = 0.0
         self._waiting_plan: Plan | None = None
         if not self._fits(plan):
             raise InvalidValueError(
@@ -104,7 +112,8 @@ class PipelineSimulator:
         Parameters
         ----------
         arrivals_s
-            Arrival times at the pipeline in seconds, ascending, none before ``now_s``, shape (n,).
+            Arrival times at the pipeline in seconds, ascending, none before ``now_s`` or before one that was
+            announced earlier, shape (n,).
 
         Raises
         ------
@@ -114,14 +123,26 @@ class PipelineSimulator:
         arrival_s = np.asarray(arrivals_s, dtype=np.float64)
         if arrival_s.ndim != 1 or not np.all(np.isfinite(arrival_s)) or np.any(np.diff(arrival_s) < 0):
             raise InvalidValueError("arrival times must be one ascending sequence of finite numbers")
-        if len(arrival_s) and arrival_s[0] < self.now_s:
+        if not len(arrival_s):
+            return
+        if arrival_s[0] < self.now_s:
             raise InvalidValueError(
                 f"the first request arrives at {arrival_s[0]} s; it is {self.now_s} s already"
             )
+        if arrival_s[0] < self._last_arrival_s:
+            raise InvalidValueError(
+                f"the first request arrives at {arrival_s[0]} s; requests up to {self._last_arrival_s} s were"
+                " offered before: offer them in the order of arrival"
+            )
+        if arrival_s[-1] > LATEST_S:
+            raise InvalidValueError(f"arrival times go up to {LATEST_S:g} s, not {arrival_s[-1]}")
+        self._last_arrival_s = float(arrival_s[-1])
         entry_s = arrival_s + self.settings.network_delay_s
         if self.settings.cluster.router_delay_s:
             entry_s = entry_s + self.settings.cluster.router_delay_s
-        self._transits[0].put(self._log.add(arrival_s), entry_s)
+        request = self._log.add(arrival_s)
+        self._route.offer(request)
+        self._transits[0].put(request, entry_s)
 
     def advance(self, until_s: float) -> None:
         """Simulate everything that is due before a time.
@@ -144,7 +165,10 @@ class PipelineSimulator:
         self._retry()
 
     def drain(self) -> None:
-        """Simulate until every offered request has been answered or dropped, and stop at that instant."""
+        """Simulate until every offered request has ended, and stop at that instant.
+
+        Visits of a graph that go on though their request was dropped are waited for too.
+        """
         self._make_room(math.inf)
         self._run(math.inf)
         self._set_now(max(self.now_s, float(self._last_end_s)))
@@ -193,19 +217,27 @@ class PipelineSimulator:
 
     def counts(self) -> Counts:
         """Return where the requests are that have arrived before now."""
-        arrival_s = self._log.arrival_s[: self._log.requests]
+        n, log = self._log.requests, self._log
+        # A request may be dropped in the instant of its arrival, at which draining then stops.
+        arrived = (log.arrival_s[:n] < self.now_s) | (log.outcome[:n] != IN_FLIGHT)
+        entering = log.arrival_s[self._transits[0].visit] < self.now_s
         return Counts(
-            int(np.count_nonzero(arrival_s < self.now_s)) + self._forgotten,
+            int(np.count_nonzero(arrived)) + self._forgotten,
             self._done,
             self._dropped,
-            int(np.count_nonzero(arrival_s[self._transits[0].request] < self.now_s)),
+            int(np.count_nonzero(entering)),
             tuple(stage.waiting for stage in self._stages),
             tuple(len(transit) for transit in self._transits[1:]),
+            int(np.count_nonzero(arrived & (log.outcome[:n] == IN_FLIGHT))),
         )
 
     def records(self) -> RequestRecords:
         """Return the account of every offered request that was not collected, as it is known now."""
-        return records_at(self._log, self.now_s, self._names())
+        return self._records(self._log.requests)
+
+    def visits(self) -> tuple[StageVisits, ...]:
+        """Return the account of every visit to each stage, of the requests that were not collected."""
+        return self._route.visits(self._names())
 
     def collect(self) -> RequestRecords:
         """Return the account of the earliest requests and forget them, so that memory stays bounded.
@@ -213,23 +245,27 @@ class PipelineSimulator:
         Returns
         -------
         RequestRecords
-            All requests that arrived in the whole seconds before the first one that has not ended yet; no
-            later call returns them again.
+            All requests that arrived in the whole seconds before the first one that is still in the pipeline;
+            no later call returns them again.
         """
-        log = self._log
-        in_flight = log.outcome[: log.requests] == IN_FLIGHT
-        first_s = log.arrival_s[in_flight.argmax()] if in_flight.any() else self.now_s
+        log, present = self._log, self._route.present()
+        first_s = log.arrival_s[present.argmax()] if present.any() else self.now_s
         count = int(np.searchsorted(log.arrival_s[: log.requests], math.floor(first_s), side="left"))
-        records = records_at(log, self.now_s, self._names(), count)
+        records = self._records(count)
+        self._transits[0].renumber(lambda request: request - count)
+        for stage, transit, new in zip(
+            self._stages, self._transits[1:], self._route.forget(count), strict=True
+        ):
+            stage.renumber(new)
+            transit.renumber(new)
         log.forget(count)
-        for stage in self._stages:
-            stage.forget(count)
-        for transit in self._transits:
-            transit.forget(count)
         self._forgotten += count
         return records
 
-    def _names(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def _records(self, count: int) -> RequestRecords:
+        return request_records(self._log, count, self._route.records(self._names(), self.now_s, count))
+
+    def _names(self) -> StageNames:
         return tuple((stage.name, tuple(v.name for v in stage.variants)) for stage in self.pipeline.stages)
 
     def cores_with(self, plan: Plan) -> int:
@@ -241,7 +277,7 @@ class PipelineSimulator:
         return limit is None or self.cores_with(plan) <= limit
 
     def _in_flight(self) -> bool:
-        return self._log.requests + self._forgotten > self._done + self._dropped
+        return any(map(len, self._transits)) or any(stage.waiting for stage in self._stages)
 
     def _make_room(self, until_s: float) -> None:
         """Run up to each switch before a time, after which a plan that waits may fit."""
@@ -261,23 +297,21 @@ class PipelineSimulator:
             self.reconfigure(self._waiting_plan)
 
     def _run(self, until_s: float) -> None:
-        # A chain has no feedback, so each stage can be finished up to until_s before the next one begins.
-        for i, (stage, (before, after)) in enumerate(
-            zip(self._stages, pairwise(self._transits), strict=True)
-        ):
-            request, entered_s = before.take(until_s)
-            if len(request):
-                self._log.stages[i].enter_s[request] = entered_s
-                stage.accept(request, entered_s, self._log.arrival_s[request])
+        # Nothing flows back, so each stage can be finished up to until_s before the next one begins.
+        route, delay_s = self._route, self.settings.network_delay_s
+        route.arrive(*self._transits[0].take(until_s))
+        for i, (stage, away) in enumerate(zip(self._stages, self._transits[1:], strict=True)):
+            visit, request, entered_s = route.enter(i)
+            if len(visit):
+                stage.accept(visit, entered_s, self._log.arrival_s[request])
             for left in stage.advance(until_s):
-                after.put(left.request, left.end_s + self.settings.network_delay_s)
-                self._log.drop(left.dropped, left.dropped_s, i)
-                self._dropped += len(left.dropped)
+                away.put(left.visit, left.end_s + delay_s)
+                self._dropped += route.drop(i, left.dropped, left.dropped_s)
                 self._last_end_s = max(self._last_end_s, left.dropped_s.max(initial=0.0))
-        request, end_s = self._transits[-1].take(until_s)
-        self._log.finish(request, end_s)
-        self._done += len(request)
-        self._last_end_s = max(self._last_end_s, end_s.max(initial=0.0))
+            route.leave(i, *away.take(until_s))
+        done, last_s = route.finish()
+        self._done += done
+        self._last_end_s = max(self._last_end_s, last_s)
 
     def _set_now(self, now_s: float) -> None:
         self.now_s = now_s
@@ -285,11 +319,6 @@ class PipelineSimulator:
             stage.settle(now_s)
 
     def _check(self, plan: Plan) -> None:
-        if self.pipeline.edges:
-            raise InvalidValueError(
-                f"pipeline {self.pipeline.name} is a graph; simulate a plan of it with"
-                " ipa.simulator.graph.simulate_graph"
-            )
         names, given = [s.name for s in self.pipeline.stages], [s.stage for s in plan.stages]
         limits = self.settings.stage_drop_after_s
         if limits and len(limits) != len(names):

@@ -1,6 +1,7 @@
 """One stage: its queue, its replicas and the switch from one configuration to the next."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,21 +41,21 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Departures:
-    """Requests that leave a stage, in the order in which they were dispatched.
+    """Visits that leave a stage, in the order in which they were dispatched.
 
     Parameters
     ----------
-    request
-        Numbers of the requests, shape (n,).
+    visit
+        Their numbers, shape (n,).
     end_s
         When their batch ends, shape (n,).
     dropped
-        Numbers of the requests that expired, shape (m,).
+        Numbers of the visits that expired, shape (m,).
     dropped_s
         When they did, shape (m,).
     """
 
-    request: Ints
+    visit: Ints
     end_s: Floats
     dropped: Ints
     dropped_s: Floats
@@ -96,7 +97,7 @@ class SimulatedStage:
 
     @property
     def waiting(self) -> int:
-        """Requests in the queue."""
+        """Visits in the queue."""
         return len(self._line)
 
     @property
@@ -189,13 +190,23 @@ class SimulatedStage:
         self.settle(at_s)
         return max(change, 0), cancelled + max(-change, 0)
 
-    def accept(self, request: Ints, entered_s: Floats, arrival_s: Floats) -> None:
-        """Append requests that arrived at the pipeline before, in the order in which they enter the queue."""
-        self._line.append(entered_s, arrival_s + self._drop_after_s, request)
+    def accept(self, visit: Ints, entered_s: Floats, arrival_s: Floats) -> None:
+        """Append visits in the order in which they enter the queue.
 
-    def forget(self, count: int) -> None:
-        """Let the numbers of all requests fall by ``count``."""
-        self._line.request = self._line.request - count
+        Parameters
+        ----------
+        visit
+            Their numbers, shape (n,).
+        entered_s
+            When they enter, ascending, shape (n,).
+        arrival_s
+            When their requests arrived at the pipeline, shape (n,).
+        """
+        self._line.append(entered_s, arrival_s + self._drop_after_s, visit)
+
+    def renumber(self, new: Callable[[Ints], Ints]) -> None:
+        """Give all visits in the queue new numbers."""
+        self._line.visit = new(self._line.visit)
 
     def advance(self, until_s: float) -> list[Departures]:
         """Serve the queue up to a time; everything that enters before it has been accepted."""
@@ -222,18 +233,18 @@ class SimulatedStage:
             line, running.policy, running.times, running.pool, self._random.peek(len(line)), until_s
         )
         self._random.consume(served.batches)
-        gone = line.request[: served.head]
-        request = np.delete(gone, served.expired) if len(served.expired) else gone
-        self._log.serve(request, served, running.index)
+        gone = line.visit[: served.head]
+        visit = np.delete(gone, served.expired) if len(served.expired) else gone
+        self._log.serve(visit, served, running.index)
         dropped, dropped_s = self._expired(served.expired)
         line.pop_front(served.head)
         if self._drop_after_s < math.inf and (late := line.expire(until_s)):
             late_too, late_too_s = self._expired(np.arange(late))
             dropped, dropped_s = np.append(dropped, late_too), np.append(dropped_s, late_too_s)
             line.pop_front(late)
-        return Departures(request, served.end_s, dropped, dropped_s)
+        return Departures(visit, served.end_s, dropped, dropped_s)
 
     def _expired(self, positions: Ints) -> tuple[Ints, Floats]:
         line = self._line
-        # A request that is too old when it enters is dropped at that instant, not at its deadline before.
-        return line.request[positions], np.maximum(line.entered_s[positions], line.deadline_s[positions])
+        # A visit that is too old when it enters is dropped at that instant, not at its deadline before.
+        return line.visit[positions], np.maximum(line.entered_s[positions], line.deadline_s[positions])

@@ -8,7 +8,7 @@ import pytest
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.experiments import planner_for, simulate
+from ipa.experiments import planner_for
 from ipa.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 from ipa.profiles import Profile, ProfilePoint
@@ -46,11 +46,20 @@ def test_a_request_is_answered_when_its_slowest_branch_is() -> None:
     assert records.violation_share(0.59) == 1
 
 
-def test_where_branches_meet_every_visit_is_served_on_its_own() -> None:
-    diamond = graph(
-        0.1, 0.2, 0.5, 0.1, edges=(Edge("a", "b"), Edge("a", "c"), Edge("b", "d"), Edge("c", "d"))
-    )
+DIAMOND = (Edge("a", "b"), Edge("a", "c"), Edge("b", "d"), Edge("c", "d"))
+
+
+def test_where_branches_meet_a_request_is_served_once_when_both_are_done() -> None:
+    diamond = graph(0.1, 0.2, 0.5, 0.1, edges=DIAMOND)
     records = simulate_graph(diamond, plan(diamond), [0.0], EXACT)
+    assert records.stages[3].enter_s == pytest.approx([0.6])
+    assert records.latency_s == pytest.approx([0.7])
+
+
+def test_where_branches_add_up_every_visit_is_served_on_its_own() -> None:
+    joined = graph(0.1, 0.2, 0.5, 0.1, edges=DIAMOND)
+    summed = replace(joined, stages=(*joined.stages[:3], replace(joined.stages[3], join="sum")))
+    records = simulate_graph(summed, plan(summed), [0.0], EXACT)
     assert records.stages[3].enter_s == pytest.approx([0.3, 0.6])
     assert records.latency_s == pytest.approx([0.7])
 
@@ -139,14 +148,3 @@ def test_plans_and_arrivals_that_do_not_fit_are_refused() -> None:
         simulate_graph(pipeline, plan(pipeline), [1.0, 0.0])
     assert len(simulate_graph(pipeline, plan(pipeline), []).latency_s) == 0
     assert simulate_graph(pipeline, plan(pipeline), []).violation_share(1.0) == 0
-
-
-def test_the_simulator_of_chains_refuses_a_graph() -> None:
-    traffic = load_pipeline("traffic")
-    with pytest.raises(InvalidValueError, match="traffic is a graph"):
-        PipelineSimulator(traffic, planner_for(RunSpec("traffic")).decide(5.0).plan)
-
-
-def test_an_adaptation_run_of_a_graph_is_refused_with_what_works() -> None:
-    with pytest.raises(InvalidValueError, match="traffic is a graph; runs take chains only"):
-        simulate(RunSpec("traffic", trace="synthetic"))
