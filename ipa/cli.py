@@ -76,12 +76,9 @@ def _common(
         bool, typer.Option("--verbose", "-v", help="Log what is done to standard error.")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(message)s",
-        handlers=[LogLines()],
-        force=True,
-    )
+    log = logging.getLogger("ipa")
+    log.handlers = [LogLines()]
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,7 @@
 """Reads pipelines and profiles from files and says exactly what is wrong with them."""
 
+import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -13,8 +15,14 @@ from ipa.errors import ConfigError, UnknownNameError
 from ipa.files import resolved
 from ipa.paths import FileStamp, data_dir, file_stamp
 from ipa.pipeline import Edge, Join, Pipeline, Stage, Variant
+from ipa.profile_checks import sla_warnings, table_warnings
 from ipa.profile_table import ProfileSource, ProfileTable, read_profile_table
 from ipa.strict_yaml import Name, Real, Whole, key_of, problem_of, read_yaml, within
+
+WARNINGS_SHOWN = 5
+"""Contradictions that are logged one by one."""
+
+_log = logging.getLogger(__name__)
 
 SlaS = Annotated[Real, within(limits.SLA_S)]
 
@@ -146,6 +154,15 @@ def pipeline_file(name_or_path: str | Path) -> Path:
     return pipelines_dir() / f"{name_or_path}.yaml"
 
 
+def pipeline_warnings(name_or_path: str | Path) -> list[str]:
+    """Return what the files of a pipeline say that contradicts itself, with file, line and values.
+
+    :func:`load_pipeline` logs the first of these once.
+    """
+    path = pipeline_file(name_or_path)
+    return _warnings(path, _config(path, file_stamp(path)), load_pipeline(path))
+
+
 def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
     """Return every file that a pipeline is read from: its own, then the profile of each stage."""
     path = pipeline_file(name_or_path)
@@ -164,7 +181,7 @@ def _config(path: Path, _stamp: FileStamp) -> PipelineConfig:
 
 @lru_cache(maxsize=64)
 def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ...]) -> Pipeline:
-    return Pipeline(
+    pipeline = Pipeline(
         name=config.name,
         stages=tuple(_stage(path, index, stage) for index, stage in enumerate(config.stages)),
         sla_s=config.sla_s,
@@ -172,6 +189,23 @@ def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ..
         description=config.description,
         edges=_edges(config),
     )
+    _warn(_warnings(path, config, pipeline))
+    return pipeline
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for line in warnings[:WARNINGS_SHOWN]:
+        _log.warning("%s", line)
+    if len(warnings) > WARNINGS_SHOWN:
+        _log.warning("%d more such rows; ipa describe --json lists all", len(warnings) - WARNINGS_SHOWN)
+
+
+def _warnings(path: Path, config: PipelineConfig, pipeline: Pipeline) -> list[str]:
+    found = [f"{path}: {line}" for line in sla_warnings(pipeline)]
+    for stage in config.stages:
+        table = read_profile_table(_profile_file(path, stage))
+        found += table_warnings(table, _source(stage), [variant.name for variant in stage.variants])
+    return list(dict.fromkeys(found))
 
 
 def parse_pipeline(path: Path, content: object) -> PipelineConfig:
@@ -273,13 +307,16 @@ def _keys(model: type[BaseModel]) -> str:
     return ", ".join(model.model_fields)
 
 
-def _stage(path: Path, index: int, config: StageConfig) -> Stage:
-    table = read_profile_table(_profile_file(path, config))
-    source = ProfileSource(
+def _source(config: StageConfig) -> ProfileSource:
+    return ProfileSource(
         stage=config.profile.stage or config.name,
         series=config.profile.series,
         offered_load_rps=config.profile.offered_load_rps,
     )
+
+
+def _stage(path: Path, index: int, config: StageConfig) -> Stage:
+    table, source = read_profile_table(_profile_file(path, config)), _source(config)
     if source.stage not in table.stages:
         raise ConfigError(
             path,

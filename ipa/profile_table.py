@@ -1,18 +1,44 @@
 """A CSV file of measurements: one row per stage, variant, cores, batch size, offered load and series."""
 
 import csv
+import io
 import math
+import re
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
-from ipa.errors import ConfigError
+from ipa.errors import ConfigError, UnreadableFileError, brief
+from ipa.files import read_text
+from ipa.limits import BATCH, CORES, LATENCY_S, TABLE_BYTES, TABLE_ROWS, THROUGHPUT_RPS, Range
 from ipa.paths import FileStamp, file_stamp
 from ipa.profiles import Profile, ProfilePoint
 
 REQUIRED = ("stage", "variant", "cores", "batch", "latency_p99_s", "throughput_rps")
 """Columns a profile file must have; latency_avg_s, offered_load_rps, series and kind are optional."""
+
+_RANGES = {
+    "cores": CORES,
+    "batch": BATCH,
+    "latency_p99_s": LATENCY_S,
+    "latency_avg_s": LATENCY_S,
+    "throughput_rps": THROUGHPUT_RPS,
+    "offered_load_rps": THROUGHPUT_RPS,
+}
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(?i:nan|inf|infinity)")
+
+
+class Lines(Protocol):
+    """What ``csv.reader`` returns: the cells of each line, and the number of the last line read."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +62,7 @@ class ProfileSource:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A row of the table whose latency is known."""
+    """A row of the table whose latency is known: what it says, its line, and whether it states a mean."""
 
     stage: str
     variant: str
@@ -44,6 +70,8 @@ class Measurement:
     series: str
     offered_load_rps: float
     point: ProfilePoint
+    line: int
+    mean_given: bool
 
 
 @dataclass(frozen=True)
@@ -66,35 +94,42 @@ class ProfileTable:
         """Names of the stages measured."""
         return sorted({row.stage for row in self.rows})
 
-    def profiles(self, source: ProfileSource, variant: str) -> tuple[Profile, ...]:
-        """Return the profiles of a variant, one per number of cores.
+    def rows_of(self, source: ProfileSource, variant: str) -> dict[int, tuple[Measurement, ...]]:
+        """Return the rows that count for a variant by cores, in ascending batch size.
 
-        The points of one profile come from the most preferred series and offered load that have measurements
-        on that many cores, so that batch sizes are comparable.
+        The rows for some cores come from the most preferred series and offered load that have measurements on
+        that many cores, so that batch sizes are comparable.
 
         Raises
         ------
         ConfigError
             If two of the rows taken are for the same cores and batch size.
         """
-        groups: dict[int, dict[tuple[int, int], dict[int, ProfilePoint]]] = defaultdict(
+        groups: dict[int, dict[tuple[int, int], dict[int, Measurement]]] = defaultdict(
             lambda: defaultdict(dict)
         )
         for row in self.rows:
             rank = _preference(source, row)
             if row.stage == source.stage and row.variant == variant and rank is not None:
-                points = groups[row.cores][rank]
-                if row.point.batch in points:
+                rows = groups[row.cores][rank]
+                if row.point.batch in rows:
                     raise ConfigError(
                         self.file,
                         f"{source.stage}/{variant}",
                         f"has several rows for {row.cores} cores and batch size {row.point.batch}; choose"
                         " with the keys series and offered_load_rps of the stage's profile, or remove one",
                     )
-                points[row.point.batch] = row.point
-        return tuple(
-            Profile(cores, tuple(point for _, point in sorted(ranked[min(ranked)].items())))
+                rows[row.point.batch] = row
+        return {
+            cores: tuple(row for _, row in sorted(ranked[min(ranked)].items()))
             for cores, ranked in sorted(groups.items())
+        }
+
+    def profiles(self, source: ProfileSource, variant: str) -> tuple[Profile, ...]:
+        """Return the profiles of a variant, one per number of cores; see :meth:`rows_of`."""
+        return tuple(
+            Profile(cores, tuple(row.point for row in rows))
+            for cores, rows in self.rows_of(source, variant).items()
         )
 
 
@@ -129,60 +164,83 @@ def read_profile_table(file: Path) -> ProfileTable:
 @lru_cache(maxsize=16)
 def _read(file: Path, _stamp: FileStamp) -> ProfileTable:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            return ProfileTable(file, _measurements(file, csv.DictReader(stream)))
-    except OSError as error:
-        raise ConfigError(file, "", f"profile file cannot be read: {error.strerror or error}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(file, "", f"is not a CSV file in UTF-8: {error}") from error
+        text = read_text(file, TABLE_BYTES)
+        return ProfileTable(file, _measurements(file, csv.reader(io.StringIO(text, newline=""))))
+    except UnreadableFileError as error:
+        raise ConfigError(file, "", error.problem) from error
+    except csv.Error as error:
+        raise ConfigError(file, "", f"is not a CSV file: {error}") from error
 
 
-def _measurements(file: Path, reader: "csv.DictReader[str]") -> tuple[Measurement, ...]:
-    missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
+def _measurements(file: Path, reader: "Lines") -> tuple[Measurement, ...]:
+    header = next((cells for cells in reader if cells), [])
+    _check_header(file, header)
+    measurements: list[Measurement] = []
+    for cells in reader:
+        if cells:
+            line = f"line {reader.line_num}"
+            if len(cells) != len(header):
+                raise ConfigError(file, line, f"must have {len(header)} fields, has {len(cells)}")
+            row = _measurement(file, reader.line_num, dict(zip(header, cells, strict=True)))
+            measurements += [] if row is None else [row]
+        if len(measurements) > TABLE_ROWS:
+            raise ConfigError(file, "", f"has more than {TABLE_ROWS:,} rows")
+    return tuple(measurements)
+
+
+def _check_header(file: Path, header: Sequence[str]) -> None:
+    missing = [column for column in REQUIRED if column not in header]
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if missing and any(separator in cell for cell in header):
+            raise ConfigError(file, "header", f"is separated by {name}; use commas")
+    spaced = [cell for cell in header if cell != cell.strip()]
+    if spaced:
+        raise ConfigError(file, "header", f"has spaces around {brief(spaced[0])!r}; remove them")
     if missing:
         raise ConfigError(
             file, "header", f"lacks the columns {', '.join(missing)}; required: {', '.join(REQUIRED)}"
         )
-    measurements = []
-    for record in reader:
-        # The reader files surplus fields under None and fills missing ones with None.
-        if None in record or None in record.values():
-            raise ConfigError(
-                file, f"line {reader.line_num}", f"must have {len(reader.fieldnames or ())} fields"
-            )
-        measurements.append(_measurement(file, reader.line_num, record))
-    return tuple(row for row in measurements if row is not None)
+    twice = [cell for cell in header if header.count(cell) > 1]
+    if twice:
+        raise ConfigError(file, "header", f"names the column {brief(twice[0])!r} twice")
 
 
 def _measurement(file: Path, line: int, record: dict[str, str]) -> Measurement | None:
+    for key in ("stage", "variant", "series"):
+        if (text := record.get(key, "")) != text.strip():
+            raise ConfigError(
+                file, f"line {line}, {key}", f"has spaces around the text: {brief(text)!r}; remove them"
+            )
     if not record["latency_p99_s"].strip():
         return None
-    cores, batch = (_number(file, line, record, key, whole=True) for key in ("cores", "batch"))
-    p99_s, throughput_rps = (_number(file, line, record, key) for key in ("latency_p99_s", "throughput_rps"))
-    if record.get("latency_avg_s", "").strip():
-        mean_s = _number(file, line, record, "latency_avg_s")
-    else:
-        # A replica that is busy all the time completes a batch every batch / throughput seconds.
-        mean_s = min(batch / throughput_rps, p99_s)
-    load = record.get("offered_load_rps", "").strip()
+
+    def number(key: str) -> float:
+        return _number(file, f"line {line}, {key}", record[key].strip(), _RANGES[key])
+
+    cores, batch, p99_s, throughput_rps = map(number, ("cores", "batch", "latency_p99_s", "throughput_rps"))
+    given = bool(record.get("latency_avg_s", "").strip())
+    # A replica that is busy all the time completes a batch every batch / throughput seconds.
+    derived_s = max(min(batch / throughput_rps, p99_s), LATENCY_S.low)
+    load = bool(record.get("offered_load_rps", "").strip())
     return Measurement(
         stage=record["stage"],
         variant=record["variant"],
         cores=int(cores),
         series=record.get("series", ""),
-        offered_load_rps=_number(file, line, record, "offered_load_rps") if load else math.nan,
-        point=ProfilePoint(int(batch), p99_s, mean_s, throughput_rps),
+        offered_load_rps=number("offered_load_rps") if load else math.nan,
+        point=ProfilePoint(
+            int(batch), p99_s, number("latency_avg_s") if given else derived_s, throughput_rps
+        ),
+        line=line,
+        mean_given=given,
     )
 
 
-def _number(file: Path, line: int, record: dict[str, str], key: str, *, whole: bool = False) -> float:
-    text = record[key].strip()
-    try:
-        value = float(text)
-    except ValueError:
-        raise ConfigError(file, f"line {line}, {key}", f"must be a number, not {text!r}") from None
-    if not (math.isfinite(value) and value > 0):
-        raise ConfigError(file, f"line {line}, {key}", f"must be a finite number above 0, not {text}")
-    if whole and value != int(value):
-        raise ConfigError(file, f"line {line}, {key}", f"must be a whole number, not {text}")
+def _number(file: Path, key: str, text: str, allowed: Range) -> float:
+    if not _NUMBER.fullmatch(text):
+        comma = "; write a decimal point" if re.fullmatch(r"[0-9]+,[0-9]+", text) else ""
+        raise ConfigError(file, key, f"must be a number, not {brief(text)!r}{comma}")
+    value = float(text)
+    if not allowed.holds(value):
+        raise ConfigError(file, key, f"must {allowed}, not {brief(text)}")
     return value

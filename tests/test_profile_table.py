@@ -93,14 +93,28 @@ def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
     [
         ("s,v,one,1,0.2,5,,,", "line 3, cores", "must be a number, not 'one'"),
         ("s,v,1,x,0.2,5,,,", "line 3, batch", "must be a number, not 'x'"),
-        ("s,v,1,1,-0.2,5,,,", "line 3, latency_p99_s", "above 0, not -0.2"),
-        ("s,v,1,1,nan,5,,,", "line 3, latency_p99_s", "finite number above 0, not nan"),
-        ("s,v,1,1,0.2,inf,,,", "line 3, throughput_rps", "finite"),
+        ("s,v,1,1,-0.2,5,,,", "line 3, latency_p99_s", "must lie between 1e-06 and 1e+06 s, not -0.2"),
+        ("s,v,1,1,nan,5,,,", "line 3, latency_p99_s", "between 1e-06 and 1e+06 s, not nan"),
+        ("s,v,1,1,0.2,inf,,,", "line 3, throughput_rps", "requests/s, not inf"),
         ("s,v,1,1,0.2,,,,", "line 3, throughput_rps", "must be a number, not ''"),
-        ("s,v,1.5,1,0.2,5,,,", "line 3, cores", "must be a whole number, not 1.5"),
-        ("s,v,1,0,0.2,5,,,", "line 3, batch", "above 0, not 0"),
-        ("s,v,1,1,0.2,5,-1,,", "line 3, latency_avg_s", "above 0, not -1"),
+        (
+            "s,v,1.5,1,0.2,5,,,",
+            "line 3, cores",
+            "must be a whole number between 1 and",
+        ),
+        ("s,v,1,0,0.2,5,,,", "line 3, batch", "1,000,000 requests, not 0"),
+        ("s,v,1,1,0.2,5,-1,,", "line 3, latency_avg_s", "1e+06 s, not -1"),
         ("s,v,1,1,0.2,5,,fast,", "line 3, offered_load_rps", "must be a number, not 'fast'"),
+        ("s,v,1,1,1e308,5,,,", "line 3, latency_p99_s", "between 1e-06 and 1e+06 s, not 1e308"),
+        ("s,v,1,1,0.2,1e-320,,,", "line 3, throughput_rps", "between 1e-06 and 1e+09 requests/s, not 1e-320"),
+        ("s,v,1,1e300,0.2,5,,,", "line 3, batch", "1,000,000 requests, not 1e300"),
+        ("s,v,1000000000,1,0.2,5,,,", "line 3, cores", "1,000,000 cores, not 1000000000"),
+        ("s,v,1_0,1,0.2,5,,,", "line 3, cores", "must be a number, not '1_0'"),
+        ("s,v,²,1,0.2,5,,,", "line 3, cores", "must be a number, not '²'"),
+        ('s,v,1,1,"0,2",5,,,', "line 3, latency_p99_s", "not '0,2'; write a decimal point"),
+        ("s, v,1,1,0.2,5,,,", "line 3, variant", "has spaces around the text: ' v'; remove them"),
+        ("s ,v,1,1,0.2,5,,,", "line 3, stage", "has spaces around the text: 's '"),
+        ("s,v,1,1,0.2,5,,,b ", "line 3, series", "has spaces around the text: 'b '"),
         ("s,v,1,1,0.2", "line 3", "must have 9 fields"),
         ("s,v,1,1,0.2,5,,,,,", "line 3", "must have 9 fields"),
     ],
@@ -118,6 +132,28 @@ def test_blank_lines_do_not_shift_line_numbers(tmp_path: Path) -> None:
 def test_missing_columns_are_listed(tmp_path: Path) -> None:
     error = error_of(tmp_path, "stage,variant,cores\ns,v,1\n")
     assert error.problem.startswith("lacks the columns batch, latency_p99_s, throughput_rps; required: stage")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda text: text.replace(",", ";"),
+            "is separated by semicolons; use commas",
+        ),
+        (lambda text: text.replace(",", "\t"), "is separated by tabs; use commas"),
+        (lambda text: text.replace(",", ", "), "has spaces around ' variant'; remove them"),
+        (lambda text: text.replace("series", "cores"), "names the column 'cores' twice"),
+    ],
+)
+def test_a_header_of_another_form_is_named(tmp_path: Path, change, problem: str) -> None:
+    error = error_of(tmp_path, change(HEADER + ROWS))
+    assert (error.key, error.problem) == ("header", problem)
+
+
+def test_numbers_may_have_spaces_around_them(tmp_path: Path) -> None:
+    (row,) = table(tmp_path, HEADER + "\ns,v, 1, 4, 0.5 ,10,,,\n").rows
+    assert (row.cores, row.point.batch, row.point.latency_p99_s, row.line) == (1, 4, 0.5, 2)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])

@@ -7,7 +7,7 @@ import typer
 
 from ipa.commands.options import JsonOption, PipelineOption
 from ipa.commands.output import print_json, print_table
-from ipa.config import load_pipeline
+from ipa.config import load_pipeline, pipeline_warnings
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.profiles import base_allocation
 
@@ -22,7 +22,8 @@ def describe_command(
     """Check a pipeline file and show its stages, variants, base allocations and SLA.
 
     Beside the values of the file stand those that the paper's rules give from the profiles: the base
-    allocation (Eq. 1) and the SLA (five times the mean batch-1 latency).
+    allocation (Eq. 1) and the SLA (five times the mean batch-1 latency). Rows of a profile that contradict
+    themselves are warned of.
 
     \b
     Examples:
@@ -31,7 +32,7 @@ def describe_command(
     """
     chosen = load_pipeline(pipeline)
     if as_json:
-        print_json(_report(chosen, threshold_rps))
+        print_json(_report(chosen, threshold_rps) | {"warnings": pipeline_warnings(pipeline)})
         return
     typer.echo(f"{chosen.title} ({chosen.name}): {chosen.description}\n")
     rows = [_variant(stage, variant, threshold_rps) for stage in chosen.stages for variant in stage.variants]
