@@ -35,8 +35,8 @@ def test_an_unknown_command_exits_with_2(ipa):
     ("arguments", "message"),
     [
         (["solve", "--rate", "5", "--pipeline", "vdeo"], "unknown pipeline 'vdeo'; allowed: video"),
-        (["solve", "--rate", "-1"], "at least 0 requests per second, not -1"),
-        (["solve", "--rate", "nan"], "must be finite"),
+        (["solve", "--rate", "-1"], "the arrival rate must lie between 0 and 1e+09 requests/s, not -1"),
+        (["solve", "--rate", "nan"], "requests/s, not nan"),
         (["solve", "--rate", "5", "--solver", "cplex"], "unknown solver 'cplex'; allowed:"),
         (["solve", "--rate", "5", "--method", "rim", "--replicas", "3,x"], "whole numbers of at least 1"),
         (["solve", "--rate", "5", "--method", "rim", "--replicas", "3"], "has 2 stages"),
