@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ipa import limits
 from ipa.accuracy import METRICS
-from ipa.config import load_pipeline
+from ipa.config import load_pipeline, pipeline_inputs
 from ipa.errors import ConfigError, InvalidValueError
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective
@@ -152,6 +152,13 @@ def _published(edition: str, pipeline: str, workload: str, method: str) -> RunPa
 
 
 def _published_row(edition: str, pipeline: str, workload: str, method: str) -> "pd.Series[str]":
+    return _found_row(file_stamp(_table_file("runs")), edition, pipeline, workload, method)
+
+
+@lru_cache(maxsize=1024)
+def _found_row(
+    _stamp: FileStamp, edition: str, pipeline: str, workload: str, method: str
+) -> "pd.Series[str]":
     runs = published_table("runs")
     runs = runs[runs["edition"] == edition]
     found = runs[(runs["pipeline"] == pipeline) & (runs["workload"] == workload) & (runs["method"] == method)]
@@ -165,7 +172,6 @@ def _published_row(edition: str, pipeline: str, workload: str, method: str) -> "
     return found.iloc[0]
 
 
-@cache
 def published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin_pct: str) -> Pipeline:
     """Return a pipeline with the base allocations of a published run.
 
@@ -178,6 +184,14 @@ def published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin
     threshold_rps, margin_pct
         Threshold rate and throughput margin that the allocations were made for.
     """
+    stamps = tuple(map(file_stamp, (_table_file("allocations"), *pipeline_inputs(pipeline))))
+    return _allocated(edition, pipeline, threshold_rps, margin_pct, stamps)
+
+
+@lru_cache(maxsize=64)
+def _allocated(
+    edition: str, pipeline: str, threshold_rps: float, margin_pct: str, _stamps: tuple[FileStamp, ...]
+) -> Pipeline:
     table = published_table("allocations")
     rows = table[
         (table["edition"] == edition)
@@ -196,10 +210,22 @@ def published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin
     )
 
 
-@cache
 def published_table(name: str) -> pd.DataFrame:
     """Return a table of ``data/paper`` with every cell as text (empty where nothing was published)."""
-    return pd.read_csv(data_dir() / "paper" / f"{name}.csv", dtype=str, keep_default_na=False)
+    file = _table_file(name)
+    return _read_table(file, file_stamp(file))
+
+
+def _table_file(name: str) -> Path:
+    return data_dir() / "paper" / f"{name}.csv"
+
+
+@lru_cache(maxsize=64)
+def _read_table(file: Path, _stamp: FileStamp) -> pd.DataFrame:
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(file, "", f"cannot be read as a table: {error}") from error
 
 
 def _names(cell: str) -> tuple[str, ...] | None:

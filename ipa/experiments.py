@@ -1,7 +1,6 @@
 """One run and a grid of runs: simulated, measured, written to ``results/``; resumable."""
 
-import hashlib
-import json
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa import limits
+from ipa import limits, paper
 from ipa.adapter import Adapter, AdapterSettings
-from ipa.config import pipeline_inputs
 from ipa.decision_record import DecisionRecord
-from ipa.errors import InvalidValueError, ReplicasNeededError
+from ipa.errors import InvalidValueError, IpaError, ReplicasNeededError
+from ipa.fingerprint import fingerprint, inputs_digest
 from ipa.first_plan import first_plan
 from ipa.forecast import FORECASTERS, ForecastContext, Forecaster, make_forecaster
 from ipa.forecast.base import horizon_of
@@ -27,7 +26,7 @@ from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import SOLVERS
 from ipa.platforms.simulated import SimulatedPlatform
-from ipa.provenance import code_sha256, data_sha256, environment, file_sha256, package_versions
+from ipa.provenance import environment, file_sha256
 from ipa.results import (
     ALL_FILES,
     DECISIONS,
@@ -35,23 +34,21 @@ from ipa.results import (
     REQUESTS,
     SUMMARY,
     fingerprint_of,
-    replacing,
     write_json,
     write_lines,
     write_requests,
 )
+from ipa.run_folders import check_replaceable, check_writable, locked, replacing
 from ipa.run_spec import RunSpec
 from ipa.simulator import RequestRecords
+from ipa.source_files import code_has_changed
 from ipa.workload import ARRIVAL_PROCESSES, Workload, arrival_times
 
-PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
+PIPELINES, WORKLOADS, METHODS = paper.PIPELINES, paper.WORKLOADS, paper.METHODS
 FIRST_FIGURE = 8
 """Figures 8 to 12 of the paper show the five pipelines in order."""
 
-WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
-METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
-RESULT_FORMAT = 1
-"""Raised when the files of a run change their form, so that older ones are run again."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -210,21 +207,6 @@ def check_fixed(spec: RunSpec) -> None:
             raise InvalidValueError(f"method {spec.method} chooses the {what} itself; leave {what} out")
 
 
-def fingerprint(spec: RunSpec) -> str:
-    """Return a hash of everything that determines the result of a resolved spec."""
-    workload = spec.load()
-    content = {
-        "format": RESULT_FORMAT,
-        "spec": asdict(spec),
-        "code": code_sha256(),
-        "data": data_sha256(),
-        "packages": package_versions(),
-        "rates": hashlib.sha256(workload.rates_rps.tobytes()).hexdigest(),
-        "pipeline": [file_sha256(file) for file in pipeline_inputs(spec.pipeline)],
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def run_folder(results_dir: Path, spec: RunSpec) -> Path:
     """Return the folder of a resolved spec."""
     return results_dir / spec.experiment / spec.run
@@ -261,12 +243,66 @@ def run(spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES) -> Pa
     -------
     Path
         The folder, with ``decisions.jsonl``, ``requests.parquet``, ``summary.json`` and ``provenance.json``.
+
+    Raises
+    ------
+    ResultsError
+        If nothing can be written there, or the folder holds what no run has written.
+    """
+    return run_once(spec, results_dir, kept, force=True).folder
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What came of asking for a run.
+
+    Parameters
+    ----------
+    folder
+        Where the run lies.
+    reused
+        Whether it was complete and unchanged already.
+    """
+
+    folder: Path
+    reused: bool
+
+
+def run_once(
+    spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES, *, force: bool = False
+) -> RunReport:
+    """Run an experiment unless it is complete and unchanged; the rest is as for ``run``.
+
+    Another process that is running the same experiment is waited for, and its result is taken.
+
+    Parameters
+    ----------
+    spec, results_dir, kept
+        As for ``run``.
+    force
+        Run it in any case.
     """
     spec = resolve(spec)
-    started, started_s = datetime.now(UTC), time.perf_counter()
-    outcome = simulate(spec)
     folder = run_folder(results_dir, spec)
-    with replacing(folder) as draft:
+    if not force and is_complete(results_dir, spec, kept):
+        return RunReport(folder, reused=True)
+    check_writable(results_dir)
+    with locked(folder, results_dir):
+        if not force and is_complete(results_dir, spec, kept):
+            return RunReport(folder, reused=True)
+        check_replaceable(folder)
+        _run(spec, folder, results_dir, kept)
+    return RunReport(folder, reused=False)
+
+
+def _run(spec: RunSpec, folder: Path, results_dir: Path, kept: Sequence[str]) -> None:
+    started, started_s = datetime.now(UTC), time.perf_counter()
+    depends_on, inputs = fingerprint(spec), inputs_digest(spec)
+    outcome = simulate(spec)
+    changed = _changed(spec, inputs)
+    if changed:
+        _log.warning("%s/%s: %s; it will be run again", spec.experiment, spec.run, changed)
+    with replacing(folder, results_dir) as draft:
         write_lines(draft / DECISIONS, (record.as_dict() for record in outcome.decisions))
         if REQUESTS in kept:
             write_requests(draft / REQUESTS, outcome.requests.to_frame())
@@ -274,7 +310,8 @@ def run(spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES) -> Pa
         write_json(
             draft / PROVENANCE,
             {
-                "fingerprint": fingerprint(spec),
+                "fingerprint": "" if changed else depends_on,
+                "incomplete": changed,
                 **environment(),
                 "seed": spec.seed,
                 "solver": spec.solver,
@@ -283,7 +320,17 @@ def run(spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES) -> Pa
                 "files_sha256": {name: file_sha256(draft / name) for name in kept},
             },
         )
-    return folder
+
+
+def _changed(spec: RunSpec, inputs: str) -> str:
+    """Say what a run depends on that has changed since it began; empty if nothing has."""
+    if code_has_changed():
+        return "the code of IPA was edited after this process began"
+    try:
+        now = inputs_digest(spec)
+    except IpaError as error:
+        return f"an input changed while it was under way: {error}"
+    return "" if now == inputs else "an input changed while it was under way"
 
 
 def grid_specs(

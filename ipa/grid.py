@@ -4,14 +4,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError
-from ipa.experiments import is_complete, run, run_folder
+from ipa.experiments import is_complete, run_folder, run_once
 from ipa.results import ALL_FILES, KEPT_IN_BRIEF, SUMMARY, read_summary
+from ipa.run_folders import check_writable, sweep
 from ipa.run_spec import RunSpec
+from ipa.source_files import code_sha256
 from ipa.workers import worker_pool
 
 RUN_KEYS = ("pipeline", "workload", "method", "edition", "trace", "seed")
@@ -41,6 +44,8 @@ def run_grid(
     jobs: int,
     progress: Progress | None = None,
     kept: Sequence[str] = ALL_FILES,
+    *,
+    force: bool = False,
 ) -> GridReport:
     """Run what is missing of a grid.
 
@@ -57,6 +62,8 @@ def run_grid(
         Called as runs end.
     kept
         Files to keep of every run (``ipa.results``).
+    force
+        Run all of them anew.
 
     Returns
     -------
@@ -74,16 +81,27 @@ def run_grid(
     """
     if jobs < 1:
         raise InvalidValueError(f"jobs must be at least 1, not {jobs}")
-    missing = [spec for spec in specs if not is_complete(results_dir, spec, kept)]
-    reused = done = len(specs) - len(missing)
+    missing = [spec for spec in specs if force or not is_complete(results_dir, spec, kept)]
+    done, ran = len(specs) - len(missing), 0
     if progress is not None:
         progress(done, len(specs), "")
-    with closing(_runs(missing, results_dir, min(jobs, len(missing)), kept)) as ended:
-        for spec in ended:
-            done += 1
+    if missing:
+        check_writable(results_dir)
+        sweep(results_dir)
+    task = partial(_run_once, results_dir=results_dir, kept=kept, force=force, code=code_sha256())
+    with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
+        for spec, reused in ended:
+            done, ran = done + 1, ran + (not reused)
             if progress is not None:
                 progress(done, len(specs), _name(spec))
-    return GridReport(ran=len(missing), reused=reused)
+    return GridReport(ran=ran, reused=len(specs) - ran)
+
+
+def _run_once(spec: RunSpec, results_dir: Path, kept: Sequence[str], force: bool, code: str) -> bool:
+    """Run a spec, in a process that has loaded the same code as the caller, and say if it was there."""
+    if code_sha256() != code:
+        raise IpaError("the code of IPA was edited while the runs were under way; run the same command again")
+    return run_once(spec, results_dir, kept, force=force).reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +119,15 @@ class RunSet:
     whole: tuple[RunSpec, ...]
     brief: tuple[RunSpec, ...]
 
-    def run(self, results_dir: Path, jobs: int, progress: Progress | None = None) -> GridReport:
-        """Run what is missing (``run_grid``)."""
+    def run(
+        self, results_dir: Path, jobs: int, progress: Progress | None = None, *, force: bool = False
+    ) -> GridReport:
+        """Run what is missing, or all of it (``run_grid``)."""
         total, before = len(self.whole) + len(self.brief), 0
         reports = []
         for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_IN_BRIEF)):
             show = None if progress is None else _shifted(progress, before, total)
-            reports.append(run_grid(specs, results_dir, jobs, show, kept))
+            reports.append(run_grid(specs, results_dir, jobs, show, kept, force=force))
             before += len(specs)
         return GridReport(*(sum(counts) for counts in zip(*map(astuple, reports), strict=True)))
 
@@ -117,21 +137,21 @@ def _shifted(progress: Progress, before: int, total: int) -> Progress:
 
 
 def _runs(
-    missing: Sequence[RunSpec], results_dir: Path, jobs: int, kept: Sequence[str]
-) -> Generator[RunSpec, None, None]:
-    """Run specs and yield each one as it ends."""
+    missing: Sequence[RunSpec], task: Callable[[RunSpec], bool], jobs: int
+) -> Generator[tuple[RunSpec, bool], None, None]:
+    """Run specs and yield each one as it ends, with whether it was there."""
     if jobs < 2:
         for spec in missing:
             with _named(spec):
-                run(spec, results_dir, kept)
-            yield spec
+                reused = task(spec)
+            yield spec, reused
         return
     with worker_pool(jobs) as pool:
-        futures = {pool.submit(run, spec, results_dir, kept): spec for spec in missing}
+        futures = {pool.submit(task, spec): spec for spec in missing}
         for future in as_completed(futures):
             with _named(futures[future]):
-                future.result()
-            yield futures[future]
+                reused = future.result()
+            yield futures[future], reused
 
 
 def _name(spec: RunSpec) -> str:
@@ -173,4 +193,11 @@ def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
             f"{len(absent)} of {len(specs)} runs are missing under {results_dir}, the first is"
             f" {_name(absent[0])}; run: ipa grid --edition {absent[0].edition}"
         )
-    return pd.DataFrame([read_summary(run_folder(results_dir, spec)) for spec in specs])
+    # Two paths may name the same pipeline or load, which is run once; a row says what was asked for.
+    return pd.DataFrame(
+        [
+            read_summary(run_folder(results_dir, spec))
+            | {"pipeline": spec.pipeline, "workload": spec.workload}
+            for spec in specs
+        ]
+    )

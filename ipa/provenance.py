@@ -8,17 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ipa.paths import data_dir
+from ipa.paths import data_dir, file_stamp
+from ipa.source_files import code_sha256
 
 PACKAGES = ("gurobipy", "highspy", "numpy", "pandas", "pulp", "pyarrow")
 """Distributions whose versions are recorded."""
-
-RESULT_CODE = ("*.py", "forecast/*.py", "optimizer/*.py", "platforms/*.py", "simulator/*.py", "workload/*.py")
-"""Source files that can change a result; figures, claims and benchmarks only read results."""
-
-NOT_RESULT_CODE = frozenset(
-    {"cli.py", "doctor.py", "grid.py", "notebooks.py", "published.py", "reproduce.py"}
-)
 
 
 def environment() -> dict[str, Any]:
@@ -63,17 +57,6 @@ def git_commit() -> str:
         return ""
 
 
-@cache
-def code_sha256() -> str:
-    """Return a hash of the source files that can change a result."""
-    package = Path(__file__).parent
-    files = {
-        file for pattern in RESULT_CODE for file in package.glob(pattern) if file.name not in NOT_RESULT_CODE
-    }
-    return _hash_files(files, package)
-
-
-@cache
 def data_sha256() -> str:
     """Return a hash of the data that comes with the repository."""
     return _hash_files({file for file in data_dir().rglob("*") if file.is_file()}, data_dir())
@@ -85,10 +68,8 @@ def file_sha256(file: Path) -> str:
 
 
 def _hash_files(files: set[Path], root: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(f"{file.relative_to(root).as_posix()} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
+    lines = (f"{file.relative_to(root).as_posix()} {file_stamp(file)}\n" for file in sorted(files))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _version(distribution: str) -> str:

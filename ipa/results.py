@@ -1,9 +1,7 @@
-"""The files of a run: written whole or not at all, read back as tables."""
+"""The files of a run: written, read back as tables, and whether they are still what was written."""
 
 import json
 import math
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ipa.errors import ResultsError
+from ipa.paths import file_stamp
 
 DECISIONS = "decisions.jsonl"
 REQUESTS = "requests.parquet"
@@ -32,29 +31,34 @@ NUMBER_ENCODINGS = {"f": "BYTE_STREAM_SPLIT", "i": "DELTA_BINARY_PACKED"}
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``folder`` once everything in it is written.
-
-    A process killed half-way leaves only a hidden folder behind, which nothing reads.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
-    draft.mkdir()
+def writing(path: Path) -> Iterator[None]:
+    """Turn what can go wrong while something is written into a ResultsError of one line."""
     try:
-        yield draft
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        yield
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else path
+        raise ResultsError(
+            f"results cannot be written to {named}: {error.strerror or error};"
+            " choose another folder with --results, or make room"
+        ) from error
+    except ValueError as error:
+        # A null byte or half a surrogate pair in a name.
+        if "null" not in str(error) and not isinstance(error, UnicodeError):
+            raise
+        raise ResultsError(f"results cannot be written to {str(path)!r}: {error}") from error
 
 
 def write_json(file: Path, content: Any) -> None:
     """Write a JSON file whole or not at all; keys keep their order, NaN and infinity become null."""
     text = json.dumps(without_nan(content), indent=2, ensure_ascii=False) + "\n"
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    draft = file.with_name(f".{file.name}.{uuid4().hex[:12]}")
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def read_json(file: Path) -> Any:
@@ -72,13 +76,14 @@ def _reading(file: Path) -> Iterator[Path]:
         raise ResultsError(
             f"{file}: cannot be read: {error.strerror or error}; run the experiment again"
         ) from error
-    except ValueError as error:
-        raise ResultsError(f"{file}: is damaged: {error}; delete the folder and run again") from error
+    # A lone bracket too many recurses, another kind of file in its place has no such attributes.
+    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+        raise ResultsError(f"{file}: is damaged: {error}; run the experiment again") from error
 
 
 def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line."""
-    with file.open("w", encoding="utf-8") as stream:
+    with writing(file), file.open("w", encoding="utf-8") as stream:
         for record in records:
             stream.write(json.dumps(without_nan(record), ensure_ascii=False) + "\n")
 
@@ -87,8 +92,10 @@ def read_decisions(folder: Path) -> pd.DataFrame:
     """Read the decision records of a run, one row a step; the plan stays a list of stages."""
     with _reading(folder / DECISIONS) as file:
         # Not splitlines(), which also breaks lines at characters that JSON allows in text.
-        lines = file.read_text(encoding="utf-8").split("\n")
-        return pd.DataFrame([json.loads(line) for line in lines if line])
+        records = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+        if not all(isinstance(record, dict) for record in records):
+            raise ValueError("every line must hold one JSON object")
+        return pd.DataFrame(records)
 
 
 def write_requests(file: Path, requests: pd.DataFrame) -> None:
@@ -119,18 +126,39 @@ def read_requests(folder: Path) -> pd.DataFrame:
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """Read what a run was and its measures."""
-    summary: dict[str, Any] = read_json(folder / SUMMARY)
-    return summary
+    with _reading(folder / SUMMARY) as file:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(summary, dict):
+            raise ValueError("it must hold one JSON object")
+        return summary
 
 
 def fingerprint_of(folder: Path, needed: Iterable[str] = ALL_FILES) -> str | None:
-    """Return the fingerprint of a run that left the files needed; None if it did not or cannot be read."""
-    if not all((folder / name).is_file() for name in needed):
-        return None
+    """Return the fingerprint of a run whose files are those that it left.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    needed
+        Files that have to be there, each with the SHA-256 that its provenance states.
+
+    Returns
+    -------
+    str or None
+        None if a file is missing, was changed or is damaged, or if the run does not claim to be complete.
+    """
     try:
-        return str(read_json(folder / PROVENANCE)["fingerprint"])
-    except (ResultsError, KeyError, TypeError):
+        provenance = read_json(folder / PROVENANCE)
+    except ResultsError:
         return None
+    if not isinstance(provenance, dict):
+        return None
+    stated, hashes = provenance.get("fingerprint"), provenance.get("files_sha256")
+    if not (isinstance(stated, str) and stated and isinstance(hashes, dict)):
+        return None
+    unchanged = all((found := file_stamp(folder / name)) and found == hashes.get(name) for name in needed)
+    return stated if unchanged else None
 
 
 def without_nan(value: Any) -> Any:

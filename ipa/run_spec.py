@@ -1,18 +1,18 @@
 """What a run is made of: pipeline, load, method, edition, and whatever differs from the edition."""
 
-import hashlib
 import math
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ipa import limits
+from ipa import limits, paper
 from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import UnknownNameError
+from ipa.folder_names import folder_name
 from ipa.optimizer.problem import Constraints
 from ipa.pipeline import Pipeline
+from ipa.run_names import is_of_the_paper, is_plain, pipeline_identity, shown, workload_identity
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.settings import IDEAL
 from ipa.workload import Workload, load_workload
@@ -128,6 +128,11 @@ class RunSpec:
                 allowed.check(name, value)
         for replicas in self.replicas or ():
             limits.REPLICAS.check("replicas", replicas)
+        # 1 and 1.0, or 0.0 and -0.0, are the same run and have to have the same name.
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if "float" in str(field.type) and type(value) in (int, float):
+                object.__setattr__(self, field.name, float(value) + 0.0)
 
     def load(self) -> Workload:
         """Return the workload."""
@@ -201,28 +206,33 @@ class RunSpec:
     @property
     def experiment(self) -> str:
         """Name of the folder that holds this run and its siblings."""
-        return f"{self.edition}-{self.trace}"
+        plain = self.edition in paper.EDITIONS and self.trace in {"auto", "real", "synthetic"}
+        return folder_name([self.edition, self.trace], [self.edition, self.trace], plain=plain)
 
     @property
     def run(self) -> str:
-        """Name of the run's own folder: what was run, then whatever differs from the defaults."""
-        shown = {"pipeline", "workload", "method", "edition", "trace"}
+        """Name of the run's own folder: what was run, then whatever differs from the defaults.
+
+        A file goes by its stem and its content, so that a run has the same name on every machine.
+        """
+        overrides = self._overrides()
+        named = [self.pipeline, self.workload, self.method]
+        sources = [pipeline_identity(self.pipeline), workload_identity(self.workload), [self.method]]
+        return folder_name(
+            [*(source[0] for source in sources), *(f"{name}={shown(value)}" for name, value in overrides)],
+            [sources, [(name, type(value).__name__, repr(value)) for name, value in overrides]],
+            plain=all(map(is_of_the_paper, named)) and all(is_plain(value) for _, value in overrides),
+        )
+
+    def _overrides(self) -> list[tuple[str, object]]:
+        named = {"pipeline", "workload", "method", "edition", "trace"}
         default = RunSpec()
-        overrides = [
-            f"{field.name}={_brief(value)}"
+        return [
+            (field.name, value)
             for field in fields(self)
-            if field.name not in shown
+            if field.name not in named
             and (value := getattr(self, field.name)) != getattr(default, field.name)
         ]
-        return "-".join([_named(self.pipeline), _named(self.workload), self.method, *overrides])
-
-
-def _named(name_or_path: str) -> str:
-    """Return a name as it is; of a user's file the stem and a hash of where it lies, since stems repeat."""
-    path = Path(name_or_path)
-    if not path.suffix:
-        return name_or_path
-    return f"{path.stem}~{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
 
 
 def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:
@@ -236,7 +246,3 @@ def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:
     """
     shares = [stage.sla_s or 1.0 for stage in pipeline.stages]
     return tuple(round(pipeline.sla_s * float(sum_) / sum(shares), 9) for sum_ in np.cumsum(shares))
-
-
-def _brief(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -297,11 +297,16 @@ def test_the_name_of_a_run_says_what_differs(spec: RunSpec, name: str) -> None:
     assert spec.run == name
 
 
-def test_files_of_the_same_stem_in_other_folders_have_runs_of_their_own() -> None:
-    here, there = RunSpec("here/own.yaml", "load.txt"), RunSpec("there/own.yaml", "load.txt")
-    assert here.run.startswith("own~")
-    assert "-load~" in here.run
-    assert here.run != there.run
+def test_files_go_by_stem_and_content_wherever_they_lie(tmp_path: Path) -> None:
+    specs = []
+    for folder, load in (("here", "5 6"), ("there", "5 6"), ("elsewhere", "5 7")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "load.txt").write_text(load)
+        own = own_pipeline(tmp_path / folder)
+        specs.append(RunSpec(str(own), str(tmp_path / folder / "load.txt")))
+    assert specs[0].run.startswith("own-load-ipa~")
+    assert specs[0].run == specs[1].run != specs[2].run
+    assert fingerprint(specs[0]) == fingerprint(specs[1]) != fingerprint(specs[2])
 
 
 def test_overridden_runs_never_share_a_folder() -> None:

@@ -2,9 +2,6 @@
 
 import json
 import math
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.errors import ResultsError
+from ipa.provenance import file_sha256
 from ipa.results import (
+    ALL_FILES,
     DECISIONS,
     PROVENANCE,
     REQUESTS,
@@ -23,7 +22,6 @@ from ipa.results import (
     read_json,
     read_requests,
     read_summary,
-    replacing,
     without_nan,
     write_json,
     write_lines,
@@ -32,66 +30,6 @@ from ipa.results import (
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-def test_a_folder_appears_with_all_its_files(tmp_path: Path) -> None:
-    target = tmp_path / "experiment" / "run"
-    with replacing(target) as draft:
-        (draft / "a").write_text("1")
-        assert not target.exists()
-        (draft / "b").write_text("2")
-    assert names(target) == {"a", "b"}
-    assert names(target.parent) == {"run"}
-
-
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    for content in ("old", "new"):
-        with replacing(tmp_path / "run") as draft:
-            (draft / content).write_text(content)
-    assert names(tmp_path / "run") == {"new"}
-
-
-def write_and_fail(folder: Path, error: type[BaseException]) -> None:
-    with replacing(folder) as draft:
-        (draft / "new").write_text("")
-        raise error
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failure_half_way_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
-    with replacing(tmp_path / "run") as draft:
-        (draft / "old").write_text("")
-    with pytest.raises(error):
-        write_and_fail(tmp_path / "run", error)
-    assert names(tmp_path) == {"run"}
-    assert names(tmp_path / "run") == {"old"}
-
-
-def test_others_may_read_a_folder_as_the_umask_says(tmp_path: Path) -> None:
-    (tmp_path / "usual").mkdir()
-    with replacing(tmp_path / "run"):
-        pass
-    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == stat.S_IMODE(
-        (tmp_path / "usual").stat().st_mode
-    )
-
-
-def test_a_process_killed_half_way_leaves_nothing_that_is_read(tmp_path: Path) -> None:
-    program = (
-        "import os, sys; from pathlib import Path; from ipa.results import replacing, write_json\n"
-        "with replacing(Path(sys.argv[1])) as draft:\n"
-        "    for name in ('decisions.jsonl', 'requests.parquet', 'summary.json'): (draft / name).touch()\n"
-        "    write_json(draft / 'provenance.json', {'fingerprint': 'x'})\n"
-        "    os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path / "run"], check=False)
-    assert done.returncode == -9
-    assert not (tmp_path / "run").exists()
-    assert fingerprint_of(tmp_path / "run") is None
-    assert all(name.startswith(".") for name in names(tmp_path))
-    with replacing(tmp_path / "run") as draft:
-        (draft / "new").touch()
-    assert names(tmp_path / "run") == {"new"}
 
 
 plain = st.recursive(
@@ -143,7 +81,8 @@ def complete_run(folder: Path) -> Path:
     (folder / REQUESTS).touch()
     write_lines(folder / DECISIONS, [{"step": 0}])
     write_json(folder / SUMMARY, {"steps": 1})
-    write_json(folder / PROVENANCE, {"fingerprint": "abc"})
+    hashes = {name: file_sha256(folder / name) for name in ALL_FILES}
+    write_json(folder / PROVENANCE, {"fingerprint": "abc", "files_sha256": hashes})
     return folder
 
 
@@ -158,7 +97,38 @@ def test_a_run_that_lacks_a_file_has_none(tmp_path: Path, missing: str) -> None:
     assert fingerprint_of(folder) is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "3"])
+@pytest.mark.parametrize("name", [DECISIONS, REQUESTS, SUMMARY])
+@pytest.mark.parametrize("change", [lambda _: b"", lambda old: old[:-1], lambda old: old + b" "])
+def test_a_run_with_an_edited_file_has_none(tmp_path: Path, name: str, change) -> None:
+    folder = complete_run(tmp_path / "run")
+    (folder / REQUESTS).write_bytes(b"PAR1")
+    hashes = {each: file_sha256(folder / each) for each in ALL_FILES}
+    write_json(folder / PROVENANCE, {"fingerprint": "abc", "files_sha256": hashes})
+    assert fingerprint_of(folder) == "abc"
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
+    assert fingerprint_of(folder) is None
+    others = [each for each in ALL_FILES if each != name]
+    assert fingerprint_of(folder, others) == "abc"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "3",
+        "null",
+        "[" * 100_000,
+        '{"fingerprint": "abc"}',
+        '{"fingerprint": 3, "files_sha256": {}}',
+        '{"fingerprint": "abc", "files_sha256": []}',
+        '{"fingerprint": "abc", "files_sha256": {"summary.json": 3}}',
+        '{"fingerprint": "abc", "files_sha256": null}',
+    ],
+    ids=lambda content: content[:40],
+)
 def test_a_run_with_a_damaged_provenance_has_none(tmp_path: Path, content: str) -> None:
     folder = complete_run(tmp_path / "run")
     (folder / PROVENANCE).write_text(content)
@@ -176,5 +146,5 @@ def test_a_missing_file_says_to_run_again(tmp_path: Path, read) -> None:
 )
 def test_a_damaged_file_says_to_delete_it(tmp_path: Path, name: str, read) -> None:
     (tmp_path / name).write_bytes(b"\xff{half")
-    with pytest.raises(ResultsError, match=rf"{name}: is damaged: .*; delete the folder and run again"):
+    with pytest.raises(ResultsError, match=rf"{name}: is damaged: .*; run the experiment again"):
         read(tmp_path)

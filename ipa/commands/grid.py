@@ -8,6 +8,7 @@ import typer
 
 from ipa.commands.options import (
     DEFAULT_RESULTS,
+    ForceOption,
     GapsOption,
     JobsOption,
     JsonOption,
@@ -66,6 +67,7 @@ def grid_command(
     requests: Annotated[
         bool, typer.Option("--requests", help="Keep the account of every request, about 1 MB a run.")
     ] = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every combination of editions, pipelines, workloads and methods; complete runs are kept.
@@ -99,7 +101,12 @@ def grid_command(
         messages.print(f"{note} (--replicas)", highlight=False, markup=False, soft_wrap=True)
     with progress_bar("grid") as show:
         report = run_grid(
-            specs, results, jobs or default_jobs(), show, ALL_FILES if requests else KEPT_IN_BRIEF
+            specs,
+            results,
+            jobs or default_jobs(),
+            show,
+            ALL_FILES if requests else KEPT_IN_BRIEF,
+            force=force,
         )
     messages.print(f"{report.ran} runs done, {report.reused} kept; results in {results}", highlight=False)
     frame = summaries(specs, results)

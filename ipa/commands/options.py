@@ -61,6 +61,7 @@ JobsOption = Annotated[
     int | None, typer.Option("--jobs", "-j", min=1, help="Processes; all cores by default.")
 ]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder for results.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if the result is there.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AlphaOption = Annotated[float | None, typer.Option(help="Weight of the accuracy, instead of the edition's.")]
 BetaOption = Annotated[float | None, typer.Option(help="Weight of one core, instead of the edition's.")]

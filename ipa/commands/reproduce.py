@@ -18,6 +18,7 @@ from ipa.commands.outcome import exit_unless_succeeded, print_outcome
 from ipa.commands.output import default_jobs, messages, print_table, progress_bar
 from ipa.intervals import SEEDS
 from ipa.reproduce import QUICK, TARGETS, required_runs, run_notebooks
+from ipa.run_folders import check_writable
 
 
 def reproduce_command(
@@ -51,10 +52,11 @@ def reproduce_command(
       ipa reproduce --only figure-10 --only claims --jobs 1
     """
     started_s = time.monotonic()
+    check_writable(results)
     targets = [TARGETS[name] for name in only or (QUICK if quick else TARGETS)]
     jobs = jobs or default_jobs()
     with progress_bar("experiments") as show:
-        report = required_runs(targets, trace, seed, seeds).run(results, jobs, show)
+        report = required_runs(targets, trace, seed, seeds).run(results, jobs, show, force=force)
     messages.print(f"experiments: {report.ran} run, {report.reused} kept", highlight=False)
     with progress_bar("notebooks") as show:
         made = run_notebooks(

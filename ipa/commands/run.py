@@ -11,6 +11,7 @@ from ipa.commands.options import (
     AlphaOption,
     BetaOption,
     EditionOption,
+    ForceOption,
     GapsOption,
     JsonOption,
     MaxCoresOption,
@@ -30,7 +31,7 @@ from ipa.commands.options import (
 )
 from ipa.commands.output import print_json, print_table
 from ipa.commands.parse import cluster_settings, load_format, names, whole_numbers
-from ipa.experiments import is_complete, resolve, run, run_folder
+from ipa.experiments import resolve, run_once
 from ipa.results import read_summary
 from ipa.run_spec import RunSpec
 from ipa.simulator import ClusterSettings
@@ -98,7 +99,6 @@ ClusterOption = Annotated[
         help="What the cluster does, repeatable: " + ", ".join(f.name for f in fields(ClusterSettings)) + ".",
     ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if the result is there.")]
 
 
 def run_command(
@@ -173,8 +173,8 @@ def run_command(
             variants=names(variants),
         )
     )
-    reused = not force and is_complete(results, spec)
-    folder = run_folder(results, spec) if reused else run(spec, results)
+    report = run_once(spec, results, force=force)
+    folder, reused = report.folder, report.reused
     summary = read_summary(folder)
     if as_json:
         print_json({"folder": str(folder), "reused": reused, **summary})

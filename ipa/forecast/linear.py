@@ -6,7 +6,6 @@ The coefficients lie in ``data/forecast/linear.json`` with a record of their tra
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +25,7 @@ from ipa.forecast.dataset import (
 )
 from ipa.forecast.horizon import trained_rule
 from ipa.forecast.window import Window, WindowForecaster
-from ipa.paths import data_dir
+from ipa.paths import cached_by_content, data_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def linear_path() -> Path:
     return data_dir() / "forecast" / "linear.json"
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def load_linear(path: Path) -> LinearModel:
     """Read a model.
 

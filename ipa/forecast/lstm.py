@@ -6,7 +6,6 @@ the next 20 s.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from ipa.forecast.dataset import Samples, step_maxima
 from ipa.forecast.horizon import trained_rule
 from ipa.forecast.weights import load_weights, weights_path
 from ipa.forecast.window import Prediction, Window, WindowForecaster
+from ipa.paths import cached_by_content
 
 UNITS = 25
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -95,7 +95,7 @@ def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def load_lstm(path: Path) -> LstmModel:
     """Read a trained model; a ConfigError if the file is missing or holds something else."""
     return LstmModel(**load_weights(path, SHAPES))

@@ -9,7 +9,7 @@ holds no other; ``quantile-0.9`` answers the rate that nine of ten coming maxima
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from ipa.forecast.features import N_FEATURES, Batch, features, from_root
 from ipa.forecast.horizon import trained_rule
 from ipa.forecast.weights import load_weights, weights_path
 from ipa.forecast.window import Prediction, Rule, Window, WindowForecaster
+from ipa.paths import cached_by_content
 
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Quantiles that the network answers; those between are interpolated."""
@@ -110,7 +111,7 @@ def _silu(x: Batch) -> Batch:
     return result
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def load_mlp(path: Path) -> QuantileModel:
     """Read a trained model; a ConfigError if the file is missing or holds something else."""
     return QuantileModel(**load_weights(path, SHAPES))

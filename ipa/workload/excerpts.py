@@ -2,13 +2,12 @@
 
 import csv
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ipa.errors import ConfigError, TraceError, UnknownNameError
-from ipa.paths import data_dir
+from ipa.paths import cached_by_content, data_dir
 from ipa.workload.trace import load_trace
 from ipa.workload.workload import Rates, Workload
 
@@ -123,20 +122,16 @@ def real_workload(name: str, path: Path) -> Workload:
     table = excerpts()
     if name not in table:
         raise UnknownNameError("excerpt", name, table)
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise TraceError(f"trace {path} cannot be read: {error}") from error
-    trace_rps = _trace(path.resolve(), status.st_mtime_ns, status.st_size)
+    trace_rps = _trace(path.resolve())
     return Workload(name, table[name].cut(trace_rps), "real", description=table[name].note)
 
 
-@lru_cache(maxsize=1)
-def _trace(path: Path, _mtime_ns: int, _size_bytes: int) -> Rates:
+@cached_by_content
+def _trace(path: Path) -> Rates:
     return load_trace(path)
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def _read(path: Path) -> dict[str, Excerpt]:
     try:
         with path.open(newline="", encoding="utf-8") as file:

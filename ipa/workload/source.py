@@ -1,12 +1,11 @@
 """Where the published trace comes from and how to recognise it (``data/workloads/trace.yaml``)."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ipa.paths import cache_dir, data_dir
+from ipa.paths import cache_dir, cached_by_content, data_dir
 from ipa.strict_yaml import Whole, read_model
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -41,7 +40,7 @@ class TraceSource(BaseModel):
     n_s: Annotated[Whole, Field(ge=1)]
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def _read(path: Path) -> TraceSource:
     return read_model(path, TraceSource)
 

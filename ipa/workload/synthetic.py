@@ -5,7 +5,6 @@ and damps by the same integer division as the paper. The levels lie in ``data/wo
 """
 
 import zlib
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.limits import DURATION_S, REQUESTS_PER_SECOND, Range
-from ipa.paths import data_dir
+from ipa.paths import cached_by_content, data_dir
 from ipa.strict_yaml import Real, Whole, read_model, within
 from ipa.workload.workload import Rates, Workload
 
@@ -100,7 +99,7 @@ def shapes() -> dict[str, SyntheticShape]:
     return _read(data_dir() / "workloads" / "synthetic.yaml")
 
 
-@lru_cache(maxsize=4)
+@cached_by_content
 def _read(path: Path) -> dict[str, SyntheticShape]:
     return read_model(path, dict[str, SyntheticShape])
 
