@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ipa.errors import MissingExtraError, SolverUnavailableError
-from ipa.optimizer.agree import agreed
+from ipa.optimizer.agree import agreed, search_until
 from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
@@ -50,16 +50,17 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
     try:
         with gurobipy.Model(env=environment()) as model:
             variables = _fill(gurobipy, model, milp)
-            model.Params.TimeLimit = max(0.0, until - time.perf_counter())
+            model.Params.TimeLimit = max(0.0, search_until(started, deadline_s) - time.perf_counter())
             model.optimize()
             status, found = model.Status, model.SolCount > 0
             values = [variable.X for variable in variables] if found else []
-            search_s = model.Runtime
+            search_s, bound = model.Runtime, model.ObjBound
     except gurobipy.GurobiError as error:
         raise failed(error, f"{len(milp.objective)} variables and {len(milp.rows)} constraints") from error
     build_s = time.perf_counter() - started - search_s
     proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
-    answer = agreed(problem, milp.choice(values) if found else None, proven, "Gurobi", until)
+    choice = milp.choice(values) if found else None
+    answer = agreed(problem, choice, proven, "Gurobi", until, bound)
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ipa.accuracy import Combine
 from ipa.errors import InvalidValueError
-from ipa.optimizer.agree import agreed
+from ipa.optimizer.agree import agreed, search_until
 from ipa.optimizer.answer import Answer, Choice, impossible
 from ipa.optimizer.gurobi import environment, failed, gurobi_module
 from ipa.optimizer.milp import LIMIT
@@ -58,15 +58,15 @@ def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
             _add_limits(gurobipy, model, problem, filled)
             model.update()
             size = f"{model.NumVars} variables and products of them"
-            model.Params.TimeLimit = max(0.0, until - time.perf_counter())
+            model.Params.TimeLimit = max(0.0, search_until(started, deadline_s) - time.perf_counter())
             model.optimize()
             proven = model.Status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
             choice = tuple(part.chosen() for part in filled) if model.SolCount > 0 else None
-            search_s = model.Runtime
+            search_s, bound = model.Runtime, model.ObjBound
     except gurobipy.GurobiError as error:
         raise failed(error, size) from error
     build_s = time.perf_counter() - started - search_s
-    answer = agreed(problem, _known(choice), proven, "Gurobi", until)
+    answer = agreed(problem, _known(choice), proven, "Gurobi", until, bound)
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

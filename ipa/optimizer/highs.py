@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ipa.errors import SolverUnavailableError
-from ipa.optimizer.agree import agreed
+from ipa.optimizer.agree import agreed, search_until
 from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.milp import Milp, milp_of
 from ipa.optimizer.problem import Problem
@@ -42,7 +42,7 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     until = started + deadline_s
     milp = milp_of(problem)
     model = highspy.Highs()
-    _set_options(model, max(_MIN_LIMIT_S, until - time.perf_counter()))
+    _set_options(model, max(_MIN_LIMIT_S, search_until(started, deadline_s) - time.perf_counter()))
     if model.passModel(_arrays(highspy, milp)) == highspy.HighsStatus.kError:
         raise SolverUnavailableError("HiGHS refused the model; use solver exact or pulp")
     build_s = time.perf_counter() - started
@@ -56,7 +56,8 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     )
     found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     choice = milp.choice(list(solution.col_value)) if found else None
-    return replace(agreed(problem, choice, proven, "HiGHS", until), build_s=build_s, search_s=search_s)
+    answer = agreed(problem, choice, proven, "HiGHS", until, model.getInfo().mip_dual_bound)
+    return replace(answer, build_s=build_s, search_s=search_s)
 
 
 def highspy_module() -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ipa.errors import SolverUnavailableError
-from ipa.optimizer.agree import agreed
+from ipa.optimizer.agree import agreed, search_until
 from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.highs import print_banner_unseen
 from ipa.optimizer.milp import Milp, milp_of
@@ -102,13 +102,20 @@ def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, f
     until = started + deadline_s
     milp = milp_of(problem)
     program, variables = _program(milp)
-    search_s = run(program, max(0.01, until - time.perf_counter()))
+    search_s = run(program, max(0.01, search_until(started, deadline_s) - time.perf_counter()))
     build_s = time.perf_counter() - started - search_s
     found = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
     proven = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionInfeasible)
     values = [variable.varValue or 0.0 for variable in variables]
-    answer = agreed(problem, milp.choice(values) if found else None, proven, name, until)
+    choice = milp.choice(values) if found else None
+    answer = agreed(problem, choice, proven, name, until, _bound(program))
     return replace(answer, build_s=build_s, search_s=search_s)
+
+
+def _bound(program: Any) -> float:
+    """Return the upper bound that HiGHS proved; CBC does not hand its own over."""
+    model: Any = getattr(program, "solverModel", None)
+    return math.nan if model is None else float(model.getInfo().mip_dual_bound)
 
 
 def _program(milp: Milp) -> tuple[Any, list[Any]]:

@@ -8,6 +8,7 @@ A solver of your own is one function from (problem, deadline in seconds) to an `
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ipa.optimizer.answer import Answer, Solver, picked
 from ipa.optimizer.auto import solve_auto
@@ -18,10 +19,12 @@ from ipa.optimizer.exact import solve_exact
 from ipa.optimizer.gurobi import solve_gurobi
 from ipa.optimizer.gurobi_nonlinear import solve_gurobi_nonlinear
 from ipa.optimizer.highs import solve_highs_directly
+from ipa.optimizer.known import best_known
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.optimizer.reasons import why_infeasible
 from ipa.optimizer.scale import at_unit_scale
+from ipa.optimizer.tolerance import solver_error
 from ipa.plan import Plan
 from ipa.registry import Registry
 
@@ -73,8 +76,29 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_
     """
     run = SOLVERS[solver]
     started = time.perf_counter()
-    answer = run(problem, deadline_s)
+    answer = _checked(problem, run(problem, deadline_s))
     return _decision(problem, answer, answer.solver or solver, time.perf_counter() - started)
+
+
+def _checked(problem: Problem, answer: Answer) -> Answer:
+    """Check an answer from first principles: what it claims holds, or the answer says that it does not."""
+    if answer.choice is None:
+        return answer
+    options = picked(problem, answer.choice)
+    if not problem.feasible(options):
+        known = best_known(problem).choice if all(problem.options) else None
+        note = _joined(answer.note, "the solver's plan breaks a limit; replaced by a good one that does not")
+        return Answer(known, proven=False, note=note)
+    value = problem.value(options)
+    claimed = value if answer.objective is None else answer.objective
+    if abs(claimed - value) <= solver_error(value):
+        return answer
+    note = _joined(answer.note, f"the solver claimed {claimed:.9g} for a plan worth {value:.9g}")
+    return replace(answer, objective=value, proven=False, bound=math.nan, note=note)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> Decision:

@@ -23,6 +23,9 @@ ACCURACY = 1e-9
 SOLVER = 1e-9
 """What mixed-integer solvers are told that they may be off by, in every respect that they can be told."""
 
+HAIR = 1e-8
+"""A solver may miss the SLA by this share unnoticed, with variables that are only nearly whole."""
+
 SOLVER_OBJECTIVE = 1e-6
 """Objectives closer than this cannot be told apart by a mixed-integer solver's own arithmetic."""
 

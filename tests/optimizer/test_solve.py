@@ -3,7 +3,9 @@
 import logging
 import math
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from toys import option, problem
@@ -12,7 +14,7 @@ from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
 from ipa.optimizer import agree, auto, dominance, exact, gurobi, highs, pulp
 from ipa.optimizer.agree import agreed
-from ipa.optimizer.answer import Answer
+from ipa.optimizer.answer import Answer, fastest, picked
 from ipa.optimizer.decision import Status
 from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.generate import random_problem
@@ -137,6 +139,30 @@ def test_a_solver_of_ones_own_is_a_function_and_a_line(monkeypatch: pytest.Monke
     assert (decision.solver, decision.status, decision.note) == ("first", Status.FEASIBLE, "a guess")
 
 
+def _answering(answer: Answer) -> Callable[[Problem, float], Answer]:
+    return lambda given, deadline_s: answer  # noqa: ARG005 (the signature of a solver)
+
+
+def test_what_a_solver_of_ones_own_claims_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOLVERS._entries, "breaks", _answering(Answer((1, 1), proven=True)))
+    monkeypatch.setitem(SOLVERS._entries, "boasts", _answering(Answer((0, 0), proven=True, objective=9.0)))
+    broken = solve(two_stages(sla_s=0.7), "breaks")
+    assert (broken.status, broken.plan.cost_cores) == (Status.FEASIBLE, 3)
+    assert "breaks a limit; replaced" in broken.note
+    boasted = solve(two_stages(), "boasts")
+    assert (boasted.status, boasted.objective) == (Status.FEASIBLE, pytest.approx(0.499998))
+    assert "the solver claimed 9 for a plan worth 0.499998" in boasted.note
+
+
+def test_bound_and_gap_of_a_proven_plan_are_its_objective_and_0() -> None:
+    decision = solve(two_stages(sla_s=0.7))
+    assert (decision.bound, decision.gap) == (decision.objective, 0.0)
+    infeasible = solve(two_stages(sla_s=0.1))
+    assert math.isnan(infeasible.bound)
+    assert math.isnan(infeasible.gap)
+    assert infeasible.why.endswith("the fastest one takes 0.2 s")
+
+
 class TestExact:
     def test_too_many_labels_are_left_to_deepening_which_proves_the_same_plan(
         self, monkeypatch: pytest.MonkeyPatch
@@ -206,7 +232,7 @@ class TestAgreement:
         answer = agreed(two_stages(sla_s=2.0), (0, 0), True, "Solver", FOREVER)
         assert not answer.proven
         assert answer.choice == (1, 1)
-        assert "Solver claimed 0.499998 to be optimal; a plan better by 3.6 exists" in answer.note
+        assert "Solver claimed its plan to be optimal; a plan better by 720 % is known" in answer.note
 
     def test_a_choice_that_breaks_the_sla_is_replaced(self) -> None:
         answer = agreed(two_stages(sla_s=0.7), (1, 1), True, "Solver", FOREVER)
@@ -217,7 +243,38 @@ class TestAgreement:
         answer = agreed(two_stages(), None, True, "Solver", FOREVER)
         assert answer.choice is not None
         assert not answer.proven
-        assert "claimed that no plan keeps the SLA" in answer.note
+        assert "claimed that no plan keeps the limits" in answer.note
+
+    def test_a_choice_above_the_limit_of_cores_is_replaced(self) -> None:
+        answer = agreed(replace(two_stages(sla_s=2.0), max_cores=3), (1, 1), True, "Solver", FOREVER)
+        assert (answer.choice, answer.proven) == ((0, 1), False)
+        assert "Solver chose a plan of 4 cores, above their limit" in answer.note
+
+    def test_no_choice_is_worse_than_what_is_known_anyway(self) -> None:
+        given = random_problem(
+            seed=3, stages=20, variants=15, batches=6, kind="profile", metric="pas", tightness=0.3
+        )
+        best = solve(given)
+        poor = fastest(given)
+        assert given.value(picked(given, poor)) < best.objective - 30
+        late = time.perf_counter()
+        for choice in (poor, None):
+            answer = agreed(given, choice, False, "Solver", late)
+            assert answer.choice is not None
+            assert given.value(picked(given, answer.choice)) > best.objective - 0.01
+            assert answer.bound >= best.objective - 1e-9
+            assert not answer.proven
+            assert "deadline" in answer.note
+
+    def test_a_plan_above_the_sla_by_less_than_solvers_can_tell_is_replaced_and_proven_by_labels(
+        self,
+    ) -> None:
+        given = problem(
+            [option(0.1, cost=9), option(0.2 + 4e-9, cost=1)], [option(0.8)], sla_s=1.0, alpha=0.0
+        )
+        answer = agreed(given, (1, 0), True, "Solver", FOREVER)
+        assert (answer.choice, answer.proven) == ((0, 0), True)
+        assert "by less than it can tell; labels proved this one" in answer.note
 
     def test_the_value_of_the_solvers_own_choice_is_kept(self) -> None:
         given = problem([option(0.2, batch=1), option(0.1, batch=1)], delta=0.0)

@@ -1,0 +1,101 @@
+"""The best plan that is known without a solver, and an upper bound: what no answer may be worse than."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ipa.accuracy import METRICS
+from ipa.optimizer.answer import Choice, fastest, picked
+from ipa.optimizer.exceeded import LabelsExceededError
+from ipa.optimizer.problem import Objective, Option, Problem
+from ipa.optimizer.reduction import Reduction, best_of, reduce_problem
+
+_MOST_ROUNDS = 30
+_CHEAPEST_S = 0.1
+_CHEAPEST = Objective(METRICS["mean"], alpha=0.0, beta=1.0, delta=0.0)
+
+Value = Callable[[Sequence[Option]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a problem without a solver.
+
+    Parameters
+    ----------
+    choice
+        A good plan that keeps all limits; None if none was found: then there is none, but
+        perhaps in a graph with a limit of cores.
+    bound
+        Upper bound on the objective of any plan; NaN where there is none without a search (in a graph).
+    reduction
+        What is left to decide; None in a graph, or if no plan keeps the SLA.
+    """
+
+    choice: Choice | None
+    bound: float
+    reduction: Reduction | None
+
+
+def best_known(problem: Problem, start: Choice | None = None) -> Known:
+    """Return a good plan that keeps all limits, and an upper bound on the objective of any.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from; every stage has an option.
+    start
+        A plan that keeps the limits, to start from as well.
+
+    Returns
+    -------
+    Known
+        What is known.
+    """
+    reduction = None if problem.edges else reduce_problem(replace(problem, max_cores=None))
+    bound = math.nan if reduction is None else reduction.bound.upper
+    starts = [start, fastest(problem), None if reduction is None else reduction.choice()]
+    if problem.max_cores is not None:
+        starts.append(_cheap(problem))
+    good = [choice for choice in starts if choice is not None and problem.feasible(picked(problem, choice))]
+    if problem.edges or problem.max_cores is not None:
+        good += [_improved(problem, choice, problem.value) for choice in set(good)]
+    best = max(good, key=lambda choice: problem.value(picked(problem, choice)), default=None)
+    return Known(best, bound, reduction)
+
+
+def _cheap(problem: Problem) -> Choice | None:
+    """Return a cheap plan within the SLA, of a chain the cheapest (or a good one, if that takes too long)."""
+    asked = replace(problem, objective=_CHEAPEST, max_cores=None)
+    if not problem.edges:
+        reduction = reduce_problem(asked)
+        return None if reduction is None else _best_of(asked, reduction)
+    start = fastest(asked)
+    return _improved(asked, start, asked.value) if asked.feasible(picked(asked, start)) else None
+
+
+def _best_of(problem: Problem, reduction: Reduction) -> Choice:
+    try:
+        return best_of(problem, reduction, reduction.known, time.perf_counter() + _CHEAPEST_S)
+    except LabelsExceededError:
+        return reduction.choice()
+
+
+def _improved(problem: Problem, choice: Choice, value: Value) -> Choice:
+    """Change one stage at a time for as long as that helps."""
+    for _ in range(_MOST_ROUNDS):
+        others = [choice, *_one_away(problem, choice)]
+        better = max(others, key=lambda other: value(picked(problem, other)))
+        if value(picked(problem, better)) <= value(picked(problem, choice)):
+            break
+        choice = better
+    return choice
+
+
+def _one_away(problem: Problem, choice: Choice) -> Iterable[Choice]:
+    for stage, options in enumerate(problem.options):
+        for index in range(len(options)):
+            other = (*choice[:stage], index, *choice[stage + 1 :])
+            if problem.feasible(picked(problem, other)):
+                yield other
