@@ -8,6 +8,7 @@ import bz2
 import codecs
 import gzip
 import io
+import json
 import lzma
 import os
 import stat
@@ -15,8 +16,9 @@ import zlib
 from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
-from ipa.errors import UnreadableFileError
+from ipa.errors import UnreadableFileError, brief
 
 _CHUNK_BYTES = 1024
 """Compressed bytes taken at a time; they become at most some 32 MB of zstd output."""
@@ -83,6 +85,17 @@ def read_bytes(file: Path, limit_bytes: int) -> bytes:
 def read_text(file: Path, limit_bytes: int) -> str:
     """Read a text file in UTF-8, with or without a byte order mark."""
     return as_text(file, read_bytes(file, limit_bytes))
+
+
+def read_json(file: Path, limit_bytes: int) -> Any:
+    """Read a JSON file; what is no JSON, or nested too deeply to be read, is an UnreadableFileError."""
+    text = read_text(file, limit_bytes)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise UnreadableFileError(file, "is nested too deeply") from error
+    except ValueError as error:
+        raise UnreadableFileError(file, f"is not valid JSON: {brief(str(error), 200)}") from error
 
 
 def as_text(file: Path, content: bytes) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 from ipa.accuracy import METRICS
 from ipa.bench.comparison import usable
-from ipa.bench.reproducer import disagree, shrunk, store
+from ipa.bench.problem_file import store_problem
+from ipa.bench.reproducer import disagree, shrunk
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
@@ -314,6 +315,6 @@ def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
         if disagree(exact, other):
             counts[f"{solver} disagreements"] += 1
             name = f"disagreement-{campaign.seed}-{case}-{solver}.json"
-            store(campaign.folder / name, shrunk(problem, solver, DEADLINE_S), solver)
+            store_problem(campaign.folder / name, shrunk(problem, solver, DEADLINE_S), solver)
         else:
             counts[f"{solver} {'unproven' if other.status is Status.FEASIBLE else 'same'}"] += 1

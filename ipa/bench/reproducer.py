@@ -7,13 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from ipa.accuracy import METRICS
-from ipa.errors import IpaError, ResultsError
+from ipa.bench.problem_file import load_problem
+from ipa.errors import IpaError
 from ipa.optimizer.decision import Decision, Status
-from ipa.optimizer.problem import Objective, Option, Problem
+from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import solve
 from ipa.optimizer.tolerance import solver_error
-from ipa.results import read_json, write_json
 
 
 def disagree(exact: Decision, other: Decision) -> bool:
@@ -67,56 +66,6 @@ def _disagrees(problem: Problem, solver: str, deadline_s: float) -> bool:
         return False
 
 
-def store(file: Path, problem: Problem, solver: str) -> None:
-    """Write a problem, and the solver that disagrees about it, to a file."""
-    objective = problem.objective
-    write_json(
-        file,
-        {
-            "solver": solver,
-            "stages": problem.stages,
-            "options": [[option._asdict() for option in options] for options in problem.options],
-            "best_effort": [option._asdict() for option in problem.best_effort],
-            "objective": {
-                "metric": objective.metric.name,
-                "floor": objective.metric.floor,
-                "alpha": objective.alpha,
-                "beta": objective.beta,
-                "delta": objective.delta,
-            },
-            "rate_rps": problem.rate_rps,
-            "sla_s": problem.sla_s,
-        },
-    )
-
-
-def load(file: Path) -> tuple[Problem, str]:
-    """Read a problem and the solver that disagreed about it.
-
-    Raises
-    ------
-    ResultsError
-        If the file is missing or is not one of these.
-    """
-    content = read_json(file)
-    try:
-        weights = dict(content["objective"])
-        metric = METRICS[weights.pop("metric")].with_floor(weights.pop("floor"))
-        problem = Problem(
-            stages=tuple(content["stages"]),
-            options=tuple(tuple(Option(**o) for o in options) for options in content["options"]),
-            objective=Objective(metric, **weights),
-            rate_rps=content["rate_rps"],
-            sla_s=content["sla_s"],
-            best_effort=tuple(Option(**option) for option in content["best_effort"]),
-        )
-        return problem, str(content["solver"])
-    except (KeyError, TypeError) as error:
-        raise ResultsError(
-            f"{file} does not hold a problem: {error!r}; it comes from ipa bench agree"
-        ) from error
-
-
 def replayed(file: Path) -> pd.DataFrame:
     """Solve a stored problem again, exactly and with the solver that disagreed.
 
@@ -125,7 +74,7 @@ def replayed(file: Path) -> pd.DataFrame:
     pandas.DataFrame
         Columns solver, status, objective, plan, note, agrees.
     """
-    problem, solver = load(file)
+    problem, solver = load_problem(file)
     exact = solve(problem)
     decisions = [exact, solve(problem, solver)]
     return pd.DataFrame(

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ipa.accuracy import METRICS
-from ipa.bench import agreement, reproducer
+from ipa.bench import agreement, problem_file, reproducer
 from ipa.bench.agreement import Campaign, Opponent, bench_agreement, drawn
 from ipa.cli import app
 from ipa.errors import ResultsError
@@ -84,7 +84,7 @@ def test_a_wrong_solver_leaves_a_small_problem_that_shows_it(tmp_path: Path) -> 
     outcome = run(campaign(tmp_path, cases=10, opponents=WRONG))
     assert outcome["disagreements"]
     for name in outcome["disagreements"]:  # type: ignore[attr-defined]
-        problem, solver = reproducer.load(tmp_path / name)
+        problem, solver = problem_file.load_problem(tmp_path / name)
         assert solver == "first-options"
         assert math.prod(len(options) for options in problem.options) <= 2
         assert not reproducer.replayed(tmp_path / name)["agrees"].all()
@@ -110,8 +110,8 @@ def test_the_command_prints_a_summary_that_it_also_keeps(tmp_path: Path) -> None
 
 def test_a_problem_read_back_is_the_one_that_was_stored(tmp_path: Path) -> None:
     problem = drawn(0, 3)
-    reproducer.store(tmp_path / "one.json", problem, "highs")
-    loaded, solver = reproducer.load(tmp_path / "one.json")
+    problem_file.store_problem(tmp_path / "one.json", problem, "highs")
+    loaded, solver = problem_file.load_problem(tmp_path / "one.json")
     assert (loaded.options, loaded.sla_s, loaded.objective, solver) == (
         problem.options, problem.sla_s, problem.objective, "highs",
     )  # fmt: skip
@@ -122,7 +122,7 @@ def test_a_file_that_holds_no_problem_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text('{"stages": []}')
     with pytest.raises(ResultsError, match=r"other\.json does not hold a problem"):
-        reproducer.load(file)
+        problem_file.load_problem(file)
 
 
 def test_a_solver_at_its_deadline_disagrees_only_with_a_better_plan() -> None:
@@ -186,7 +186,7 @@ def test_a_stored_campaign_is_complete_and_keeps_a_file_for_every_disagreement(f
 
 @pytest.mark.parametrize("file", stored("disagreement-*.json"), ids=lambda file: file.stem)
 def test_brute_force_sides_with_the_exact_solver_where_another_one_did_not(file: Path) -> None:
-    problem, solver = reproducer.load(file)
+    problem, solver = problem_file.load_problem(file)
     exact, oracle, other = (solve(problem, name) for name in ("exact", "brute-force", solver))
     assert (exact.plan, exact.status) == (oracle.plan, oracle.status)
     # The plan is mended and the claim withdrawn, so that a wrong solver is not believed.
