@@ -128,12 +128,8 @@ def joined(
     if rows * columns > MAX_LABELS:
         raise TooManyPlansError
     step = max(1, _COMBINED // max(columns, 1))
-    parts = [
-        _combined(
-            first.at(np.arange(start, min(start + step, rows))), second, limit, until, parallel=parallel
-        )
-        for start in range(0, max(rows, 1), step)
-    ]
+    chunks = (np.arange(start, min(start + step, rows)) for start in range(0, max(rows, 1), step))
+    parts = [_combined(first.at(chunk), second, limit, until, parallel=parallel) for chunk in chunks]
     if len(parts) == 1:
         return parts[0]
     both = Labels(

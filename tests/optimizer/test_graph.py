@@ -11,7 +11,7 @@ from toys import option, problem
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.optimizer import graph_paths, pareto
+from ipa.optimizer import graph, graph_paths, pareto
 from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.brute_force import solve_brute_force
@@ -238,3 +238,33 @@ def test_a_solver_that_takes_chains_only_is_named_with_those_that_take_graphs() 
         solve(random_graph("fork", 1, "profile", "pas", 1.0), "gurobi-nonlinear")
     with pytest.raises(UnknownNameError, match="unknown solver 'exakt'"):
         solve(random_graph("fork", 1, "profile", "pas", 1.0), "exakt")
+
+
+def test_labels_of_a_graph_leave_half_of_the_deadline_to_highs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = random_graph("diamond", 3, "profile", "pas", 0.5)
+    given_s: list[float] = []
+
+    def left(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
+        given_s.append(deadline_s)
+        return Answer(None, proven=False)
+
+    monkeypatch.setattr(graph, "solve_highs_directly", left)
+    monkeypatch.setattr(graph, "LABELS_SHARE", 0.0)
+    solve_graph(asked, 1.0)
+    assert 0.0 < given_s[0] < 1.0
+
+
+@pytest.mark.parametrize("combined", [1, 50])
+def test_labels_combined_in_chunks_are_the_same(combined: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [random_graph(name, 5, "ties", "pas", 0.6) for name in sorted(SERIES_PARALLEL)]
+    expected = [solve_graph(one, 10.0) for one in asked]
+    monkeypatch.setattr(pareto, "_COMBINED", combined)
+    assert [solve_graph(one, 10.0) for one in asked] == expected
+
+
+def test_a_limit_of_cores_holds_on_graphs() -> None:
+    asked = random_graph("diamond", 3, "uncorrelated", "mean", 0.5)
+    free = solve(asked)
+    assert solve(replace(asked, max_cores=free.plan.cost_cores)).plan == free.plan
+    less = replace(asked, max_cores=free.plan.cost_cores - 1)
+    assert solve(less).objective == pytest.approx(solve(less, "brute-force").objective)
