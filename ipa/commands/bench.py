@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import pandas as pd
 import typer
 
+from ipa.bench.adversarial import climb
 from ipa.bench.agreement import Campaign, bench_agreement, keep, usable_opponents
 from ipa.bench.artifact import measure_artifact
 from ipa.bench.decision import bench_decision
+from ipa.bench.hard_problems import store_recipe
 from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
 from ipa.bench.trace import bench_trace, full_trace
@@ -55,6 +57,16 @@ def decision_command(
         list[str] | None, typer.Option("--solver", help="All that can be used by default. May be repeated.")
     ] = None,
     deadline_s: Annotated[float, typer.Option("--deadline", help="Time limit of one solve.")] = DEADLINE_S,
+    adversarial: Annotated[
+        bool,
+        typer.Option("--adversarial", help="Search for the hardest problems instead."),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, help="How long to search for them.", show_default=True)
+    ] = 60.0,
+    keep_in: Annotated[
+        Path | None, typer.Option("--keep", help="Folder to keep the hardest problems found in.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time solvers on the five pipelines and on generated problems of up to 50 stages and 20 variants.
@@ -67,7 +79,11 @@ def decision_command(
     Examples:
       ipa bench decision
       ipa bench decision --solver exact --solver highs --repeats 100 --json
+      ipa bench decision --adversarial --seconds 120 --deadline 1
     """
+    if adversarial:
+        _adversarial((solver or ["exact"])[0], seconds, seed, deadline_s, keep_in, as_json=as_json)
+        return
     with progress_bar("decision") as show:
         rows = bench_decision(repeats, seed, solver, deadline_s, progress=show)
     limits = _gurobi_limits()
@@ -78,6 +94,25 @@ def decision_command(
     _show(rows, as_json=False)
     if limits is not None:
         messages.print(f"Gurobi licence here: {_limits_text(limits)}", highlight=False)
+
+
+def _adversarial(
+    solver: str, seconds: float, seed: int, deadline_s: float, keep_in: Path | None, *, as_json: bool
+) -> None:
+    """Report the hardest problems that a climb finds."""
+    with progress_bar("seconds") as show:
+        found = climb(seconds, seed, deadline_s, solver, show)
+    if keep_in is not None:
+        for what, trial in found.worst.items():
+            store_recipe(keep_in / f"{what.replace(' ', '-')}-{seed}.json", trial.recipe)
+    counts = {"problems": found.trials, "unproven": found.unproven, "memory_mb": found.memory_mb}
+    _show(pd.DataFrame(found.rows()), as_json=as_json, solver=solver, deadline_s=deadline_s, **counts)
+    if not as_json:
+        messages.print(
+            f"{solver}: {found.trials} problems, {found.unproven} of them unproven after {deadline_s:g} s;"
+            f" peak memory grew by {found.memory_mb:g} MB",
+            highlight=False,
+        )
 
 
 def _gurobi_limits() -> SizeLimits | None:

@@ -27,7 +27,7 @@ from ipa.optimizer.labels import MOST_LABELS
 from ipa.optimizer.problem import Objective, Problem
 from ipa.optimizer.reduction import best_of, reduce_problem
 
-_LABELS_SHARE = 0.3
+_LABELS_SHARE = 0.15
 """Share of the deadline after which plain labels give way to deepening."""
 
 _FREE_SHARE = 0.3
