@@ -63,7 +63,8 @@ def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per edition, pipeline and forecaster: cost in cores, share of requests late or lost (SLA
-        violations), share dropped and share of seconds in violation in percent, PAS x 100, number of runs;
+        violations), share dropped and share of seconds in violation in percent, PAS x 100, switches per hour,
+        share of steps that change the plan in percent, number of runs;
         ``cost_interval`` and ``violation_interval`` are half the widths of the 95 % confidence intervals over
         the seeds, NaN for a single one.
     """
@@ -73,9 +74,13 @@ def closed_loop_table(summaries: pd.DataFrame) -> pd.DataFrame:
         dropped_pct=100 * summaries["dropped"] / summaries["requests"],
         violating_seconds_pct=100 * summaries["violating_seconds_share"],
         pas_pct=100 * summaries["pas_mean"],
+        changed_steps_pct=100 * summaries["changed_steps_share"],
     )
     keys = ["edition", "trace", "pipeline", "forecaster"]
-    measures = ["cost_cores", "violation_pct", "dropped_pct", "violating_seconds_pct", "pas_pct"]
+    measures = [
+        *("cost_cores", "violation_pct", "dropped_pct", "violating_seconds_pct", "pas_pct"),
+        *("switches_per_hour", "changed_steps_pct"),
+    ]
     by_seed = percent.groupby([*keys, "seed"], sort=False)[measures].mean()
     grouped = by_seed.groupby(level=keys, sort=False)
     return (
@@ -132,6 +137,8 @@ def printed_closed_loop(table: pd.DataFrame) -> pd.DataFrame:
         "published dropped (%)": table.get("published_dropped_pct"),
         "late seconds (%)": table["violating_seconds_pct"],
         "PAS": table["pas_pct"],
+        "switches per hour": table.get("switches_per_hour"),
+        "steps that change the plan (%)": table.get("changed_steps_pct"),
     }
     keys = pd.MultiIndex.from_frame(table[["edition", "pipeline", "forecaster"]])
     values = {name: column.to_numpy() for name, column in columns.items() if column is not None}

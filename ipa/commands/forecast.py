@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from ipa.bench.flapping import FLAPPING, flapping_specs, flapping_table, printed_flapping
 from ipa.bench.forecast import QUANTILES, REFERENCES, closed_loop_specs, closed_loop_table
 from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
@@ -194,6 +195,40 @@ def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
     with progress_bar("runs") as show:
         run_grid(specs, results, jobs, show, KEPT_IN_BRIEF)
     return closed_loop_table(summaries(specs, results))
+
+
+@app.command("flapping")
+def flapping_command(
+    store: Annotated[
+        bool, typer.Option("--store", help="Run now; keep the table in results/published/.")
+    ] = False,
+    jobs: JobsOption = None,
+    results: ResultsOption = DEFAULT_RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how often the plan changes under a load of constant mean, per forecaster and method.
+
+    One hour each of Poisson arrivals at 5, 10, 20 and 30 requests per second, two seeds, edition corrected.
+    The table is the mean over the rates; --json holds a row per pipeline and rate, as the stored file does.
+
+    \b
+    Examples:
+      ipa forecast flapping
+      ipa forecast flapping --store
+      ipa run --workload poisson-5 --forecaster quantile-0.5 --duration 3600
+    """
+    if store:
+        specs = flapping_specs()
+        with progress_bar("runs") as show:
+            run_grid(specs, results, jobs or default_jobs(), show, KEPT_IN_BRIEF)
+        table = flapping_table(summaries(specs, results))
+        messages.print(f"stored in {store_table(table, FLAPPING)}", highlight=False)
+    else:
+        table = stored_table(FLAPPING)
+    if as_json:
+        print_json(table.to_dict("records"))
+        return
+    print_table(printed_flapping(table), title="constant Poisson load, mean of the rates")
 
 
 def _trace() -> Path:

@@ -20,8 +20,8 @@ WorkloadOption = Annotated[
     typer.Option(
         "--workload",
         "-w",
-        help="bursty, steady-low, steady-high, fluctuating, constant-RATE, or a file: one number a second,"
-        " or a table with the header time,rate; may be compressed.",
+        help="bursty, steady-low, steady-high, fluctuating, constant-RATE, poisson-RATE, or a file: one"
+        " number a second, or a table with the header time,rate; may be compressed.",
     ),
 ]
 TimestampsOption = Annotated[

@@ -31,7 +31,7 @@ TraceChoice = Literal["auto", "real", "synthetic"]
 PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
 DEFAULT_DURATION_S = 1200
 
-_CONSTANT = re.compile(r"constant-([0-9]+)")
+_BY_RATE = re.compile(r"(constant|poisson)-([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,36 @@ def constant_workload(rate_rps: int, *, duration_s: int = DEFAULT_DURATION_S) ->
     )
 
 
+def poisson_workload(rate_rps: int, *, duration_s: int = DEFAULT_DURATION_S, seed: int = 0) -> Workload:
+    """Return a workload of constant mean: the requests of each second are a Poisson number.
+
+    Parameters
+    ----------
+    rate_rps
+        Mean requests per second, at least 0.
+    duration_s
+        Length, at least 1 s.
+    seed
+        Of the numbers.
+
+    Returns
+    -------
+    Workload
+        Named ``poisson-<rate>``.
+
+    Examples
+    --------
+    >>> poisson_workload(5, duration_s=4, seed=1).rates_rps
+    array([1, 6, 7, 5])
+    """
+    RATE_RPS.check("the mean of a Poisson load", rate_rps)
+    DURATION_S.check("duration_s", duration_s)
+    _demand_few_requests(f"poisson-{rate_rps} over {duration_s:,} s", rate_rps * duration_s)
+    rates_rps = np.random.default_rng([seed, 3]).poisson(rate_rps, duration_s)
+    described = f"{rate_rps} requests per second on average, Poisson"
+    return Workload(f"poisson-{rate_rps}", rates_rps, "synthetic", seed=seed, description=described)
+
+
 def file_workload(path: Path | str, load_format: LoadFormat = "rates", gaps: Gaps = "refuse") -> Workload:
     """Read a user's own workload; it is read again only when it has changed.
 
@@ -152,14 +182,15 @@ def load_workload(
     Parameters
     ----------
     name
-        A name of ``WORKLOADS``, ``constant-<rate>`` (whole requests per second), or the path of a file.
+        A name of ``WORKLOADS``, ``constant-<rate>`` or ``poisson-<rate>`` (whole requests per second, of
+        ``poisson`` the mean), or the path of a file.
     trace
         Where the paper's excerpts come from: ``real``, ``synthetic`` or, by default, the real trace if it is
         on this machine. No other workload depends on it.
     seed
         Seed of a synthetic workload.
     duration_s
-        Only the first so many seconds; a constant workload has any length, 1200 s by default.
+        Only the first so many seconds; one of a rate has any length, 1200 s by default.
     load_format, gaps
         What the numbers of a file mean (``rates``, ``timestamps``, ``per-minute``), and what happens to
         seconds that it leaves out (``refuse``, ``fill``).
@@ -215,7 +246,7 @@ def _demand_few_requests(what: str, requests: int) -> None:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name that is no workload stands for a file: there is one, or it is written like a path."""
-    if name in WORKLOADS or _CONSTANT.fullmatch(name):
+    if name in WORKLOADS or _BY_RATE.fullmatch(name):
         return False
     return is_regular_file(Path(name)) or bool(Path(name).suffix) or len(Path(name).parts) > 1
 
@@ -223,8 +254,13 @@ def _is_file_name(name: str) -> bool:
 def _resolve(name: str, request: WorkloadRequest) -> Workload:
     if name in WORKLOADS:
         return WORKLOADS[name](request)
-    if constant := _CONSTANT.fullmatch(name):
-        digits = constant[1].lstrip("0") or "0"
+    if by_rate := _BY_RATE.fullmatch(name):
+        kind, digits = by_rate[1], by_rate[2].lstrip("0") or "0"
         rate_rps = int(digits) if len(digits) < 20 else int(1e20)
-        return constant_workload(rate_rps, duration_s=request.duration_s or DEFAULT_DURATION_S)
-    raise UnknownNameError("workload", name, [*WORKLOADS, "constant-<rate>", "path/to/file.txt"])
+        duration_s = request.duration_s or DEFAULT_DURATION_S
+        if kind == "poisson":
+            return poisson_workload(rate_rps, duration_s=duration_s, seed=request.seed)
+        return constant_workload(rate_rps, duration_s=duration_s)
+    raise UnknownNameError(
+        "workload", name, [*WORKLOADS, "constant-<rate>", "poisson-<rate>", "path/to/file.txt"]
+    )

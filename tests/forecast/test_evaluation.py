@@ -40,6 +40,18 @@ def test_a_score_table_has_a_row_for_every_series_and_forecaster():
     assert reports[-1] == (4, 4, "oracle on b")
 
 
+def test_all_forecasters_are_judged_alike_before_and_after_rounding():
+    table = tables.score_table({"a": RATES_RPS}, ["mlp", "quantile-0.5", "ewma-poisson", "max"])
+    found = table.set_index("forecaster")
+    unrounded, rounded = found["smape_unrounded_pct"], found["smape_rounded_pct"]
+    assert rounded["mlp"] == found.loc["mlp", "smape_pct"] == rounded["quantile-0.5"]
+    assert unrounded["mlp"] == found.loc["quantile-0.5", "smape_pct"] == unrounded["quantile-0.5"]
+    assert unrounded["max"] == rounded["max"]
+    exact_rps, true_rps = tables._run("ewma-poisson", RATES_RPS)
+    assert unrounded["ewma-poisson"] == smape_pct(exact_rps, true_rps)
+    assert rounded["ewma-poisson"] == smape_pct(np.round(exact_rps), true_rps) != unrounded["ewma-poisson"]
+
+
 def test_a_series_table_holds_each_forecast_at_its_time():
     found = tables.series_table({"a": RATES_RPS}, ["max"])
     assert found["time_s"].tolist() == list(range(120, 1381, 10))

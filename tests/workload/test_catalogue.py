@@ -101,6 +101,17 @@ def test_a_constant_rate_has_any_length():
     assert load_workload("constant-0").total_requests == 0
 
 
+def test_a_poisson_load_has_the_mean_and_the_variance_of_its_rate():
+    rates_rps = load_workload("poisson-30", duration_s=5000).rates_rps
+    assert rates_rps.mean() == pytest.approx(30, rel=0.02)
+    assert rates_rps.var() == pytest.approx(30, rel=0.1)
+    assert (rates_rps == load_workload("poisson-30", duration_s=5000).rates_rps).all()
+    assert (rates_rps != load_workload("poisson-30", duration_s=5000, seed=1).rates_rps).any()
+    assert load_workload("poisson-0").total_requests == 0
+    with pytest.raises(InvalidValueError):
+        load_workload("poisson-" + "9" * 30)
+
+
 def test_a_constant_rate_beyond_reason_is_refused():
     with pytest.raises(InvalidValueError, match=r"lie between 0 and 1e\+09 requests/s, not 1000000"):
         load_workload("constant-" + "9" * 30)
@@ -116,7 +127,9 @@ def test_a_users_file_is_a_workload_as_it_is(tmp_path):
 def test_a_missing_file_and_a_misspelt_name_are_told_apart():
     with pytest.raises(TraceError, match=r"workload file my/load\.txt not found"):
         load_workload("my/load.txt")
-    with pytest.raises(UnknownNameError, match=r"constant-<rate>, path/to/file\.txt\. Did you mean 'bursty'"):
+    with pytest.raises(
+        UnknownNameError, match=r"constant-<rate>, poisson-<rate>, path/to/file\.txt\. Did you mean 'bursty'"
+    ):
         load_workload("burst")
 
 
