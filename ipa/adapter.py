@@ -17,6 +17,7 @@ from ipa.decision_record import Action, DecisionRecord
 from ipa.errors import InvalidValueError, IpaError
 from ipa.forecast import Forecast, Forecaster
 from ipa.forecast.window import clean_window
+from ipa.make_room import steps_with_room
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
 from ipa.plan import Plan, StagePlan
@@ -196,9 +197,7 @@ class Adapter:
         if decision.note:
             progress.reasons.append(decision.note)
         if decision.status is Status.INFEASIBLE:
-            progress.reasons.append(
-                decision.why or f"no plan carries {rate_rps:g} requests per second within the SLA"
-            )
+            progress.reasons.append(decision.why)
         if decision.status is not Status.INFEASIBLE or self._settings.on_infeasible == "best-effort":
             progress.decided = self._wanted = decision.plan
 
@@ -218,6 +217,8 @@ class Adapter:
             return
         repeated, self._half_done = self._half_done, True
         report: object = self._platform.apply(wanted)
+        if isinstance(report, ApplyReport) and report.pending:
+            report = self._make_room(progress, seen.plan, wanted) or report
         self._half_done, self._taken = False, wanted
         same_shape = wanted.shape == seen.plan.shape
         if not isinstance(report, ApplyReport):
@@ -235,6 +236,32 @@ class Adapter:
             progress.reasons.append(missing)
         else:
             progress.action = "held" if progress.decided is None else "unchanged"
+
+    def _make_room(self, progress: _Progress, running: Plan, wanted: Plan) -> ApplyReport | None:
+        """Let go of replicas for a plan that waits for room, if what runs falls short of the load anyway."""
+        max_cores, rate_rps = self._planner.constraints.max_cores, progress.rate_rps
+        if max_cores is None or rate_rps is None or self._carries(running, rate_rps):
+            return None
+        way = steps_with_room(running, wanted, max_cores)
+        if way is None:
+            return None
+        shrunk, switched = way
+        self._platform.apply(shrunk)
+        report = self._platform.apply(switched)
+        if report.pending:
+            return report
+        progress.reasons.append("replicas of the plan before made room, which falls short of the load anyway")
+        if switched == wanted:
+            return report
+        reason = f"until the others have stopped there is room for {switched.cost_cores} of its cores"
+        return ApplyReport(report.started, report.stopped, pending=True, reason=reason)
+
+    def _carries(self, plan: Plan, rate_rps: float) -> bool:
+        """Whether a plan carries a load; one that is not of this pipeline is not to be judged."""
+        try:
+            return plan.throughput_rps(self._planner.pipeline) >= rate_rps
+        except IpaError:
+            return True
 
     def _finish(self, progress: _Progress) -> DecisionRecord:
         self._look_at_the_clock(progress.reasons)

@@ -184,3 +184,28 @@ def test_the_cap_of_replicas_can_be_given(limited: RunSpec) -> None:
 def test_a_limit_outside_its_range_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(InvalidValueError, match="must be a whole number between 1 and"):
         resolve(replace(SHORT, **change))
+
+
+@pytest.mark.parametrize(
+    ("core_limit", "load_rps", "actions"),
+    [(12, (25, 75), ["applied", "unchanged"]), (10, (18, 75), ["pending", "applied", "unchanged"])],
+)
+def test_a_switch_that_has_no_room_beside_what_it_replaces_does_not_wait_for_ever(
+    limited: RunSpec, core_limit: int, load_rps: tuple[int, int], actions: list[str]
+) -> None:
+    load = Workload("rise", np.repeat(load_rps, [130, 130]), "synthetic")
+    outcome = simulate(replace(limited, cluster=ClusterSettings(core_limit=core_limit)), load)
+    after = [record for record in outcome.decisions if record.time_s >= 140]
+    assert [record.action for record in after[: len(actions)]] == actions
+    assert "replicas of the plan before made room" in after[0].reason
+    assert after[-1].ready_replicas == (8,)
+    assert outcome.measures.dropped < 700
+
+
+def test_a_switch_that_has_no_room_waits_while_what_runs_carries_the_load(limited: RunSpec) -> None:
+    load = Workload("fall", np.repeat([35, 28], [130, 130]), "synthetic")
+    outcome = simulate(replace(limited, cluster=ClusterSettings(core_limit=12)), load)
+    last = outcome.decisions[-1]
+    assert (last.action, last.plan.stages[0].variant, last.ready_replicas) == ("pending", "heavy", (4,))
+    assert "with what it replaces it takes 16 cores of 12" in last.reason
+    assert outcome.measures.dropped == 0
