@@ -69,7 +69,8 @@ def train_command(
 ) -> None:
     """Train on the first 14 days of the real trace; needs PyTorch (the extra lstm).
 
-    The record of the training is written beside the weights, as JSON.
+    The record of the training is written beside the weights, as JSON. The same seed gives the same weights
+    bit for bit on the same machine only.
 
     \b
     Examples:

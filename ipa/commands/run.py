@@ -184,6 +184,12 @@ def run_command(
             object
         )
     )
+    by_stage = summary["stage_switches_per_hour"]
+    typer.echo("")
+    print_table(
+        pd.DataFrame([{"stage": stage, **kinds} for stage, kinds in by_stage.items()]),
+        title="switches per hour by stage and kind",
+    )
     kept = " (complete already and unchanged; --force runs it again)" if reused else ""
     typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
     typer.echo(f"{folder}{kept}")

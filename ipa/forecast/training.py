@@ -1,7 +1,9 @@
-"""Fits the weights of a small network with PyTorch, the same every time.
+"""Fits the weights of a small network with PyTorch, the same every time on the same machine.
 
 Starting weights and the order of samples come from NumPy, and one thread does the arithmetic, so that a seed
-fixes the result on a machine; other versions of PyTorch may differ in the last digits.
+fixes the result on a machine. Another machine or another version of PyTorch may round sums in another order,
+and small differences grow over the epochs: the weights of ``lstm`` are not the same bit for bit on every
+machine. That is why the weights are committed.
 """
 
 import math

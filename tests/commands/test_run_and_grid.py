@@ -25,6 +25,37 @@ def test_the_table_of_a_run_says_which_workload_was_used(ipa, tmp_path):
     assert "synthetic workload" in outcome.out
 
 
+def test_the_table_of_a_run_counts_switches_by_stage_and_kind(ipa, tmp_path):
+    shown = ipa("run", *SHORT, "--results", tmp_path).out
+    assert "switches per hour by stage and kind" in shown
+    assert "switches per hour   " in shown
+    summary = json.loads(ipa("run", *SHORT, "--results", tmp_path, "--json").out)
+    by_stage = summary["stage_switches_per_hour"]
+    assert list(by_stage) == ["object-detection", "image-classification"]
+    total = sum(sum(kinds.values()) for kinds in by_stage.values())
+    assert total == summary["switches_per_hour"]
+
+
+def test_limits_of_replicas_and_cores_reach_the_decisions(ipa, tmp_path):
+    arguments = ("run", *SHORT, "--results", tmp_path, "--json", "--workload", "poisson-30")
+    limited = json.loads(ipa(*arguments, "--max-cores", 5, "--max-replicas", 3).out)
+    assert limited["cost_max_cores"] <= 5
+    assert (limited["max_cores"], limited["max_replicas"]) == (5, 3)
+    for option in ("--max-cores", "--max-replicas", "--horizon"):
+        refused = ipa(*arguments, option, 0)
+        assert refused.code == 2
+        assert "between 1 and" in " ".join(refused.err.split())
+
+
+def test_a_grid_takes_limits_and_shows_switches(ipa, tmp_path):
+    chosen = ("-e", "corrected", "-p", "video", "-w", "constant-9", "-m", "ipa")
+    given = (*chosen, "--max-cores", 4, "--max-replicas", 2, "--results", tmp_path, "-j", 1)
+    (row,) = json.loads(ipa("grid", *given, "--json").out)
+    assert (row["max_cores"], row["max_replicas"]) == (4, 2)
+    assert row["cost_max_cores"] <= 4
+    assert "switches per hour" in ipa("grid", *given).out
+
+
 def test_a_user_workload_file_is_run(ipa, tmp_path):
     load = tmp_path / "load.txt"
     load.write_text("\n".join(["7"] * 40))
