@@ -2,9 +2,7 @@
 
 import pytest
 
-from ipa.bench.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, printed_flapping
-from ipa.experiments import PIPELINES
-from ipa.forecast.evaluation import stored_table
+from ipa.bench.flapping import METHODS, flapping_specs, flapping_table, printed_flapping
 from ipa.grid import run_grid, summaries
 
 
@@ -41,12 +39,3 @@ def test_the_printed_table_is_the_mean_over_rates(table):
     assert printed.loc[("ipa", "max"), "steps that change the plan (%)"] == pytest.approx(
         of_max.mean(), abs=0.01
     )
-
-
-def test_the_stored_table_holds_every_forecaster_and_pipeline():
-    stored = stored_table("flapping")
-    assert set(stored["pipeline"]) == set(PIPELINES)
-    assert set(stored[stored["method"] == "ipa"]["forecaster"]) == set(FORECASTERS)
-    of_video = stored.set_index(["pipeline", "method", "forecaster", "rate_rps"])
-    switching = of_video.loc[("video", "ipa", "quantile-0.5", 5)]
-    assert switching["running_cores"] > switching["decided_cores"]
