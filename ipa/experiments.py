@@ -188,11 +188,6 @@ def _check(spec: RunSpec) -> None:
     FORECASTERS[parameters.forecaster]
     if spec.horizon_s is not None:
         limits.HORIZON_S.check("horizon_s", spec.horizon_s)
-    if parameters.pipeline.edges:
-        raise InvalidValueError(
-            f"pipeline {parameters.pipeline.name} is a graph; runs take chains only. Decide with `ipa solve`"
-            " or `ipa frontier`, and simulate a plan with ipa.simulator.graph.simulate_graph"
-        )
     spec.simulation_settings()
     check_fixed(spec)
     planner_for(spec).problem(rate_rps=1.0)

@@ -201,7 +201,7 @@ def curves(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
 
 
 def breakdown(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return where the answered requests of a run spent their time.
+    """Return where the answered requests of a run spent their time, in a graph along their slowest paths.
 
     Parameters
     ----------
@@ -222,6 +222,11 @@ def breakdown(requests: pd.DataFrame) -> pd.DataFrame:
         batch_wait_s = answered[f"{stage}_batch_wait_s"].to_numpy(np.float64)
         service_s = answered[column].to_numpy(np.float64)
         queue_s = answered[f"{stage}_wait_s"].to_numpy(np.float64) - batch_wait_s
+        if f"{stage}_on_path" in answered:
+            on_path = answered[f"{stage}_on_path"].to_numpy(bool)
+            queue_s, batch_wait_s, service_s = (
+                np.where(on_path, part_s, 0.0) for part_s in (queue_s, batch_wait_s, service_s)
+            )
         rest_s -= queue_s + batch_wait_s + service_s
         rows += [
             (stage.split("_", 1)[1], part, values)

@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-import numpy as np
-
 from ipa import limits, paper
 from ipa.editions import EDITIONS, RunParameters
 from ipa.errors import UnknownNameError
@@ -15,6 +13,7 @@ from ipa.pipeline import Pipeline
 from ipa.run_names import is_of_the_paper, is_plain, pipeline_identity, shown, workload_identity
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.settings import IDEAL
+from ipa.slowest_path import sums_after, sums_up_to
 from ipa.workload import Workload, load_workload
 from ipa.workload.load_formats import Gaps, LoadFormat
 
@@ -81,7 +80,7 @@ class RunSpec:
     drop
         When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
         (older than ``drop_multiple`` SLAs), ``stage-deadline`` (older at a stage than ``drop_multiple`` times
-        the SLA of the pipeline up to there, divided in proportion to the SLAs of the stages), ``admission``
+        the SLA of the pipeline up to there, see ``stage_deadlines_s``), ``admission``
         (that deadline at the first stage only: whoever is admitted there is always answered).
     drop_multiple
         SLAs that a waiting request may be old, for ``sla``, ``stage-deadline`` and ``admission``.
@@ -238,11 +237,17 @@ class RunSpec:
 def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:
     """Return the age by which a request should have left each stage, so that it meets the SLA at the last.
 
+    The SLA is divided over the stages in proportion to their own SLAs, in a graph along the longest path that
+    leads through the stage: at the last stage of every path it is the whole SLA.
+
     Examples
     --------
     >>> from ipa.config import load_pipeline
     >>> stage_deadlines_s(load_pipeline("video"))
     (4.62, 6.89)
     """
-    shares = [stage.sla_s or 1.0 for stage in pipeline.stages]
-    return tuple(round(pipeline.sla_s * float(sum_) / sum(shares), 9) for sum_ in np.cumsum(shares))
+    shares, edges = [stage.sla_s or 1.0 for stage in pipeline.stages], pipeline.edge_places()
+    before, after = sums_up_to(shares, edges), sums_after(shares, edges)
+    return tuple(
+        round(pipeline.sla_s * up_to / (up_to + rest), 9) for up_to, rest in zip(before, after, strict=True)
+    )

@@ -282,7 +282,7 @@ def test_an_unknown_name_lists_the_pipelines_and_suggests_one() -> None:
 
 
 def test_the_five_pipelines_of_the_paper_come_with_it() -> None:
-    assert pipeline_names() == [*PIPELINES, "traffic"]
+    assert pipeline_names() == [*PIPELINES, "calls", "traffic"]
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -121,3 +121,14 @@ def test_the_network_and_the_router_are_a_part_of_their_own() -> None:
 def test_a_run_without_answers_has_no_parts_to_show() -> None:
     requests = simulate(SPECS[0]).requests.to_frame()
     assert latency.breakdown(requests[:0])["mean_s"].isna().all()
+
+
+def test_in_a_graph_the_parts_of_the_slowest_paths_add_up_to_the_latency() -> None:
+    spec = RunSpec("calls", "steady-low", trace="synthetic", duration_s=60, network_delay_s=0.01)
+    requests = simulate(spec).requests.to_frame()
+    parts = latency.breakdown(requests).set_index(["stage", "part"])["mean_s"]
+    assert parts.sum() == pytest.approx(requests["latency_s"].mean(), rel=1e-5)
+    # Into three stages and back.
+    assert parts["", "network"] == pytest.approx(0.04, abs=1e-5)
+    on_path = requests[["2_question-answering_on_path", "3_sentiment-analysis_on_path"]]
+    assert (on_path.sum(axis="columns") == 1).all()

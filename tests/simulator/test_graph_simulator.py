@@ -8,12 +8,12 @@ import pytest
 
 from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.experiments import planner_for
+from ipa.experiments import planner_for, simulate
 from ipa.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 from ipa.profiles import Profile, ProfilePoint
-from ipa.run_spec import RunSpec
-from ipa.simulator import PipelineSimulator, SimulationSettings
+from ipa.run_spec import RunSpec, stage_deadlines_s
+from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
 from ipa.simulator.graph import simulate_graph
 from ipa.workload import arrival_times
 
@@ -148,3 +148,36 @@ def test_plans_and_arrivals_that_do_not_fit_are_refused() -> None:
         simulate_graph(pipeline, plan(pipeline), [1.0, 0.0])
     assert len(simulate_graph(pipeline, plan(pipeline), []).latency_s) == 0
     assert simulate_graph(pipeline, plan(pipeline), []).violation_share(1.0) == 0
+
+
+@pytest.mark.parametrize("name", ["traffic", "calls"])
+def test_a_graph_is_adapted_like_a_chain(name: str) -> None:
+    outcome = simulate(RunSpec(name, "fluctuating", trace="synthetic", duration_s=120))
+    assert outcome.measures.requests == outcome.measures.answered > 500
+    assert outcome.measures.plan_changes > 0
+    assert len({record.plan.cost_cores for record in outcome.decisions}) > 1
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        ClusterSettings(switching="stop-start"),
+        ClusterSettings(mean_life_s=30.0, straggler_share=0.3),
+        ClusterSettings(core_limit=12, router_delay_s=0.05, dispatch_s=0.01),
+    ],
+)
+def test_a_graph_runs_on_every_kind_of_cluster_and_drops_at_deadlines(cluster: ClusterSettings) -> None:
+    spec = RunSpec(
+        "calls", "fluctuating", trace="synthetic", duration_s=120, drop="stage-deadline", cluster=cluster
+    )
+    outcome = simulate(spec)
+    assert outcome.measures.answered + outcome.measures.dropped == outcome.measures.requests
+    assert outcome.measures.answered > 0
+
+
+def test_deadlines_divide_the_sla_along_the_longest_path_through_a_stage() -> None:
+    assert stage_deadlines_s(load_pipeline("traffic")) == (3.445, 6.89, 6.89)
+    # 8.34, then 0.89 or 1.08, then 2.52: on its own path the shorter one may take longer.
+    assert stage_deadlines_s(load_pipeline("calls")) == pytest.approx(
+        (8.34, 11.94 * 9.23 / 11.75, 9.42, 11.94), abs=1e-9
+    )
