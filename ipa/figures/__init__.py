@@ -32,7 +32,7 @@ from ipa.figures.motivation import variant_tradeoff
 from ipa.figures.preferences import preferences
 from ipa.figures.printing import printed, save_table
 from ipa.figures.reaction import reaction
-from ipa.figures.saving import file_name, save
+from ipa.figures.saving import file_name, safe_name, save
 from ipa.figures.sensitivity import sensitivity
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "printed",
     "quantile_tradeoff",
     "reaction",
+    "safe_name",
     "save",
     "save_table",
     "sensitivity",

@@ -13,6 +13,27 @@ from ipa.errors import ResultsError
 from ipa.written_files import note_written
 
 MISSING = "–"
+UNITS = {"s": "s", "ms": "ms", "rps": "requests/s", "pct": "%", "cores": "cores"}
+HEADS = {
+    "pas": "PAS",
+    "smape_pct": "SMAPE (%)",
+    "mae_rps": "MAE (requests/s)",
+    "ratio_from": "α/β from",
+    "ratio_to": "α/β to",
+    "violation_pct": "late or lost (%)",
+    "median_ms": "median (ms)",
+    "worst_ms": "slowest (ms)",
+    "build_ms": "build (ms)",
+    "search_ms": "search (ms)",
+    "speed_up": "speed-up",
+    "same_plan": "same plan",
+    "supported": "chosen by some α/β",
+    "on_frontier": "on the frontier",
+    "mean_s": "mean (s)",
+    "p99_s": "p99 (s)",
+}
+"""Headers that no rule gives."""
+
 LATEX_SPECIAL = {**{sign: f"\\{sign}" for sign in "&%$#_{}"}, "×": r"$\times$", "±": r"$\pm$", "–": "--"}
 
 
@@ -88,7 +109,7 @@ def printed(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> Printed
     table
         What to print. An index without a name is left out.
     digits
-        Decimals of numbers that are not whole; for all columns, or by header (2 for the others).
+        Decimals of numbers that are not whole; for all columns, or by printed header (2 for the others).
 
     Returns
     -------
@@ -106,7 +127,7 @@ def printed(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> Printed
     flat = table.reset_index() if index_levels else table
     depth = table.columns.nlevels
     names = [name if isinstance(name, tuple) else (name,) for name in flat.columns]
-    heads = [["" if part is None else str(part) for part in name] for name in names]
+    heads = [[human(part) for part in name] for name in names]
     # A header of the index belongs beside the lowest row of headers.
     heads = [[*[""] * (depth - 1), head[0]] if n < index_levels else head for n, head in enumerate(heads)]
     columns = [_column(flat.iloc[:, n], _digits(digits, heads[n])) for n in range(len(names))]
@@ -156,6 +177,23 @@ def save_table(
     except OSError as error:
         raise ResultsError(f"table {name} cannot be written to {folder}: {error.strerror}") from error
     return [folder / f"{name}.{form}" for form in texts]
+
+
+def human(head: object) -> str:
+    """Return the header of a column as it is printed: words, and the unit in brackets.
+
+    Examples
+    --------
+    >>> human("cost_cores"), human("forecast_rps"), human("plan"), human("smape_pct")
+    ('cost (cores)', 'forecast (requests/s)', 'plan', 'SMAPE (%)')
+    """
+    text = "" if head is None else str(head)
+    if text in HEADS:
+        return HEADS[text]
+    words = text.split("_")
+    if len(words) > 1 and words[-1] in UNITS:
+        return f"{' '.join(words[:-1])} ({UNITS[words[-1]]})"
+    return " ".join(words)
 
 
 def _is_numeric(column: pd.Series) -> bool:

@@ -61,11 +61,11 @@ def test_headers_in_two_rows_span_their_columns() -> None:
 
 
 def test_what_html_markdown_and_latex_take_for_their_own_is_escaped() -> None:
-    shown = printed(pd.DataFrame({"a_b (%)": ["<x> | y & z"]}))
-    assert "&lt;x&gt; | y &amp; z" in shown._repr_html_()
-    assert r"<x> \| y & z" in shown.to_markdown()
-    assert r"a\_b (\%) \\" in shown.to_latex()
-    assert r"<x> | y \& z \\" in shown.to_latex()
+    shown = printed(pd.DataFrame({"a & b (%)": ["<x> | y & z_1"]}))
+    assert "&lt;x&gt; | y &amp; z_1" in shown._repr_html_()
+    assert r"<x> \| y & z_1" in shown.to_markdown()
+    assert r"a \& b (\%) \\" in shown.to_latex()
+    assert r"<x> | y \& z\_1 \\" in shown.to_latex()
 
 
 def test_a_table_without_rows_has_its_headers() -> None:
