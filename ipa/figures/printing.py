@@ -131,8 +131,8 @@ def printed(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> Printed
     # A header of the index belongs beside the lowest row of headers.
     heads = [[*[""] * (depth - 1), head[0]] if n < index_levels else head for n, head in enumerate(heads)]
     columns = [_column(flat.iloc[:, n], _digits(digits, heads[n])) for n in range(len(names))]
-    for level in range(index_levels - 1):
-        columns[level] = _without_repetitions(columns[: level + 1])
+    groups = [_without_repetitions(columns[: level + 1]) for level in range(index_levels - 1)]
+    columns = [*groups, *columns[len(groups) :]]
     return PrintedTable(
         heads=tuple(zip(*heads, strict=True)),
         rows=tuple(zip(*columns, strict=True)),

@@ -50,6 +50,8 @@ def test_an_index_is_shown_once_per_group_and_an_unnamed_one_not_at_all() -> Non
     shown = printed(TABLE.set_index(["pipeline", "method"])[["runs"]])
     assert shown.heads == (("pipeline", "method", "runs"),)
     assert shown.rows == (("video", "ipa", "1,200"), ("", "rim", "5"), ("nlp", "ipa", "3"))
+    deeper = TABLE.assign(edition="corrected").set_index(["edition", "pipeline", "method"])[["runs"]]
+    assert [row[:2] for row in printed(deeper).rows] == [("corrected", "video"), ("", ""), ("", "nlp")]
 
 
 def test_headers_in_two_rows_span_their_columns() -> None:
