@@ -1,5 +1,7 @@
 """The simulator as a platform."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from ipa.errors import InvalidValueError
 from ipa.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Platform
 from ipa.platforms.simulated import SimulatedPlatform
-from ipa.simulator import SimulationSettings
+from ipa.simulator import ClusterSettings, SimulationSettings
+from ipa.simulator.stage import SimulatedStage
 
 VIDEO = load_pipeline("video")
 SETTINGS = SimulationSettings(service="deterministic")
@@ -117,3 +120,46 @@ def test_the_clock_does_not_run_backwards() -> None:
     with pytest.raises(InvalidValueError, match="cannot advance"):
         platform.sleep_until(4.0)
     assert platform.now() == 5.0
+
+
+def test_a_plan_applied_in_half_is_observed_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    platform = deployed([0.1])
+    wanted = Plan(tuple(replace(stage, replicas=5) for stage in plan().stages))
+    with monkeypatch.context() as patched:
+        reconfigure = SimulatedStage.reconfigure
+
+        def only_the_first(stage: SimulatedStage, *arguments) -> tuple[int, int]:
+            if stage._stage.name != wanted.stages[0].stage:
+                raise ConnectionError("the second stage did not answer")
+            return reconfigure(stage, *arguments)
+
+        patched.setattr(SimulatedStage, "reconfigure", only_the_first)
+        with pytest.raises(ConnectionError):
+            platform.apply(wanted)
+    assert [stage.replicas for stage in platform.observe().plan.stages] == [5, 2]
+    assert platform.apply(wanted) == ApplyReport(started=3, stopped=0)
+    assert platform.observe().plan == wanted
+
+
+def test_what_does_not_serve_yet_is_told() -> None:
+    platform = deployed([0.1])
+    assert platform.observe().pending == ""
+    platform.apply(plan(replicas=5))
+    assert platform.observe().pending == "object-detection: 2 of 5 replicas serve"
+    platform.sleep_until(9.0)
+    platform.apply(plan(replicas=5, variant="yolov5s"))
+    assert platform.observe().pending == "object-detection: yolov5s starts, yolov5n serves"
+    platform.sleep_until(30.0)
+    assert platform.observe().pending == ""
+
+
+def test_a_plan_that_waits_for_room_is_told_with_its_cores() -> None:
+    settings = SimulationSettings(service="deterministic", cluster=ClusterSettings(core_limit=5))
+    platform = SimulatedPlatform(np.array([0.1]), settings)
+    platform.deploy(VIDEO, plan())
+    report = platform.apply(plan(replicas=4))
+    told = "the plan waits for room in the cluster: with what it replaces it takes 6 cores of 5"
+    assert (report.pending, report.reason) == (True, told)
+    assert (platform.observe().pending, platform.observe().plan) == (told, plan())
+    assert not platform.apply(plan()).pending
+    assert platform.observe().pending == ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,10 @@ def score_table(
     """
     rows = []
     for name, rates_rps in series.items():
+        answers = cache(partial(_run, rates_rps=rates_rps))
         for forecaster in forecasters:
-            forecast_rps, true_rps = _run(forecaster, rates_rps)
-            exact_rps = _run(UNROUNDED[forecaster], rates_rps)[0] if forecaster in UNROUNDED else forecast_rps
+            forecast_rps, true_rps = answers(forecaster)
+            exact_rps, _ = answers(UNROUNDED.get(forecaster, forecaster))
             rows.append(
                 {
                     "series": name,
