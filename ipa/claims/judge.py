@@ -13,6 +13,9 @@ class Status(StrEnum):
     PASSED = "PASS"
     DIFFERS = "DIFFERS AS DOCUMENTED"
     FAILED = "FAIL"
+    UNDECIDED = "UNDECIDED"
+    """Too few seeds to tell."""
+
     NOT_RUN = "NOT RUN"
     NOT_COVERED = "NOT COVERED"
 
@@ -40,7 +43,9 @@ def judge(claim: Claim, finding: Finding, stored_verdict: str = "") -> Status:
     as_expected = claim.meets_goal if finding.support is Support.OWN else claim.agrees
     if as_expected(finding.found):
         return Status.PASSED
-    return Status.DIFFERS if claim.differs_as_documented(finding.found) else Status.FAILED
+    if claim.differs_as_documented(finding.found):
+        return Status.DIFFERS
+    return Status.UNDECIDED if finding.support is Support.UNDECIDED else Status.FAILED
 
 
 def succeeded(statuses: Iterable[str]) -> bool:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ipa.claims.judge import Status
+from ipa.errors import ResultsError
 from ipa.paths import published_results_dir
 
 KEPT = ["claim", "verdict", "status", "found", "reproduced"]
@@ -35,9 +37,17 @@ def store_claims(table: pd.DataFrame, trace: str, seeds: Sequence[int]) -> None:
         Load behind it, ``real`` or ``synthetic``.
     seeds
         Seeds behind it.
+
+    Raises
+    ------
+    ResultsError
+        If runs are missing.
     """
+    if missing := list(table.loc[table["status"] == Status.NOT_RUN, "claim"]):
+        raise ResultsError(f"nothing is stored, as {', '.join(missing)} were not run; add --run")
     new = table[KEPT].assign(trace=trace, seeds=seeds_text(seeds))
-    others = stored_claims().query("trace != @trace")
+    stored = stored_claims()
+    others = stored[stored["trace"] != trace]
     both = pd.concat([others, new])[COLUMNS].sort_values("trace", kind="stable")
     stored_claims_file().parent.mkdir(parents=True, exist_ok=True)
     both.to_csv(stored_claims_file(), index=False, lineterminator="\n")

@@ -47,7 +47,7 @@ def claims_command(
     """Check every claim of the paper against the runs under results/.
 
     A claim whose runs are missing is shown as not run. Measures are means over seeds with 95 % confidence
-    intervals; a single seed decides nothing. Ends with a line per claim (expected, found, PASS, FAIL or
+    intervals; fewer seeds decide less, a single one nothing. Ends with a line per claim (expected, found, PASS, FAIL or
     DIFFERS AS DOCUMENTED); exits with 1 if one fails or was not run.
 
     \b
@@ -60,7 +60,7 @@ def claims_command(
         with progress_bar("runs") as show:
             evidence_runs(trace, seed, seeds).run(results, jobs or default_jobs(), show)
     with progress_bar("claims") as show:
-        table = claims_table(evidence, show)
+        table = claims_table(evidence, show, against_stored=not store)
     if store:
         store_claims(table, evidence.load, evidence.seeds)
         messages.print(f"stored in {stored_claims_file()}", highlight=False)

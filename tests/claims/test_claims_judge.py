@@ -42,6 +42,13 @@ def test_a_verdict_that_is_not_the_stored_one_fails() -> None:
     assert judge(claim(**RATIO), finding, "supported") is Status.FAILED
 
 
+def test_too_few_seeds_are_no_failure_unless_more_was_stored() -> None:
+    finding = Finding(Support.UNDECIDED, "", {"ratio": 9.0})
+    assert judge(claim(**RATIO), finding) is Status.UNDECIDED
+    assert judge(claim(**RATIO), finding, "partly supported") is Status.FAILED
+    assert succeeded([Status.UNDECIDED])
+
+
 @pytest.mark.parametrize(
     ("seconds", "status"), [(2.0, Status.PASSED), (2.5, Status.DIFFERS), (4.0, Status.FAILED)]
 )

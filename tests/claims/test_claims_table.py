@@ -158,6 +158,8 @@ def test_verdicts_are_stored_by_load_and_shown_beside_the_new_ones(
     assert shown["status"] == "PASS"
     stored.store_claims(table.assign(verdict="contradicted"), "synthetic", [0, 1])
     assert claims_table(evidence).set_index("claim").loc["C21", "status"] == "FAIL"
+    anew = claims_table(evidence, against_stored=False).set_index("claim")
+    assert anew.loc["C21", "status"] == "PASS"
     others = Evidence(tmp_path, trace="synthetic", seeds=[5, 6])
     assert claims_table(others).set_index("claim").loc["C21", "status"] == "PASS"
 

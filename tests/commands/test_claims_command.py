@@ -14,7 +14,7 @@ from ipa.editions import published_table
 
 IDS = list(published_table("claims")["id"])
 LINE = re.compile(
-    r"^(PASS|FAIL|DIFFERS AS DOCUMENTED|NOT RUN|NOT COVERED)  (\w+)  ([^|]+) \| ([a-z ]+)"
+    r"^(PASS|FAIL|DIFFERS AS DOCUMENTED|UNDECIDED|NOT RUN|NOT COVERED)  (\w+)  ([^|]+) \| ([a-z ]+)"
     r" \| expected: (.+) \| found: (.+)$"
 )
 
@@ -61,6 +61,15 @@ def test_verdicts_are_stored_on_request_and_shown_afterwards(ipa, tmp_path):
     rows = json.loads(ipa("claims", "--results", tmp_path, "--json").out)
     shown = {row["claim"]: (row["on_synthetic"], row["on_real"]) for row in rows}
     assert shown["C24"] == ("contradicted · PASS", "")
+
+
+def test_nothing_is_stored_where_runs_are_missing(ipa, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "published_results_dir", lambda: tmp_path)
+    monkeypatch.setattr(table, "CHECKS", {"C2": CHECKS["C2"]})
+    done = ipa("claims", "--results", tmp_path, "--store")
+    assert done.code == 2
+    assert "nothing is stored, as C2 were not run; add --run" in " ".join(done.err.split())
+    assert not stored.stored_claims_file().exists()
 
 
 @pytest.mark.parametrize(
