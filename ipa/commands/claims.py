@@ -47,8 +47,8 @@ def claims_command(
     """Check every claim of the paper against the runs under results/.
 
     A claim whose runs are missing is shown as not run. Measures are means over seeds with 95 % confidence
-    intervals; fewer seeds decide less, a single one nothing. Ends with a line per claim (expected, found, PASS, FAIL or
-    DIFFERS AS DOCUMENTED); exits with 1 if one fails or was not run.
+    intervals; fewer seeds decide less, a single one nothing. Ends with a line per claim (expected, found,
+    PASS, FAIL or DIFFERS AS DOCUMENTED); exits with 1 if one fails or was not run.
 
     \b
     Examples:

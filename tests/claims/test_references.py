@@ -28,6 +28,7 @@ SOURCES = sorted(
     )
     for file in REPOSITORY.glob(pattern)
 )
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 CITED = re.compile(r"(?<![\w./-])((?:data|results/published)/[\w./-]+\.(?:md|csv|json|yaml|npz|txt))")
 BY_NAME = re.compile(r"(?<![\w./{-])([a-z]\w*\.csv)\b")
 
@@ -56,6 +57,18 @@ def test_the_evidence_of_every_claim_is_shipped() -> None:
 def test_the_readme_of_the_tables_names_all_of_them_and_no_other() -> None:
     named = set(BY_NAME.findall((PAPER / "README.md").read_text()))
     assert named == {file.name for file in PAPER.glob("*.csv")}
+
+
+def test_every_published_table_is_read_by_something() -> None:
+    code = "".join(source.read_text() for source in [*SOURCES, *TESTS] if source.suffix != ".md")
+    unused = [
+        file.stem
+        for file in PAPER.glob("*.csv")
+        if not re.search(rf"""(table|numbers|read)\(\\?["']{file.stem}\\?["']\)""", code)
+        and f"paper/{file.name}" not in code
+        and f'"{file.name}"' not in code
+    ]
+    assert unused == []
 
 
 def test_the_pipelines_hold_the_published_slas_and_accuracies() -> None:
