@@ -165,6 +165,8 @@ def _draw_point(axes: Axes, row: "pd.Series[float]", look: Look, size: float, or
 
 def _is_off(row: "pd.Series[float]", curve: pd.DataFrame) -> bool:
     """Whether a point costs clearly more than what some weights would give at its accuracy."""
+    if curve.empty:
+        return False
     line = curve.sort_values(["accuracy", "cost"])
     on_line = np.interp(row["accuracy"], line["accuracy"], line["cost"])
     return bool(row["cost_cores"] > (1 + FREE_OF_LINE_PCT / 100) * on_line)

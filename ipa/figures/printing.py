@@ -18,6 +18,7 @@ HEADS = {
     "pas": "PAS",
     "smape_pct": "SMAPE (%)",
     "mae_rps": "MAE (requests/s)",
+    "mape_pct": "MAPE (%)",
     "ratio_from": "α/β from",
     "ratio_to": "α/β to",
     "violation_pct": "late or lost (%)",

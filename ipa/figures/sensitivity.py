@@ -113,9 +113,10 @@ def _mesh(axes: Axes, rows: pd.DataFrame, column: str, **colours: Any) -> QuadMe
 
 def _finish(axes: Axes, rows: pd.DataFrame, sla_s: float) -> None:
     axes.set_yscale("log")
-    # Half a row beyond the first and the last one.
+    # Half a row beyond the first and the last one; a lonely row is made as high as a factor of two.
     slas_s = np.sort(rows["sla_s"].unique())
-    axes.set_ylim(slas_s[0] ** 1.5 / slas_s[1] ** 0.5, slas_s[-1] ** 1.5 / slas_s[-2] ** 0.5)
+    first, last = (slas_s[1] / slas_s[0], slas_s[-1] / slas_s[-2]) if len(slas_s) > 1 else (2.0, 2.0)
+    axes.set_ylim(slas_s[0] / first**0.5, slas_s[-1] * last**0.5)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

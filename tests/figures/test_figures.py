@@ -13,6 +13,7 @@ from tidy_frames import (
     METHODS,
     WORKLOADS,
     all_steps,
+    assert_no_text_is_cut_off,
     averages_of,
     comparison_of,
     load_of,
@@ -68,20 +69,7 @@ def test_a_figure_belongs_to_no_window_and_leaves_the_style_alone(name: str) -> 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_no_text_is_cut_off_at_the_edge_of_the_figure(name: str) -> None:
-    figure = SMALL[name]()
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
-    page = figure.bbox
-    for text in figure.findobj(mpl.text.Text):
-        if text.get_text() and text.get_visible():
-            box = text.get_window_extent(renderer)
-            if text.get_clip_on() or box.width == 0:
-                continue
-            assert box.x0 >= page.x0 - 1, text
-            assert box.x1 <= page.x1 + 1, text
-            assert box.y0 >= page.y0 - 1, text
-            assert box.y1 <= page.y1 + 1, text
+    assert_no_text_is_cut_off(SMALL[name]())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
-"""Small tables of the form that finished runs are read into."""
+"""Small tables of the form that finished runs are read into, and what holds for every figure."""
 
+import matplotlib as mpl
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 KEYS = {"pipeline": "video", "trace": "synthetic", "seed": 3}
 METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
@@ -102,3 +105,20 @@ def comparison_of(*deviations: tuple[float, float]) -> pd.DataFrame:
             for number, (cost_pct, accuracy_pct) in enumerate(deviations)
         ]
     )
+
+
+def assert_no_text_is_cut_off(figure: Figure) -> None:
+    """Draw a figure and hold every text in it to its page."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    page = figure.bbox
+    for text in figure.findobj(mpl.text.Text):
+        if text.get_text() and text.get_visible():
+            box = text.get_window_extent(renderer)
+            if text.get_clip_on() or box.width == 0:
+                continue
+            assert box.x0 >= page.x0 - 1, text
+            assert box.x1 <= page.x1 + 1, text
+            assert box.y0 >= page.y0 - 1, text
+            assert box.y1 <= page.y1 + 1, text
