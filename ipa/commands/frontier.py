@@ -174,6 +174,9 @@ def _drawn(
     name = Path(spec.pipeline).stem
     asked = found.problem
     caption = f"edition {spec.edition}  ·  {asked.rate_rps:g} requests/s  ·  SLA {asked.sla_s:.2f} s"
+    for limit, value in (("replicas", spec.max_replicas), ("cores", spec.max_cores)):
+        if value is not None:
+            caption += f"  ·  at most {value} {limit}"
     if spec.edition != "corrected":
         caption += "  ·  the other methods had settings of their own and may lie off the frontier"
     drawn = figures.frontier(
@@ -183,13 +186,13 @@ def _drawn(
         found.problem.objective.metric.name,
         caption,
     )
-    parts = [f"frontier-{name}-{spec.edition}"]
+    given: dict[str, object] = {
+        "sla_s": spec.sla_s,
+        "max_replicas": spec.max_replicas,
+        "max_cores": spec.max_cores,
+    }
+    changed: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     if spec.edition != "corrected":
-        parts.append(Path(spec.workload).stem)
-    parts.append(f"{asked.rate_rps:g}rps")
-    if spec.sla_s is not None:
-        parts.append(f"sla{asked.sla_s:g}s")
-    for unit, limit in (("replicas", spec.max_replicas), ("cores", spec.max_cores)):
-        if limit is not None:
-            parts.append(f"max{limit}{unit}")
-    return figures.save(drawn, results, "-".join(parts))
+        changed = {"workload": spec.workload, **changed}
+    subject = f"frontier-{figures.safe_name(spec.pipeline)}-{spec.edition}-{asked.rate_rps:g}rps"
+    return figures.save(drawn, results, figures.file_name(subject, None, changed))
