@@ -85,8 +85,8 @@ def flapping_table(summaries: pd.DataFrame) -> pd.DataFrame:
     return grouped.mean().assign(runs=grouped.size()).reset_index()
 
 
-def printed_flapping(table: pd.DataFrame) -> pd.DataFrame:
-    """Return means over the rates, and over the pipelines, per method and forecaster, as printed.
+def printed_flapping(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return means over the rates, per method and forecaster, as printed.
 
     Parameters
     ----------
@@ -95,20 +95,18 @@ def printed_flapping(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame
-        One row per method and forecaster: share of steps that change the plan in percent, per pipeline and
-        their mean; then the means of the other columns.
+    tuple of pandas.DataFrame
+        Share of steps that change the plan in percent, per pipeline and the mean of all. And means over the
+        pipelines: switches per hour, cores decided and running, share of requests late or lost.
     """
     keys = ["method", "forecaster"]
     changed = table.pivot_table("changed_steps_pct", keys, "pipeline", sort=False)
-    changed.columns = [f"{name} (%)" for name in changed.columns]
-    means = table.groupby(keys, sort=False).mean(numeric_only=True)
+    changed.insert(0, "mean", changed.mean(axis=1))
     others = {
         **SWITCHES,
         "decided_cores": "cores decided",
         "running_cores": "cores running",
         "violation_pct": "late or lost (%)",
     }
-    shown = means[list(others)].rename(columns=others)
-    mean = means["changed_steps_pct"].rename("steps that change the plan (%)")
-    return pd.concat([mean, changed, shown], axis=1).round(2).reset_index()
+    means = table.groupby(keys, sort=False)[list(others)].mean().rename(columns=others)
+    return changed.round(1).reset_index(), means.round(2).reset_index()

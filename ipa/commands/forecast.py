@@ -229,7 +229,10 @@ def flapping_command(
     if as_json:
         print_json(table.to_dict("records"))
         return
-    print_table(printed_flapping(table), title="constant Poisson load, mean of the rates")
+    changed, means = printed_flapping(table)
+    print_table(changed, title="steps that change the plan, constant Poisson load, in percent")
+    typer.echo("")
+    print_table(means, title="means of all pipelines and rates")
 
 
 def _trace() -> Path:

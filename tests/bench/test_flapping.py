@@ -2,7 +2,9 @@
 
 import pytest
 
-from ipa.bench.flapping import METHODS, flapping_specs, flapping_table, printed_flapping
+from ipa.bench.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, printed_flapping
+from ipa.experiments import PIPELINES
+from ipa.forecast.evaluation import stored_table
 from ipa.grid import run_grid, summaries
 
 
@@ -32,10 +34,21 @@ def test_switches_add_up_and_rim_keeps_its_replicas(table):
     assert table["changed_steps_pct"].max() > 10
 
 
-def test_the_printed_table_is_the_mean_over_rates(table):
-    printed = printed_flapping(table).set_index(["method", "forecaster"])
-    of_max = table[table["forecaster"] == "max"]["changed_steps_pct"]
-    assert printed.loc[("ipa", "max"), "video (%)"] == pytest.approx(of_max.mean(), abs=0.01)
-    assert printed.loc[("ipa", "max"), "steps that change the plan (%)"] == pytest.approx(
-        of_max.mean(), abs=0.01
+def test_the_printed_tables_are_means_over_rates(table):
+    changed, means = (frame.set_index(["method", "forecaster"]) for frame in printed_flapping(table))
+    of_max = table[table["forecaster"] == "max"]
+    assert changed.loc[("ipa", "max"), "video"] == pytest.approx(of_max["changed_steps_pct"].mean(), abs=0.1)
+    assert changed.loc[("ipa", "max"), "mean"] == changed.loc[("ipa", "max"), "video"]
+    assert means.loc[("ipa", "max"), "cores running"] == pytest.approx(
+        of_max["running_cores"].mean(), abs=0.01
     )
+
+
+def test_the_stored_table_holds_every_forecaster_and_pipeline():
+    stored = stored_table("flapping")
+    assert set(stored["pipeline"]) == set(PIPELINES)
+    assert set(stored[stored["method"] == "ipa"]["forecaster"]) == set(FORECASTERS)
+    of_video = stored.set_index(["pipeline", "method", "forecaster", "rate_rps"])
+    switching = of_video.loc[("video", "ipa", "quantile-0.5", 5)]
+    assert switching["changed_steps_pct"] == pytest.approx(53.47, abs=0.01)
+    assert (switching["decided_cores"], switching["running_cores"]) == (2.0, pytest.approx(2.475, abs=0.001))

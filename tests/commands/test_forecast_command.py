@@ -12,7 +12,7 @@ from ipa.forecast.training import TrainingSettings
 from ipa.forecast.weights import NetworkRecord, load_weights
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "compare"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "flapping"])
 def test_help_shows_examples(ipa, command):
     outcome = ipa("forecast", command, "--help")
     assert outcome.code == 0
@@ -35,6 +35,14 @@ def test_the_stored_closed_loop_is_shown(ipa):
     rows = json.loads(ipa("forecast", "compare", "--json").out)
     assert {row["edition"] for row in rows} == {"as-published-v1", "corrected"}
     assert "quantile-0.95" in ipa("forecast", "compare").out
+
+
+def test_the_stored_flapping_is_shown(ipa):
+    rows = json.loads(ipa("forecast", "flapping", "--json").out)
+    assert {row["rate_rps"] for row in rows} == {5, 10, 20, 30}
+    shown = ipa("forecast", "flapping").out
+    assert "steps that change the plan" in shown
+    assert "cores running" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(
