@@ -5,6 +5,7 @@ package counts by its name, since the package's code is hashed elsewhere (``ipa.
 library by its name and the library's version; one that the user wrote by its code (``ipa.own_code``).
 """
 
+import copyreg
 import functools
 import hashlib
 import types
@@ -26,7 +27,10 @@ MOST_PARTS = 1_000_000
 
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented)})
 _NOT_STATE = frozenset(
-    {"__annotations__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__", "__weakref__"}
+    {
+        *("__annotations__", "__dict__", "__doc__", "__firstlineno__", "__module__", "__qualname__"),
+        *("__slotnames__", "__weakref__"),
+    }
 )
 
 
@@ -110,7 +114,8 @@ def _add_object(walk: Walk, value: Any) -> None:
 def _add_reduced(walk: Walk, value: Any) -> None:
     """Visit what pickle would write; unlike there, classes and functions need not be found by their names."""
     try:
-        parts = value.__reduce_ex__(4)
+        reduce = copyreg.dispatch_table.get(type(value))
+        parts = reduce(value) if reduce else value.__reduce_ex__(4)
     except Exception as error:
         raise CannotBeHashedError from error
     if isinstance(parts, str):

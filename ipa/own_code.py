@@ -1,5 +1,6 @@
 """What determines the behaviour of code that a user wrote, and which code that is."""
 
+import builtins
 import os
 import re
 import sys
@@ -14,6 +15,9 @@ from ipa.paths import file_stamp
 
 if TYPE_CHECKING:
     from ipa.memory_digest import Walk
+
+_HEAP = 1 << 9
+"""Flag of classes that are made while a program runs."""
 
 LONGEST_PATH = 256
 """A text longer than this is not taken for the name of a file."""
@@ -129,9 +133,11 @@ def library_version(module: str) -> str:
 
 def file_of_class(value: type) -> str:
     """Return the file that a class was written in; empty for one of Python or without a file."""
-    if value.__module__ == "builtins":
+    if getattr(builtins, value.__name__, None) is value:
         return ""
-    module = sys.modules.get(value.__module__)
+    # Code that was executed without a module of its own says that it is one of Python's.
+    homeless = value.__module__ == "builtins" and value.__flags__ & _HEAP
+    module = None if homeless else sys.modules.get(value.__module__)
     if module is not None and (file := getattr(module, "__file__", None)):
         return str(file)
     return "" if module is not None and value.__module__ != "__main__" else "<interactive>"

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ipa.errors import ResultsError
+from ipa.errors import ResultsError, brief
 from ipa.paths import file_stamp
 
 DECISIONS = "decisions.jsonl"
@@ -36,11 +36,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else path
-        raise ResultsError(
-            f"results cannot be written to {named}: {error.strerror or error};"
-            " choose another folder with --results, or make room"
-        ) from error
+        named = error.filename if isinstance(error.filename, str) else str(path)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            advice = "it is, or lies below, something that is not a folder; choose another with --results"
+        else:
+            advice = f"{error.strerror or error}; choose another folder with --results, or make room"
+        raise ResultsError(f"results cannot be written to {brief(named, 120)}: {advice}") from error
     except ValueError as error:
         # A null byte or half a surrogate pair in a name.
         if "null" not in str(error) and not isinstance(error, UnicodeError):

@@ -63,3 +63,9 @@ def workload_identity(name_or_path: str) -> list[str]:
 def shown(value: object) -> str:
     """Return an option's value as text."""
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def identity(value: object) -> str:
+    """Return what tells an option's value from all others of its type."""
+    # The text of a cluster leaves defaults out, so that a further setting renames nothing.
+    return str(value) if isinstance(value, ClusterSettings) else repr(value)

@@ -10,7 +10,7 @@ from ipa.errors import UnknownNameError
 from ipa.folder_names import folder_name
 from ipa.optimizer.problem import Constraints
 from ipa.pipeline import Pipeline
-from ipa.run_names import is_of_the_paper, is_plain, pipeline_identity, shown, workload_identity
+from ipa.run_names import identity, is_of_the_paper, is_plain, pipeline_identity, shown, workload_identity
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.settings import IDEAL
 from ipa.slowest_path import sums_after, sums_up_to
@@ -219,7 +219,7 @@ class RunSpec:
         sources = [pipeline_identity(self.pipeline), workload_identity(self.workload), [self.method]]
         return folder_name(
             [*(source[0] for source in sources), *(f"{name}={shown(value)}" for name, value in overrides)],
-            [sources, [(name, type(value).__name__, repr(value)) for name, value in overrides]],
+            [sources, [(name, type(value).__name__, identity(value)) for name, value in overrides]],
             plain=all(map(is_of_the_paper, named)) and all(is_plain(value) for _, value in overrides),
         )
 

@@ -27,16 +27,16 @@ _BEGAN_WITH = {file: file_stamp(file) for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 @cache
-def run_sources() -> dict[Path, str]:
-    """Return the files of this package that can change a result, with their hashes as they were loaded."""
-    files = imported_files([ROOT_OF_A_RUN, PACKAGE / "__init__.py"], within=PACKAGE)
+def run_sources(root: Path = ROOT_OF_A_RUN) -> dict[Path, str]:
+    """Return the files of this package that a file depends on, with their hashes as they were loaded."""
+    files = imported_files([root, PACKAGE / "__init__.py"], within=PACKAGE)
     return {file: _BEGAN_WITH.get(file, "") for file in files}
 
 
 @cache
-def code_sha256() -> str:
-    """Return a hash of the code of this package that can change a result, as this process loaded it."""
-    return _combined(run_sources())
+def code_sha256(root: Path = ROOT_OF_A_RUN) -> str:
+    """Return a hash of the code of this package that a file depends on, as this process loaded it."""
+    return _combined(run_sources(root.resolve()))
 
 
 def code_has_changed() -> bool:
@@ -96,19 +96,19 @@ def _imports(file: Path, _stamp: str) -> tuple[Path, ...]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()
-    package = _package_of(file)
+    package, folder = _package_of(file)
     names = {name for statement in _statements(tree) for name in _named(statement, package)}
-    return tuple({found for name in names for found in _files(name, file.parent)})
+    return tuple({found for name in names for found in _files(name, folder)})
 
 
-def _package_of(file: Path) -> str:
-    """Return the dotted name of the package that a file lies in; empty outside of packages."""
+def _package_of(file: Path) -> tuple[str, Path]:
+    """Return the dotted name of the package that a file lies in, empty outside of packages, and its place."""
     parts: list[str] = []
     folder = file.parent
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    return ".".join(parts)
+    return ".".join(parts), folder
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

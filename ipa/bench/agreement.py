@@ -1,7 +1,7 @@
 """Whether all solvers agree, on very many generated problems."""
 
-import json
 import math
+import re
 import shutil
 import time
 from collections import Counter
@@ -25,7 +25,9 @@ from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import solve
 from ipa.paths import published_results_dir
 from ipa.provenance import environment
-from ipa.results import read_json, write_json
+from ipa.results import read_json, write_json, writing
+from ipa.run_folders import check_writable, locked
+from ipa.source_files import code_sha256
 from ipa.workers import worker_pool
 
 CHUNK = 250
@@ -38,6 +40,9 @@ TIGHTNESS = (None, None, None, None, -0.1, 0.0, 0.05, 1.0, 1.2)
 """Where the SLA lies; below 0 no plan keeps it."""
 
 DEADLINE_S = 5.0
+
+_OWN = re.compile(r"\d+-\d+\.json|disagreement-\d+-\d+-[a-z-]+\.json")
+"""Names of the files that a campaign writes."""
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -183,22 +188,24 @@ def bench_agreement(campaign: Campaign, jobs: int, *, resume: bool, progress: Pr
     ResultsError
         If the folder holds progress of another campaign.
     """
-    _begin(campaign, resume=resume)
-    left = [chunk for chunk in campaign.chunks if not campaign.file(chunk).exists()]
-    done = campaign.cases - sum(map(len, left))
-    progress(done, campaign.cases, "")
-    for chunk in _run(campaign, left, jobs):
-        done += len(chunk)
+    results_dir = campaign.folder.parent.parent
+    check_writable(results_dir)
+    with locked(campaign.folder, results_dir):
+        _begin(campaign, resume=resume)
+        left = [chunk for chunk in campaign.chunks if _counts(campaign, chunk) is None]
+        done = campaign.cases - sum(map(len, left))
         progress(done, campaign.cases, "")
-    return summary(campaign)
+        for chunk in _run(campaign, left, jobs):
+            done += len(chunk)
+            progress(done, campaign.cases, "")
+        return summary(campaign)
 
 
 def summary(campaign: Campaign) -> dict[str, Any]:
     """Add up the portions that are complete."""
     counts: Counter[str] = Counter()
-    files = [campaign.file(chunk) for chunk in campaign.chunks if campaign.file(chunk).exists()]
-    for file in files:
-        counts.update(json.loads(file.read_text(encoding="utf-8")))
+    for chunk in campaign.chunks:
+        counts.update(_counts(campaign, chunk) or {})
     cases = int(counts["cases"])
     return {
         "cases": cases,
@@ -228,7 +235,8 @@ def keep(campaign: Campaign) -> Path:
     """
     folder = published_agreement_dir()
     target = folder / f"seed-{campaign.seed}.json"
-    if target.is_file() and (before := int(read_json(target)["cases"])) > campaign.cases:
+    before = _read(target).get("cases", 0)
+    if isinstance(before, int) and before > campaign.cases:
         raise ResultsError(f"{target} holds {before:,} cases; {campaign.cases:,} do not replace them")
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob(f"disagreement-{campaign.seed}-*.json"):
@@ -258,19 +266,40 @@ def _begin(campaign: Campaign, *, resume: bool) -> None:
     identity = {
         "seed": campaign.seed,
         "opponents": [[o.solver, o.every] for o in campaign.opponents],
-        "code_sha256": environment()["code_sha256"],
+        "code_sha256": code_sha256(Path(__file__)),
     }
     file = campaign.folder / "campaign.json"
+    for link in (file, campaign.folder / "chunks"):
+        if link.is_symlink():
+            raise ResultsError(f"{link} is a link; nothing is written there. Remove it")
     if resume and file.exists():
-        if json.loads(file.read_text(encoding="utf-8")) != identity:
+        if _read(file) != identity:
             raise ResultsError(
                 f"{campaign.folder} holds a run with another seed, other solvers or other code;"
                 " use --no-resume"
             )
         return
-    for old in (*campaign.folder.glob("chunks/*.json"), *campaign.folder.glob("disagreement-*.json")):
-        old.unlink()
+    with writing(campaign.folder):
+        for old in (*campaign.folder.glob("chunks/*.json"), *campaign.folder.glob("disagreement-*.json")):
+            if _OWN.fullmatch(old.name):
+                old.unlink()
     write_json(file, identity)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read a mapping; one that is missing or damaged is empty."""
+    try:
+        content = read_json(file)
+    except ResultsError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _counts(campaign: Campaign, chunk: range) -> dict[str, float] | None:
+    """Return the counts of a portion; None if it is not complete."""
+    counts = _read(campaign.file(chunk))
+    numbers = all(type(count) in (int, float) for count in counts.values())
+    return counts if numbers and "seconds" in counts and counts.get("cases") == len(chunk) else None
 
 
 def _run(campaign: Campaign, chunks: Sequence[range], jobs: int) -> Iterator[range]:
