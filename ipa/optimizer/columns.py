@@ -135,7 +135,7 @@ def columns_of(problem: Problem) -> Columns:
     present = np.arange(shape[1]) < sizes[:, None]
     return Columns(
         latency=_padded(ticks, present, 0.0),
-        gain=_padded(_on_grid(gain, len(sizes)), present, -np.inf),
+        gain=_padded(on_grid(gain, len(sizes)), present, -np.inf),
         factor=np.ones((1, 1)) if alpha == 0 else _padded(score, present, 1.0),
         index=np.broadcast_to(np.arange(shape[1]), shape),
         sizes=sizes,
@@ -188,7 +188,7 @@ def _floats(values: tuple[float, ...]) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _on_grid(values: Floats, terms: int) -> Floats:
+def on_grid(values: Floats, terms: int) -> Floats:
     """Round to a power of two such that a sum of ``terms`` values stays exact in double precision."""
     largest = float(np.abs(values).max()) * terms
     bits = 51 - max(1, math.frexp(largest)[1])

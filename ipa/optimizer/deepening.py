@@ -21,6 +21,7 @@ from ipa.optimizer.exceeded import LabelsExceededError
 from ipa.optimizer.halves import best_pairs
 from ipa.optimizer.label_search import MOST_TIED, candidates, grow
 from ipa.optimizer.labels import Search, tie_sums, traced
+from ipa.optimizer.logarithms import as_sum
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import Reduction, best_choice
 from ipa.optimizer.relaxation import pricing
@@ -89,9 +90,10 @@ class Deepening:
     """
 
     def __init__(self, problem: Problem, reduction: Reduction, until: float) -> None:
-        self.problem, self.reduction, self.until = problem, reduction, until
-        self.best, self.known = reduction.choice(), reduction.known
-        self.upper = max(reduction.bound.upper, self.known)
+        self.problem, self.until = problem, until
+        self.reduction, self.scale = as_sum(reduction)
+        self.best, self.known = reduction.choice(), self.scale.inward(reduction.known)
+        self.upper = max(self.reduction.bound.upper, self.known)
         self.all_ties = True
 
     def run(self) -> Outcome:
@@ -99,10 +101,15 @@ class Deepening:
         for most, cells in _ROUNDS:
             try:
                 if self._round(most, cells):
-                    return Outcome(self.best, self.known, self.upper, proven=True, all_ties=self.all_ties)
+                    return self._outcome(proven=True)
             except LabelsExceededError:
                 break
-        return Outcome(self.best, self.known, self.upper, proven=False)
+        return self._outcome(proven=False)
+
+    def _outcome(self, *, proven: bool) -> Outcome:
+        value = self.problem.value(picked(self.problem, self.best))
+        upper = value if proven else max(value, self.scale.outward(self.upper))
+        return Outcome(self.best, value, upper, proven, self.all_ties)
 
     def _round(self, most: int, cells: int) -> bool:
         """Search within a budget of labels and cells; whether the best plan is proven."""
@@ -159,7 +166,7 @@ class Deepening:
         choice = best_choice(self.problem, found)
         if choice is None:
             return False
-        value = self.problem.value(picked(self.problem, choice))
+        value = self.scale.inward(self.problem.value(picked(self.problem, choice)))
         if value >= self.known - tie(self.known):
             self.best, self.known = choice, value
         return True
