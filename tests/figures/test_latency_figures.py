@@ -147,7 +147,7 @@ def test_the_caption_tells_how_far_the_medians_are_apart() -> None:
     both = both[(both["pipeline"] == "video") & (both["method"] == "ipa")]
     drawn = curves()[lambda frame: frame["pipeline"] == "video"]
     caption = latency_distribution(drawn, both, published_latency()).get_supxlabel()
-    assert "published medians are 2.0 to 2.0 times ours" in caption.replace("\n", " ")
+    assert "the published ones are 2.0 to 2.0 times ours" in caption.replace("\n", " ")
 
 
 def test_the_bars_of_the_breakdown_stack_to_the_mean_latency() -> None:
