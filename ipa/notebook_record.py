@@ -20,7 +20,7 @@ from ipa.results import read_json, write_json
 from ipa.workload import load_workload
 from ipa.workload.catalogue import TraceChoice
 
-DRAWING_PACKAGES = ("matplotlib", "numpy", "pandas", "papermill", "seaborn")
+DRAWING_PACKAGES = ("matplotlib", "numpy", "pandas", "papermill")
 """Distributions that change what a notebook shows."""
 
 

@@ -14,7 +14,6 @@ from ipa.errors import MissingExtraError
 
 try:
     import matplotlib as _matplotlib  # noqa: F401 (asked for early, to answer with the install line)
-    import seaborn as _seaborn  # noqa: F401 (the same)
 except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
