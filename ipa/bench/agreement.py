@@ -18,6 +18,7 @@ from ipa.bench.problem_file import store_problem
 from ipa.bench.reproducer import disagree, shrunk
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
 from ipa.optimizer.build import build_problem
+from ipa.optimizer.corners import corner_problem
 from ipa.optimizer.decision import Status
 from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
@@ -38,6 +39,9 @@ RATES_RPS = (0.0, 1e-3, 0.5, 1.0, 4.0, 10.0, 20.0, 33.3, 60.0, 250.0, 1e4, 1e7)
 
 TIGHTNESS = (None, None, None, None, -0.1, 0.0, 0.05, 1.0, 1.2)
 """Where the SLA lies; below 0 no plan keeps it."""
+
+CORNERS_SHARE = 0.2
+"""Share of the problems that lie at odd corners."""
 
 DEADLINE_S = 5.0
 
@@ -121,10 +125,14 @@ def usable_opponents() -> tuple[Opponent, ...]:
 def drawn(seed: int, case: int) -> Problem:
     """Draw a problem of 1 to 6 stages with 1 to 8 variants.
 
-    Half of them are built from a random pipeline at a rate from zero to far too much; the other half are
-    options without a pipeline, among them many ties, zero accuracies and strong correlation.
+    A fifth of them lie at odd corners (``ipa.optimizer.corners``): at the edge of the SLA, with a limit of
+    cores, with weights and latencies of every size. Half of the others are built from a random pipeline at a
+    rate from zero to far too much; the rest are options without a pipeline, among them many ties, zero
+    accuracies and strong correlation.
     """
     random = Random(f"agreement {seed} {case}")
+    if random.random() < CORNERS_SHARE:
+        return corner_problem(random.randrange(10**9))
     metric = random.choice(sorted(METRICS))
     stages, variants = random.randint(1, 6), random.randint(1, 8)
     if random.random() < 0.5:

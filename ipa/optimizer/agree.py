@@ -153,9 +153,21 @@ def _first(problem: Problem, known: Known, reached: float, until: float) -> Choi
         answer = solve_within_cores(problem, known.choice, known.bound, until)
         return answer.choice if answer.proven else None
     try:
-        return best_of(problem, known.reduction, max(reached, known.reduction.known), until)
+        floor = max(reached - _rounding(problem), known.reduction.known)
+        return best_of(problem, known.reduction, floor, until)
     except LabelsExceededError:
         return None
+
+
+def _rounding(problem: Problem) -> float:
+    """Return by how much less labels may value a choice than it is worth: sums that they add are rounded."""
+    weights, stages = problem.objective, len(problem.options)
+    largest = max(
+        weights.alpha * option.score + weights.beta * option.cost_cores + weights.batch_weight * option.batch
+        for options in problem.options
+        for option in options
+    )
+    return 4 * stages * math.ulp(stages * largest)
 
 
 def _value(problem: Problem, choice: Choice) -> float:

@@ -105,7 +105,8 @@ def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, f
     search_s = run(program, max(0.01, search_until(started, deadline_s) - time.perf_counter()))
     build_s = time.perf_counter() - started - search_s
     found = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
-    proven = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionInfeasible)
+    infeasible = pulp.LpSolutionInfeasible == program.sol_status or program.status == pulp.LpStatusInfeasible
+    proven = infeasible or program.sol_status == pulp.LpSolutionOptimal
     values = [variable.varValue or 0.0 for variable in variables]
     choice = milp.choice(values) if found else None
     answer = agreed(problem, choice, proven, name, until, _bound(program))

@@ -137,7 +137,8 @@ def test_a_solver_at_its_deadline_disagrees_only_with_a_better_plan() -> None:
 def test_the_drawn_problems_cover_what_matters() -> None:
     problems = [drawn(0, case) for case in range(400)]
     statuses = [solve(problem).status for problem in problems]
-    assert 100 < statuses.count(Status.INFEASIBLE) < 200
+    assert 60 < statuses.count(Status.INFEASIBLE) < 200
+    assert any(problem.max_cores for problem in problems)
     assert {len(problem.options) for problem in problems} == {1, 2, 3, 4, 5, 6}
     assert {problem.objective.metric.name for problem in problems} == set(METRICS)
     assert {0.0, 1e7} <= {problem.rate_rps for problem in problems}
