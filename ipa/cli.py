@@ -18,10 +18,17 @@ from ipa.commands.output import messages
 from ipa.commands.reproduce import reproduce_command
 from ipa.commands.run import run_command
 from ipa.commands.solve import solve_command
-from ipa.errors import IpaError
+from ipa.errors import IpaError, brief
 
 EXIT_ERROR = 2
+LINE_CHARACTERS = 1500
+"""Length of an error; of a longer one, which has a long name in it, both ends are shown."""
+
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+
+UsageError: Any = typer.BadParameter.__base__
+"""What a wrong option raises; typer has it under no name of its own."""
 
 
 class Commands(TyperGroup):
@@ -32,11 +39,26 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except IpaError as error:
-            messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-            raise typer.Exit(EXIT_ERROR) from error
+            raise _failed(str(error)) from error
+        except UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            why = brief(error.format_message().rstrip("."), 300)
+            raise _failed(f"{why}; see {error.ctx.command_path} --help") from error
+        except MemoryError as error:
+            raise _failed("not enough memory for this; see the limits in ipa/limits.py") from error
         except KeyboardInterrupt as error:
             messages.print("interrupted; what was complete is kept, the same command goes on from there")
             raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _failed(why: str) -> typer.Exit:
+    """Say on one line why a command failed; return what ends it."""
+    line = "".join(char if char.isprintable() else "?" for char in why)
+    if len(line) > LINE_CHARACTERS:
+        line = f"{line[: LINE_CHARACTERS // 2]} ... {line[-LINE_CHARACTERS // 2 :]}"
+    messages.print(f"error: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return typer.Exit(EXIT_ERROR)
 
 
 class LogLines(logging.Handler):

@@ -131,6 +131,18 @@ REQUESTS_PER_SECOND = Range(0, 10_000_000, "requests", whole=True)
 DECISIONS = Range(1, 2_000_000, "decisions", whole=True)
 """Decisions in a run: its seconds over the interval."""
 
+PROCESSES = Range(1, 256, "processes", whole=True)
+"""Worker processes."""
+
+REPETITIONS = Range(1, 1_000_000, whole=True)
+"""How often a measurement, a seed or a pass over data is repeated."""
+
+CASES = Range(1, 100_000_000, "cases", whole=True)
+"""Generated problems that solvers are compared on."""
+
+DAYS = Range(0.001, 10_000.0, "days")
+"""Days of a trace."""
+
 NAME_CHARACTERS = 200
 """Length of the name of a pipeline, stage or variant."""
 

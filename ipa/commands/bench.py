@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import pandas as pd
 import typer
 
+from ipa import limits
 from ipa.bench.adversarial import climb
 from ipa.bench.agreement import Campaign, bench_agreement, keep, usable_opponents
 from ipa.bench.artifact import measure_artifact
@@ -26,6 +27,7 @@ from ipa.commands.options import (
     PipelineOption,
     ResultsOption,
     SeedOption,
+    within,
 )
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import MissingExtraError, SolverUnavailableError
@@ -46,7 +48,9 @@ EngineOption = Annotated[
     Literal["auto", "numba", "python"],
     typer.Option("--engine", help="numba needs the extra fast; auto takes it where it is."),
 ]
-RepeatsOption = Annotated[int, typer.Option(min=1, help="Repetitions; medians are over them.")]
+RepeatsOption = Annotated[
+    int, typer.Option(callback=within(limits.REPETITIONS), help="Repetitions; medians are over them.")
+]
 
 
 @app.command("decision")
@@ -56,7 +60,9 @@ def decision_command(
     solver: Annotated[
         list[str] | None, typer.Option("--solver", help="All that can be used by default. May be repeated.")
     ] = None,
-    deadline_s: Annotated[float, typer.Option("--deadline", help="Time limit of one solve.")] = DEADLINE_S,
+    deadline_s: Annotated[
+        float, typer.Option("--deadline", callback=within(limits.DEADLINE_S), help="Time limit of one solve.")
+    ] = DEADLINE_S,
     adversarial: Annotated[
         bool,
         typer.Option("--adversarial", help="Search for the hardest problems instead."),
@@ -143,8 +149,12 @@ def simulator_command(repeats: RepeatsOption = 5, seed: SeedOption = 0, as_json:
 
 @app.command("validate")
 def validate_command(
-    requests: Annotated[int, typer.Option(min=1000, help="Requests per case and run.")] = REQUESTS,
-    runs: Annotated[int, typer.Option(min=1, help="Runs per case, each with another seed.")] = RUNS,
+    requests: Annotated[
+        int, typer.Option(min=1000, callback=within(limits.REQUESTS), help="Requests per case and run.")
+    ] = REQUESTS,
+    runs: Annotated[
+        int, typer.Option(callback=within(limits.REPETITIONS), help="Runs per case, each with another seed.")
+    ] = RUNS,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -159,7 +169,9 @@ def trace_command(
     pipeline: PipelineOption = "video",
     method: MethodOption = "ipa",
     edition: EditionOption = "corrected",
-    days: Annotated[float | None, typer.Option(min=0.01, help="Only the first days of the 21.")] = None,
+    days: Annotated[
+        float | None, typer.Option(callback=within(limits.DAYS), help="Only the first days of the 21.")
+    ] = None,
     seed: SeedOption = 0,
     engine: EngineOption = "auto",
     as_json: JsonOption = False,
@@ -207,7 +219,7 @@ def artifact_command(
 
 @app.command("agree")
 def agree_command(
-    cases: Annotated[int, typer.Option(min=1, help="Problems to solve.")] = 100_000,
+    cases: Annotated[int, typer.Option(callback=within(limits.CASES), help="Problems to solve.")] = 100_000,
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     resume: Annotated[

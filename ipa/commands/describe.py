@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 import typer
 
-from ipa.commands.options import JsonOption, PipelineOption
+from ipa.commands.options import JsonOption, PipelineOption, within
 from ipa.commands.output import print_json, print_table
 from ipa.config import load_pipeline, pipeline_warnings
+from ipa.limits import THROUGHPUT_RPS
 from ipa.pipeline import Pipeline, Stage, Variant
 from ipa.profiles import base_allocation
 
@@ -15,7 +16,7 @@ from ipa.profiles import base_allocation
 def describe_command(
     pipeline: PipelineOption = "video",
     threshold_rps: float = typer.Option(
-        4.0, "--threshold", min=0.001, help="Rate that Eq. 1 asks of one replica."
+        4.0, "--threshold", callback=within(THROUGHPUT_RPS), help="Rate that Eq. 1 asks of one replica."
     ),
     as_json: JsonOption = False,
 ) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import typer
 
+from ipa import limits
 from ipa.bench.flapping import FLAPPING, flapping_specs, flapping_table, printed_flapping
 from ipa.bench.forecast import QUANTILES, REFERENCES, closed_loop_specs, closed_loop_table
-from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption
+from ipa.commands.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption, within
 from ipa.commands.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import InvalidValueError, ResultsError, TraceError
 from ipa.forecast import ForecastContext, make_forecaster
@@ -57,8 +58,12 @@ def train_command(
         Literal["lstm", "mlp"],
         typer.Option(help="The paper's LSTM, or the network behind mlp and quantile-LEVEL."),
     ] = "lstm",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training days.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of starting weights and order of samples.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(callback=within(limits.REPETITIONS), help="Passes over the training days.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(callback=within(limits.SEED), help="Seed of starting weights and order of samples.")
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option(help="File for the weights (.npz); by default MODEL.npz in this folder."),

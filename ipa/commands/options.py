@@ -1,11 +1,24 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from ipa import limits
+from ipa.limits import Range
 from ipa.workload.load_formats import Gaps
+
+
+def within(allowed: Range) -> Callable[[typer.CallbackParam, float | None], float | None]:
+    """Return what refuses a number of the command line outside a range, NaN and infinity included."""
+
+    def check(param: typer.CallbackParam, value: float | None) -> float | None:
+        return value if value is None else allowed.check(param.opts[0], value)
+
+    return check
+
 
 Trace = Literal["auto", "real", "synthetic"]
 
@@ -45,10 +58,16 @@ TraceOption = Annotated[
         "--trace", help="Which workloads: the real trace, its synthetic twin, or real where it is found."
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", callback=within(limits.SEED), help="Seed of everything random.")
+]
 SeedsOption = Annotated[
     int,
-    typer.Option("--seeds", min=1, help="Repetitions behind the claims, with as many seeds from --seed on."),
+    typer.Option(
+        "--seeds",
+        callback=within(limits.REPETITIONS),
+        help="Repetitions behind the claims, with as many seeds from --seed on.",
+    ),
 ]
 SolverOption = Annotated[
     str,
@@ -58,7 +77,8 @@ SolverOption = Annotated[
     ),
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Processes; all cores by default.")
+    int | None,
+    typer.Option("--jobs", "-j", callback=within(limits.PROCESSES), help="Processes; all cores by default."),
 ]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder for results.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if the result is there.")]

@@ -69,7 +69,7 @@ ForecasterOption = Annotated[
 ]
 ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poisson, uniform, paper-burst.")]
 DurationOption = Annotated[
-    int | None, typer.Option("--duration", min=1, help="Only the first seconds of the workload.")
+    int | None, typer.Option("--duration", help="Only the first seconds of the workload.")
 ]
 ServiceOption = Annotated[
     Literal["lognormal", "deterministic"], typer.Option("--service", help="How service times vary.")
@@ -89,7 +89,7 @@ DropMultipleOption = Annotated[
     typer.Option("--drop-multiple", help="SLAs a request may wait, whatever --drop counts."),
 ]
 NetworkOption = Annotated[
-    float, typer.Option("--network-delay", min=0, help="Seconds into each stage and back to the client.")
+    float, typer.Option("--network-delay", help="Seconds into each stage and back to the client.")
 ]
 ClusterOption = Annotated[
     list[str] | None,
