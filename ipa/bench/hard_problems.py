@@ -39,6 +39,8 @@ class Recipe:
         Latencies are multiples of this, but for ``jitter``; 0 if they are not.
     jitter
         Share of the unit by which latencies differ from its multiples.
+    batches
+        Batch sizes that options have in turn: 1, 2, 4, ...
     costs
         Most cores of an option.
     paid
@@ -57,6 +59,7 @@ class Recipe:
     noise: float = 1e-4
     unit_s: float = 0.0
     jitter: float = 0.0
+    batches: int = 1
     costs: int = 1
     paid: float = 0.0
     tightness: float = 0.4
@@ -96,7 +99,17 @@ class Recipe:
         )
         product = METRICS[self.metric].combine is Combine.PRODUCT
         accuracy = min(1.0, max(1e-3, math.exp(worth) if product else 1 + worth))
-        return Option(f"variant-{number}", 1, cost, 1, cost, latency_s, 0.0, accuracy, score=accuracy)
+        return Option(
+            f"variant-{number}",
+            2 ** (number % self.batches),
+            cost,
+            1,
+            cost,
+            latency_s,
+            0.0,
+            accuracy,
+            score=accuracy,
+        )
 
 
 Draw = Callable[[Recipe, Random], Any]
@@ -160,6 +173,7 @@ _DRAWS: dict[str, tuple[Draw, Draw]] = {
     ),
     "unit_s": _any_of(0.0, 0.0, 0.001, 0.01, 0.05, 0.1),
     "jitter": _any_of(0.0, 1e-6, 1e-4, 1e-2, 0.3),
+    "batches": _any_of(1, 1, 2, 5),
     "costs": _any_of(1, 1, 2, 5, 20),
     "paid": (
         lambda recipe, random: recipe.paid * random.uniform(0.8, 1.25),

@@ -39,6 +39,9 @@ _BEAM = 500
 _SOME = 1 / 10
 """Share of the budget of labels that are paired where all are too many."""
 
+_MOST_CLOSE = 2_000
+"""Choices that are valued one by one where the sum is not exact."""
+
 _MOST_PRICES = 6
 
 
@@ -92,7 +95,11 @@ class Deepening:
     def __init__(self, problem: Problem, reduction: Reduction, until: float) -> None:
         self.problem, self.until = problem, until
         self.reduction, self.scale = as_sum(reduction)
-        self.best, self.known = reduction.choice(), self.scale.inward(reduction.known)
+        self.best = reduction.choice()
+        self.value, self.known = (
+            problem.value(picked(problem, self.best)),
+            self.scale.total(problem, self.best),
+        )
         self.upper = max(self.reduction.bound.upper, self.known)
         self.all_ties = True
 
@@ -107,9 +114,8 @@ class Deepening:
         return self._outcome(proven=False)
 
     def _outcome(self, *, proven: bool) -> Outcome:
-        value = self.problem.value(picked(self.problem, self.best))
-        upper = value if proven else max(value, self.scale.outward(self.upper))
-        return Outcome(self.best, value, upper, proven, self.all_ties)
+        upper = self.value if proven else max(self.value, self.scale.objective(self.upper))
+        return Outcome(self.best, self.value, upper, proven, self.all_ties)
 
     def _round(self, most: int, cells: int) -> bool:
         """Search within a budget of labels and cells; whether the best plan is proven."""
@@ -122,7 +128,7 @@ class Deepening:
             some = [replace(side, search=replace(side.search, beam=beam)) for side in sides]
             self._note(self._pairs((some[0], some[1]), self.known)[0])
             self.all_ties = False
-            return self.upper - self.known <= tie(self.known)
+            return self.scale.objective(self.upper) - self.value <= tie(self.value)
 
     @property
     def _slop(self) -> float:
@@ -166,9 +172,9 @@ class Deepening:
         choice = best_choice(self.problem, found)
         if choice is None:
             return False
-        value = self.scale.inward(self.problem.value(picked(self.problem, choice)))
-        if value >= self.known - tie(self.known):
-            self.best, self.known = choice, value
+        value = self.problem.value(picked(self.problem, choice))
+        if value >= self.value - tie(self.value):
+            self.best, self.value, self.known = choice, value, self.scale.total(self.problem, choice)
         return True
 
     def _widen(self, sides: tuple[_Side, _Side]) -> bool:
@@ -181,9 +187,7 @@ class Deepening:
             floor = max(upper - gap, least)
             found, most = self._pairs(sides, floor)
             if self._note(found):
-                self.upper = self.known
-                self._look_at_ties(sides, floor)
-                return True
+                return self._look_at_ties(sides, floor)
             if floor == least:
                 return False
             self.upper = max(floor, self.known)
@@ -193,29 +197,35 @@ class Deepening:
     @property
     def _least(self) -> float:
         """Objective down to which plans may be tied with the best one known."""
-        return self.known - tie(self.known) - 2 * self._slop
+        return self.known - tie(self.known) - 2 * self._slop - self.scale.error(self.upper - self.known)
 
-    def _look_at_ties(self, sides: tuple[_Side, _Side], floor: float) -> None:
-        """Also look at the plans below the floor that are tied with the best one."""
+    def _look_at_ties(self, sides: tuple[_Side, _Side], floor: float) -> bool:
+        """Also look at the plans below the floor that are tied with the best one; whether that is proven."""
         if self._least >= floor:
-            return
+            return self.all_ties or self.scale.error(self.upper - self.known) == 0.0
         try:
             found, _ = self._pairs(sides, self._least)
             self._note(found)
         except LabelsExceededError:
             self.all_ties = False
+        return self.all_ties or self.scale.error(self.upper - self.known) == 0.0
 
     def _pairs(self, sides: tuple[_Side, _Side], floor: float) -> tuple[list[Choice], int]:
         """Return the choices among which the first of the best is, if one reaches the floor."""
-        left, right = (grow(replace(side.search, floor=floor), side.stages) for side in sides)
+        error = self.scale.error(self.upper - floor)
+        searches = [replace(side.search, floor=floor, slop=self._slop + error) for side in sides]
+        left, right = (grow(search, side.stages) for search, side in zip(searches, sides, strict=True))
         most = max(len(left.latency), len(right.latency))
         if not (len(left.latency) and len(right.latency)):
             return [], most
         alpha = self.reduction.columns.alpha
-        pairs = best_pairs(left, right, alpha, self.reduction.limit, floor, self.until)
+        pairs = best_pairs(left, right, alpha, self.reduction.limit, floor, self.until, error)
         self.all_ties = pairs.complete
         kept = np.arange(len(pairs.value))
-        if len(kept) > MOST_TIED:
+        if error:
+            self.all_ties &= len(kept) <= _MOST_CLOSE
+            kept = np.argsort(-pairs.value, kind="stable")[:_MOST_CLOSE]
+        elif len(kept) > MOST_TIED:
             ties = tie_sums(left, sides[0].search)[:, pairs.left]
             ties = ties + tie_sums(right, sides[1].search)[:, pairs.right]
             latency = left.latency[pairs.left] + right.latency[pairs.right]

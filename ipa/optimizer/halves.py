@@ -78,7 +78,9 @@ class _Halves:
         return best
 
 
-def best_pairs(left: Labels, right: Labels, alpha: float, limit: float, floor: float, until: float) -> Pairs:
+def best_pairs(
+    left: Labels, right: Labels, alpha: float, limit: float, floor: float, until: float, slop: float = 0.0
+) -> Pairs:
     """Find the pairs with the best objective, and those tied with it.
 
     Parameters
@@ -93,6 +95,8 @@ def best_pairs(left: Labels, right: Labels, alpha: float, limit: float, floor: f
         Pairs that do not reach this objective are of no interest.
     until
         ``time.perf_counter()`` at which to give up.
+    slop
+        What objectives may be off by: so much more than a tie below the best pair still counts.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def best_pairs(left: Labels, right: Labels, alpha: float, limit: float, floor: f
     order = np.argsort(right.latency, kind="stable")
     partners = np.searchsorted(right.latency[order], limit - left.latency, side="right")
     halves = _Halves(left, right.at(order), partners, alpha)
-    places, bounds, best = _promising(halves, floor, until)
+    places, bounds, best = _promising(halves, floor, until, slop)
     found: list[tuple[int, Ints, Floats]] = []
     count = 0
     order_of_bounds = np.argsort(-bounds, kind="stable")
@@ -111,14 +115,14 @@ def best_pairs(left: Labels, right: Labels, alpha: float, limit: float, floor: f
             break
         _check(until)
         values = halves.values(place)
-        best = max(best, _floor(values))
+        best = max(best, _floor(values) - slop)
         tied = np.flatnonzero(values >= best)[: MOST_PAIRS - count]
         found.append((place, order[tied], values[tied]))
         count += len(tied)
     return _tied(found, best, complete=count < MOST_PAIRS)
 
 
-def _promising(halves: _Halves, floor: float, until: float) -> tuple[Ints, Floats, float]:
+def _promising(halves: _Halves, floor: float, until: float, slop: float) -> tuple[Ints, Floats, float]:
     """Return the left labels that can reach the floor, their bounds, and the floor raised on the way."""
     places = np.flatnonzero(halves.partners > 0)
     best = floor
@@ -128,7 +132,7 @@ def _promising(halves: _Halves, floor: float, until: float) -> tuple[Ints, Float
         if len(places) <= _FEW:
             break
         _check(until)
-        best = max(best, _floor(halves.values(int(places[bounds.argmax()]))))
+        best = max(best, _floor(halves.values(int(places[bounds.argmax()]))) - slop)
         bounds = _bounds(halves, places)
     return places[bounds >= best], bounds[bounds >= best], best
 

@@ -1,8 +1,12 @@
-"""Products as sums: where options have but scores, the best product has the best sum of logarithms.
+"""Products as sums: where options differ in hardly anything but scores, add up the logarithms of the scores.
 
-With a gain g that every choice has and the product P₀ of the best choice known, the objective g + α·P grows
-with g + α·P₀·(1 + log(P / P₀)), which is additive and, near P₀, nearly the same number. Bounds on it are far
-tighter than those on the product, which is convex in its logarithm.
+With the gain G of a choice and the product P₀ of the best choice known, the objective G + α·P lies close
+above G + α·P₀·(1 + log(P / P₀)), which is additive. Bounds on it are far tighter than those on the product,
+which is convex in its logarithm.
+
+Invariant: if all choices had the same G, both objectives would order them alike. Gains that differ by E at
+most (batches weigh a little) can turn the order of two choices within a distance d of each other around only
+by ``Scale.error(d)``, which is added to what the objective of a label may be off by.
 """
 
 import math
@@ -10,59 +14,75 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.optimizer.columns import Columns, on_grid
+from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.columns import on_grid
+from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import Reduction
 from ipa.optimizer.relaxation import tightest
+
+_MOST_SPREAD = 1e-4
+"""Most by which gains may differ, as a share of α·P₀."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How objectives of the sum and of the product correspond.
+    """How the sum and the objective correspond.
 
     Parameters
     ----------
-    gain
-        Gain that every choice has.
+    low, high
+        Least and largest gain of a choice.
+    product
+        P₀; 0 if sum and objective are the same.
     weight
-        α times the product at which both have the same value and slope; 0 if they are the same anyway.
+        α·P₀.
     """
 
-    gain: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    product: float = 0.0
     weight: float = 0.0
 
-    def inward(self, objective: float) -> float:
-        """Return what the sum is where the objective is this."""
-        if not self.weight:
-            return objective
-        share = max((objective - self.gain) / self.weight, math.ulp(0.0))
-        return self.gain + self.weight * (1 + math.log(share))
+    def total(self, problem: Problem, choice: Choice) -> float:
+        """Return the sum of a choice."""
+        options = picked(problem, choice)
+        value = problem.value(options)
+        if not self.product:
+            return value
+        product = problem.objective.metric.total([option.score for option in options])
+        gain = value - problem.objective.alpha * product
+        return gain + self.weight * (1 + math.log(product / self.product))
 
-    def outward(self, total: float) -> float:
-        """Return what the objective is where the sum is this."""
-        if not self.weight:
+    def objective(self, total: float) -> float:
+        """Return the most that the objective can be where the sum is no more than this."""
+        if not self.product:
             return total
-        return self.gain + self.weight * math.exp((total - self.gain) / self.weight - 1)
+        ends = (self.low, self.high)
+        return max(gain + self.weight * math.exp((total - gain) / self.weight - 1) for gain in ends)
+
+    def error(self, distance: float) -> float:
+        """Return by how much the order of sums within a distance may be wrong."""
+        if not self.product:
+            return 0.0
+        spread = self.high - self.low
+        return 2 * spread * (spread + max(0.0, distance)) / self.weight
 
 
 def as_sum(reduction: Reduction) -> tuple[Reduction, Scale]:
-    """Return the reduction as a sum of logarithms, and its scale; as it is if it is no pure product."""
+    """Return the reduction as a sum of logarithms, and its scale; as it is if gains differ too much."""
     columns = reduction.columns
-    if columns.additive or not _is_pure_product(columns):
+    if columns.additive or not (columns.factor[columns.present] > 0).all():
         return reduction, Scale()
-    gain = float(columns.gain[:, 0].sum())
+    low = float(np.where(columns.present, columns.gain, np.inf).min(axis=1).sum())
+    high = float(columns.gain.max(axis=1).sum())
     product = float(columns.factor[columns.rows, reduction.best].prod())
-    scale = Scale(gain, columns.alpha * product)
-    share = 1 / len(columns.sizes)
+    scale = Scale(low, high, product, columns.alpha * product)
+    if high - low > _MOST_SPREAD * scale.weight:
+        return reduction, Scale()
     logs = np.log(columns.factor, where=columns.present, out=np.zeros_like(columns.factor))
-    worth = scale.weight * (logs + (1 - math.log(product)) * share) + gain * share
+    share = (1 - math.log(product)) / len(columns.sizes)
+    worth = np.where(columns.present, columns.gain, 0.0) + scale.weight * (logs + share)
     gains = np.where(columns.present, on_grid(worth, len(columns.sizes)), -np.inf)
     added = replace(columns, gain=gains, factor=np.ones((1, 1)), alpha=0.0)
     bound = tightest(added, reduction.limit)
     return replace(reduction, columns=added, bound=bound), scale
-
-
-def _is_pure_product(columns: Columns) -> bool:
-    """Whether all options of a stage have the same gain, and a score above 0."""
-    present = columns.present
-    alike = np.where(present, columns.gain, columns.gain[:, :1]) == columns.gain[:, :1]
-    return bool(alike.all() and (columns.factor[present] > 0).all())

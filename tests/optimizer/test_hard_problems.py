@@ -29,7 +29,7 @@ NEARLY_EQUAL = [
     for alpha in (1.0, 1000.0)
     for noise in (0.0, 1e-3)
     for costs in (1, 4)
-]
+] + [Recipe(7, 10, "pas", alpha=1000.0, noise=noise, batches=5) for noise in (0.0, 1e-6)]
 
 
 def enumerated_best(asked: Problem) -> float:
@@ -64,6 +64,7 @@ def test_millions_of_nearly_equal_plans_are_searched_to_the_end(recipe: Recipe) 
         noise=st.sampled_from([0.0, 1e-9, 1e-4, 0.1]),
         unit_s=st.sampled_from([0.0, 0.05]),
         jitter=st.sampled_from([0.0, 1e-6, 0.3]),
+        batches=st.sampled_from([1, 5]),
         costs=st.sampled_from([1, 3]),
         tightness=st.floats(0.0, 1.0),
         seed=st.integers(0, 1000),
