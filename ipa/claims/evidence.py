@@ -84,7 +84,7 @@ class Evidence:
         if not is_complete(self.results_dir, spec, needed):
             done = (run_folder(self.results_dir, spec) / SUMMARY).is_file()
             state = "was run with other code or data" if done else "was not run"
-            raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa reproduce --only claims")
+            raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa claims --run")
 
     def claim(self, claim_id: str) -> Claim:
         """Return a claim with the numbers that it is judged by."""

@@ -49,7 +49,7 @@ def test_there_is_a_row_per_claim_in_the_published_order(without_runs) -> None:
 def test_claims_without_their_runs_are_not_run_and_say_how(without_runs) -> None:
     not_run = without_runs[without_runs["verdict"] == "not run"]
     assert list(not_run.index) == FROM_RUNS
-    assert not_run["reproduced"].str.contains("was not run; run: ipa reproduce --only claims").all()
+    assert not_run["reproduced"].str.contains("was not run; run: ipa claims --run").all()
 
 
 def test_claims_that_need_no_runs_have_a_verdict(without_runs) -> None:
@@ -113,7 +113,7 @@ def test_evidence_averages_over_seeds_of_which_only_the_measures_are_kept(tmp_pa
     assert evidence.value(*cell) == pytest.approx(sum(alone) / 3)
     kept = [(run_folder(tmp_path, spec) / REQUESTS).exists() for spec in (*first, *more)]
     assert kept == [True, False, False]
-    with pytest.raises(ResultsError, match=r"seed=3 was not run; run: ipa reproduce --only claims"):
+    with pytest.raises(ResultsError, match=r"seed=3 was not run; run: ipa claims --run"):
         Evidence(tmp_path, "synthetic", range(4)).value(*cell)
 
 

@@ -74,9 +74,9 @@ def test_grid_prints_a_row_per_run_and_resumes(ipa, tmp_path):
 
 def test_claims_without_results_are_not_run_but_data_claims_are_checked(ipa, tmp_path):
     rows = {row["claim"]: row for row in json.loads(ipa("claims", "--results", tmp_path, "--json").out)}
-    assert len(rows) == 35
+    assert len(rows) == 37
     assert rows["C2"]["verdict"] == "not run"
-    assert "ipa reproduce --only claims" in rows["C2"]["reproduced"]
+    assert "ipa claims --run" in rows["C2"]["reproduced"]
     assert rows["C26"]["verdict"] == "contradicted"
 
 
