@@ -49,7 +49,8 @@ def pipeline_identity(name_or_path: str) -> list[str]:
     # Where a file cannot be read, that is said when it is used, and not while a name is made for an error.
     except (IpaError, OSError, ValueError, RuntimeError):
         inputs = (Path(name_or_path),)
-    return [Path(name_or_path).stem, *map(file_stamp, inputs)]
+    stamps = list(map(file_stamp, inputs))
+    return [Path(name_or_path).stem, *stamps] if any(stamps) else [name_or_path]
 
 
 def workload_identity(name_or_path: str) -> list[str]:
