@@ -11,6 +11,10 @@ LONGEST = 120
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_.+=-]*(?<![.])")
 _HASH_CHARACTERS = 12
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+"""Devices, for Windows, whatever follows after a dot."""
 
 
 def folder_name(parts: Sequence[str], identity: object, *, plain: bool) -> str:
@@ -43,7 +47,10 @@ def folder_name(parts: Sequence[str], identity: object, *, plain: bool) -> str:
     if plain and len(joined) <= LONGEST and _PLAIN.fullmatch(joined):
         return joined
     content = json.dumps(identity, sort_keys=True, default=str).encode("utf-8", "surrogatepass")
-    shown = "-".join(filter(None, map(_safe, parts)))[: LONGEST - _HASH_CHARACTERS - 1].rstrip("._-")
+    most = LONGEST - _HASH_CHARACTERS - len("run-~")
+    shown = "-".join(filter(None, map(_safe, parts)))[:most].strip("._+=-")
+    if not shown or shown.split(".")[0] in _RESERVED:
+        shown = f"run-{shown}".rstrip("-")
     return f"{shown}~{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}"
 
 
