@@ -135,7 +135,8 @@ def _draw_per_stage(axes: Axes, stages: pd.DataFrame, column: str, title: str) -
         look = STAGE_LOOKS[index % len(STAGE_LOOKS)]
         axes.step(
             rows["time_s"], rows[column], where="post", color=look.colour, linestyle=look.line_style,
-            linewidth=1.2, label=short_name(str(name), 24), transform=set_apart(axes, index, count),
+            linewidth=1.2, label=short_name(str(name), 24 if count <= 3 else 15),
+            transform=set_apart(axes, index, count),
         )  # fmt: skip
     axes.set_ylim(0, 1.25 * max(float(stages[column].max()), 1))
     whole_ticks(axes.yaxis)

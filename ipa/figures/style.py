@@ -219,18 +219,22 @@ def name_panel(axes: Axes, title: str) -> None:
 
 
 def short_name(name: str, most: int = 18) -> str:
-    """Return a name that fits a panel: of a path its stem, and not more than some characters.
+    """Return a name that fits a panel: of a path its stem, and not more than some characters (at least 4).
 
     Examples
     --------
     >>> short_name("audio-qa"), short_name("/home/me/pipelines/mine.yaml")
     ('audio-qa', 'mine')
     >>> short_name("a-name-that-never-seems-to-end")
-    'a-name-that-never…'
+    'a-name-that…to-end'
     """
     path = PurePath(name)
     shown = path.stem if path.suffix or len(path.parts) > 1 else name
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    if len(shown) <= most:
+        return shown
+    # Long names often differ at their end.
+    tail = most // 3
+    return f"{shown[: most - 1 - tail]}…{shown[-tail:]}"
 
 
 def set_apart(
@@ -249,6 +253,8 @@ def set_apart(
     sideways
         Whether lines are steep, so that they have to be moved to the side as well.
     """
+    # Many lines move closer together, so that none seems to have another value.
+    gap_pt *= min(1.0, 4 / places)
     shift_pt = ((places - 1) / 2 - place) * gap_pt
     figure = axes.get_figure(root=True)
     return offset_copy(axes.transData, figure, x=-shift_pt if sideways else 0.0, y=shift_pt, units="points")
