@@ -151,7 +151,7 @@ def _readable(rows: list[dict[Any, Any]], metric: str) -> list[dict[str, Any]]:
     for row in rows:
         new = dict(row)
         accuracy = new.pop("accuracy")
-        new["pas"] = round(100 * new["pas"], 2)
+        new["PAS × 100"] = round(100 * new.pop("pas"), 2)
         if metric != "pas":
             new[metric.replace("-", "_")] = accuracy
         if "supported" in new:

@@ -8,6 +8,7 @@ import typer
 
 from ipa.commands.options import (
     DEFAULT_RESULTS,
+    DEFAULT_SOLVER,
     ForceOption,
     GapsOption,
     JobsOption,
@@ -59,7 +60,7 @@ def grid_command(
     gaps: GapsOption = "refuse",
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
-    solver: SolverOption = "exact",
+    solver: SolverOption = DEFAULT_SOLVER,
     max_replicas: MaxReplicasOption = None,
     max_cores: MaxCoresOption = None,
     jobs: JobsOption = None,
@@ -114,8 +115,8 @@ def grid_command(
         print_json(frame.to_dict("records"))
         return
     keys = ["edition", "pipeline", "workload", "method"]
-    columns = [*keys, "cost_mean_cores", "pas_mean", "violation_share", "switches_per_hour"]
-    print_table(frame[columns])
+    columns = [*keys, "cost_mean_cores", "PAS × 100", "violation_share", "switches_per_hour"]
+    print_table(frame.assign(**{"PAS × 100": 100 * frame["pas_mean"]})[columns])
     _print_agreement(specs, results)
 
 

@@ -73,7 +73,8 @@ SolverOption = Annotated[
     str,
     typer.Option(
         "--solver",
-        help="auto, exact, brute-force, highs, pulp, pulp-highs, pulp-cbc, gurobi, gurobi-nonlinear.",
+        help="exact (the default everywhere), auto (the first usable of Gurobi, HiGHS, CBC), brute-force,"
+        " highs, pulp, pulp-highs, pulp-cbc, gurobi, gurobi-nonlinear.",
     ),
 ]
 JobsOption = Annotated[
@@ -101,5 +102,8 @@ VariantsOption = Annotated[
     str | None,
     typer.Option(help="Fixed variant of each stage for fa2-low and fa2-high.", metavar="NAME,NAME,..."),
 ]
+
+DEFAULT_SOLVER = "exact"
+"""Needs no licence and proves what it answers; the same in every command and in ``RunSpec``."""
 
 DEFAULT_RESULTS = Path("results")

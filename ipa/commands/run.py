@@ -8,6 +8,7 @@ import typer
 
 from ipa.commands.options import (
     DEFAULT_RESULTS,
+    DEFAULT_SOLVER,
     AlphaOption,
     BetaOption,
     EditionOption,
@@ -40,7 +41,7 @@ SHOWN = {
     "steps": "steps",
     "cost_mean_cores": "cost, cores (mean over steps)",
     "running_mean_cores": "cores really running (mean over time)",
-    "pas_mean": "PAS (0..1)",
+    "pas_mean": "PAS × 100",
     "rank_sum_mean": "rank-normalised accuracy",
     "requests": "requests",
     "dropped": "dropped",
@@ -111,7 +112,7 @@ def run_command(
     edition: EditionOption = "corrected",
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
-    solver: SolverOption = "exact",
+    solver: SolverOption = DEFAULT_SOLVER,
     forecaster: ForecasterOption = None,
     arrivals: ArrivalsOption = "poisson",
     service: ServiceOption = "lognormal",
@@ -180,9 +181,9 @@ def run_command(
         print_json({"folder": str(folder), "reused": reused, **summary})
         return
     print_table(
-        pd.DataFrame([{"measure": label, "value": summary[key]} for key, label in SHOWN.items()]).astype(
-            object
-        )
+        pd.DataFrame(
+            [{"measure": label, "value": _shown(key, summary[key])} for key, label in SHOWN.items()]
+        ).astype(object)
     )
     by_stage = summary["stage_switches_per_hour"]
     typer.echo("")
@@ -193,3 +194,7 @@ def run_command(
     kept = " (complete already and unchanged; --force runs it again)" if reused else ""
     typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
     typer.echo(f"{folder}{kept}")
+
+
+def _shown(measure: str, value: float | None) -> float | None:
+    return 100 * value if measure == "pas_mean" and value is not None else value

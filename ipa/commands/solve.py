@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ipa.commands.options import (
+    DEFAULT_SOLVER,
     AlphaOption,
     BetaOption,
     EditionOption,
@@ -37,7 +38,7 @@ def solve_command(
     rate_rps: Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")],
     pipeline: PipelineOption = "video",
     method: MethodOption = "ipa",
-    solver: SolverOption = "auto",
+    solver: SolverOption = DEFAULT_SOLVER,
     edition: EditionOption = "corrected",
     workload: WorkloadOption = "bursty",
     alpha: AlphaOption = None,
@@ -128,8 +129,8 @@ def _print_report(report: dict[str, Any]) -> None:
     print_table(report["stages"])
     objective = f", objective {report['objective']:.6g}" if math.isfinite(report["objective"]) else ""
     typer.echo(
-        f"\n{report['cost_cores']} cores, PAS {100 * report['pas']:.2f}, latency {report['latency_s']:.3f} s"
-        f" of {report['sla_s']:g} s SLA,"
+        f"\n{report['cost_cores']} cores, PAS × 100 = {100 * report['pas']:.2f},"
+        f" latency {report['latency_s']:.3f} s of {report['sla_s']:g} s SLA,"
         f" carries {report['throughput_rps']:g} of {report['rate_rps']:g} requests/s"
         f"{objective}\n{_proof(report)} ({report['solver']}, {report['solve_ms']:.2f} ms)"
     )
