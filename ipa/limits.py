@@ -71,6 +71,9 @@ LATENCY_S = Range(1e-6, 1e6, "s")
 SLA_S = Range(1e-6, 1e7, "s")
 """An SLA, of a stage or end to end."""
 
+CLOCK_S = Range(0.0, 1e12, "s")
+"""Times in a simulation, of arrivals and of a batch; beside larger ones seconds could not be told apart."""
+
 DELAY_S = Range(1e-6, 1e6, "s", or_zero=True)
 """A time that may be nothing: start-up, network, router."""
 

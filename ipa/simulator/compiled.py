@@ -77,6 +77,8 @@ def _serve_arrays(  # noqa: C901
         size = stop - head
         since = free_s[0]
         end = start + (scale_s[size] * math.exp(spread[size] * normals[drawn]) + dispatch_s)
+        if end <= start:
+            end = np.nextafter(start, np.inf)
         drawn += 1
         place = 1
         while place < replicas and free_s[place] < end:

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heapreplace
-from math import exp
+from math import exp, inf, nextafter
 
 import numpy as np
 
@@ -143,6 +143,8 @@ def _form(  # noqa: C901
         drawn += 1
         if alike:
             end = start + service
+            if end <= start:
+                end = nextafter(start, inf)
             heapreplace(free_s, end)
         else:
             end = pool.occupy(start, service)

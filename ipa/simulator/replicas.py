@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from heapq import heapify, heappush
+from math import inf, nextafter
 
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.fates import Fate, Fates
@@ -104,8 +105,10 @@ class ReplicaPool:
         took_s = service_s * fate.factor
         while start_s + took_s > fate.dies_s:
             start_s = self._revive(fate)
-        self._return(0, start_s + took_s)
-        return start_s + took_s
+        # At least one tick of the clock.
+        end_s = max(start_s + took_s, nextafter(start_s, inf))
+        self._return(0, end_s)
+        return end_s
 
     def _revive(self, fate: Fate) -> float:
         """Let a replica die when its time has come, and return when it is up again."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.limits import DELAY_S, FACTOR
 
 Service = Literal["lognormal", "exponential", "deterministic"]
 Switching = Literal["make-before-break", "stop-start"]
@@ -17,6 +18,11 @@ SHORTEST_LIFE_S = 10.0
 def _require(holds: bool, name: str, value: float, rule: str) -> None:
     if not holds:
         raise InvalidValueError(f"{name} is {value}; it {rule}")
+
+
+def _require_delay(name: str, value: float) -> None:
+    longest_s = DELAY_S.high
+    _require(0 <= value <= longest_s, name, value, f"must not be negative and at most {longest_s:g} seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class ClusterSettings:
             ("router_delay_s", self.router_delay_s),
             ("dispatch_s", self.dispatch_s),
         ):
-            _require(0 <= value < math.inf, name, value, "must be finite and not negative")
+            _require_delay(name, value)
         _require(
             self.mean_life_s >= SHORTEST_LIFE_S,
             "mean_life_s",
@@ -95,7 +101,7 @@ class ClusterSettings:
             ("straggler_factor", self.straggler_factor),
             ("profile_error", self.profile_error),
         ):
-            _require(0 < value < math.inf, name, value, "must be finite and positive")
+            FACTOR.check(name, value)
         if self.core_limit is not None:
             _require(self.core_limit >= 1, "core_limit", self.core_limit, "must be at least 1")
 
@@ -164,12 +170,7 @@ class SimulationSettings:
         _require(self.seed >= 0, "seed", self.seed, "must not be negative")
         for limit_s in (self.drop_after_s, *self.stage_drop_after_s):
             _require(limit_s > 0, "drop_after_s", limit_s, "must be positive (inf: never)")
-        _require(
-            0 <= self.network_delay_s < math.inf,
-            "network_delay_s",
-            self.network_delay_s,
-            "must be finite and not negative",
-        )
+        _require_delay("network_delay_s", self.network_delay_s)
 
     def drop_limit_s(self, stage: int) -> float:
         """Return the age in seconds beyond which a request is dropped at a stage."""

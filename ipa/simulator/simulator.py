@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ipa.errors import InvalidValueError
+from ipa.limits import CLOCK_S
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan
 from ipa.simulator.graph_route import GraphRoute
@@ -18,9 +19,6 @@ from ipa.simulator.settings import DEFAULTS, SimulationSettings
 from ipa.simulator.stage import SimulatedStage
 from ipa.simulator.transit import Transit
 from ipa.simulator.visits import StageVisits
-
-LATEST_S = 1e12
-"""Latest time of arrival; beside much larger ones a second could not be told from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +132,7 @@ class PipelineSimulator:
                 f"the first request arrives at {arrival_s[0]} s; requests up to {self._last_arrival_s} s were"
                 " offered before: offer them in the order of arrival"
             )
-        if arrival_s[-1] > LATEST_S:
-            raise InvalidValueError(f"arrival times go up to {LATEST_S:g} s, not {arrival_s[-1]}")
+        CLOCK_S.check("an arrival time", float(arrival_s[-1]))
         self._last_arrival_s = float(arrival_s[-1])
         entry_s = arrival_s + self.settings.network_delay_s
         if self.settings.cluster.router_delay_s:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ipa.batching import BatchPolicy
 from ipa.errors import InvalidValueError
+from ipa.limits import CLOCK_S
 from ipa.pipeline import Stage, Variant
 from ipa.plan import StagePlan
 from ipa.simulator.cost import CoreMeter
@@ -147,9 +148,10 @@ class SimulatedStage:
         )
 
     def _check_lives(self, times: ServiceTimes) -> None:
-        """Refuse batches that hardly ever end before their replica dies: each is served anew every time."""
+        """Refuse batches too long for the clock, or that hardly ever end before their replica dies."""
         slowdown = self._cluster.straggler_factor if self._cluster.straggler_share else 1.0
         longest_s = (max(times.scale_s) + times.dispatch_s) * max(slowdown, 1.0)
+        CLOCK_S.check(f"the time of a batch at stage {self._stage.name}", longest_s)
         if longest_s > MOST_LIVES * self._cluster.mean_life_s:
             raise InvalidValueError(
                 f"{self._stage.name}: a batch takes {longest_s:.3g} s, replicas live for"
