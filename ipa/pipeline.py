@@ -72,8 +72,9 @@ class Stage:
         Published SLA of the stage in seconds, if there is one; the pipeline's SLA is what counts.
     join
         What a stage of a graph does with what its edges bring. ``all``: it waits until a request has ended at
-        all stages before it, and serves the request once, if any edge brought something. ``sum``: it serves
-        every visit on its own, as it comes. By default ``all`` where several edges lead to it, else ``sum``.
+        all stages that lead to it, and serves the request once, if any edge brought something. ``sum``: it
+        serves every visit on its own, as it comes. By default ``all`` where several edges lead to it, else
+        ``sum``.
 
     Raises
     ------

@@ -60,6 +60,11 @@ class GraphRoute:
         self.logs = tuple(VisitLog() for _ in range(stages))
         self._coming: list[list[Coming]] = [[] for _ in range(stages)]
         self._progress = _Progress(NOBODY, NOBODY, NOBODY, np.empty(0), NOBODY)
+        # What comes to a join is known when all visits have ended that could lead to it.
+        self._awaited = [
+            self._itinerary.leading_to(place) if joins else ()
+            for place, joins in enumerate(self._itinerary.joins)
+        ]
         # Per stage and request: visits that have entered; for a stage that joins, what it still waits for,
         # and whether anything will come.
         self._entered: list[Ints] = [NOBODY] * stages
@@ -77,7 +82,7 @@ class GraphRoute:
         for place, joins in enumerate(self._itinerary.joins):
             if joins:
                 self._happens[place][request] = visits[place] > 0
-                self._missing[place][request] = sum(visits[leg.source] for leg in self._itinerary.into(place))
+                self._missing[place][request] = sum(visits[before] for before in self._awaited[place])
 
     def arrive(self, request: Ints, at_s: Floats) -> None:
         """Let requests enter the first stage."""
@@ -115,7 +120,7 @@ class GraphRoute:
         return nth
 
     def leave(self, place: int, visit: Ints, at_s: Floats) -> None:
-        """Send on what follows from visits: to a stage that joins each counts as one that has come."""
+        """Send on what follows from visits; every join that waits for them counts them as ended."""
         if not len(visit):
             return
         log, progress = self.logs[place], self._progress
@@ -128,12 +133,13 @@ class GraphRoute:
         self._last_s = max(self._last_s, at_s[-1])
         source = np.full(len(visit), place, dtype=np.int64)
         leaving = Coming(request, at_s, source, visit)
+        for join, awaited in enumerate(self._awaited):
+            if place in awaited:
+                self._coming[join].append(leaving)
         for leg in self._itinerary.out_of(place):
-            if self._itinerary.joins[leg.target]:
-                self._coming[leg.target].append(leaving)
-                continue
-            copies = self._itinerary.copies(leg, request + self._forgotten, log.nth[visit])
-            self._coming[leg.target].append(leaving.at(np.repeat(np.arange(len(visit)), copies)))
+            if not self._itinerary.joins[leg.target]:
+                copies = self._itinerary.copies(leg, request + self._forgotten, log.nth[visit])
+                self._coming[leg.target].append(leaving.at(np.repeat(np.arange(len(visit)), copies)))
 
     def drop(self, place: int, visit: Ints, at_s: Floats) -> int:
         """Write visits that expired: the earliest one ends its request; the others go on without effect."""

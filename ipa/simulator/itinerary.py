@@ -73,6 +73,14 @@ class Itinerary:
         """Return the edges that lead away from a stage."""
         return tuple(leg for leg in self.legs if leg.source == place)
 
+    def leading_to(self, place: int) -> tuple[int, ...]:
+        """Return all stages from which a way leads to a stage, ascending."""
+        found = {place}
+        for leg in sorted(self.legs, key=lambda leg: leg.target, reverse=True):
+            if leg.target in found:
+                found.add(leg.source)
+        return tuple(sorted(found - {place}))
+
     def copies(self, leg: Leg, request: Ints, nth: Ints) -> Ints:
         """Return how many visits an edge sends after the nth visit of each request to its source.
 

@@ -101,7 +101,7 @@ class ClusterSettings:
             ("straggler_factor", self.straggler_factor),
             ("profile_error", self.profile_error),
         ):
-            FACTOR.check(name, value)
+            _require(FACTOR.holds(value), name, value, f"must {FACTOR}")
         if self.core_limit is not None:
             _require(self.core_limit >= 1, "core_limit", self.core_limit, "must be at least 1")
 

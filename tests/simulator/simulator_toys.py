@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.plan import Plan, StagePlan
 from ipa.profiles import Profile, ProfilePoint
 from ipa.simulator import ClusterSettings, PipelineSimulator, RequestRecords, SimulationSettings
@@ -89,6 +89,21 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
 
 
 @st.composite
+def graphs(draw: st.DrawFn) -> Pipeline:
+    """Draw a graph of two to five stages whose edges thin and multiply, with joins and sums."""
+    stages = [replace(draw(pipelines()).stages[0], name=f"s{i}") for i in range(draw(st.integers(2, 5)))]
+    edges = []
+    for place in range(1, len(stages)):
+        sources = draw(st.sets(st.integers(0, place - 1), min_size=1, max_size=3))
+        join = draw(st.sampled_from([None, "all", "sum"]))
+        joins = join == "all" or (join is None and len(sources) > 1)
+        factors = st.sampled_from([0.3, 0.7, 1.0, 1.0] if joins else [0.4, 1.0, 1.0, 1.6, 2.0])
+        edges += [Edge(f"s{source}", f"s{place}", draw(factors)) for source in sorted(sources)]
+        stages[place] = replace(stages[place], join=join)
+    return Pipeline("toy", tuple(stages), sla_s=1.0, edges=tuple(edges))
+
+
+@st.composite
 def plans(draw: st.DrawFn, pipe: Pipeline, names: str = "ab") -> Plan:
     """Draw a plan for a pipeline."""
     waits = st.one_of(st.just(0.0), st.floats(0.0, 2.0))
@@ -138,16 +153,19 @@ def unreal_settings(draw: st.DrawFn) -> SimulationSettings:
         router_delay_s=sometimes(0.02, 0.0),
         dispatch_s=sometimes(0.01, 0.0),
     )
-    limits_s = sometimes((1.0, 1.5, 4.0), ())
+    limits_s = sometimes((1.0, 1.5, 4.0, 2.0, 6.0), ())
     return replace(draw(all_settings()), cluster=cluster, stage_drop_after_s=limits_s)
 
 
 @st.composite
 def scenarios(
-    draw: st.DrawFn, changes: int = 4, assumed: st.SearchStrategy[SimulationSettings] | None = None
+    draw: st.DrawFn,
+    changes: int = 4,
+    assumed: st.SearchStrategy[SimulationSettings] | None = None,
+    pipes: st.SearchStrategy[Pipeline] | None = None,
 ) -> tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]:
     """Draw everything that ``simulate`` takes."""
-    pipe = draw(pipelines())
+    pipe = draw(pipelines() if pipes is None else pipes)
     # Drawn anew each time, plans would hardly ever extend a switch that is under way.
     held = plans(pipe, draw(st.sampled_from("ab")))
     at_s = sorted(draw(st.lists(st.floats(0, 25), max_size=changes)))

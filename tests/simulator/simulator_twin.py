@@ -1,7 +1,8 @@
 """A SimPy model of a pipeline, event by event, which asks the batch policy at every event.
 
-It shares nothing with the simulator but the policy, the profile and the fates that are drawn for replicas.
-Events of one instant are ordered by priority: reconfiguration, entry and end of service, dispatch, expiry.
+It shares nothing with the simulator but the policy, the profile, and the numbers drawn for the fates of
+replicas and for what edges of a graph send on. Events of one instant are ordered by priority:
+reconfiguration, entry and end of service (in the order of the stages they come from), dispatch, expiry.
 """
 
 import math
@@ -15,19 +16,33 @@ from ipa.batching import BatchPolicy
 from ipa.pipeline import Pipeline
 from ipa.plan import Plan, StagePlan
 from ipa.simulator import SimulationSettings
-from ipa.simulator.fates import Fate, Fates
+from ipa.simulator.fates import Fate, Fates, uniform
 
 RECONFIGURE, ENTER, DISPATCH, EXPIRE = range(4)
 Z99 = 2.3263478740408408
 
 
+COPIES = 1000
+
+
 class Request:
-    """One request and its history: per stage [enter, start, end, batch]."""
+    """One request and its visits to each stage."""
 
     def __init__(self, number: int, arrival_s: float, stages: int) -> None:
         self.number, self.arrival_s, self.end_s, self.outcome = number, arrival_s, math.nan, "in-flight"
         self.dropped_stage = -1
-        self.history = [[math.nan, math.nan, math.nan, 0] for _ in range(stages)]
+        self.visits: list[list[Visit]] = [[] for _ in range(stages)]
+
+
+class Visit:
+    """One visit of a request to a stage: enter, start, end, batch; gone when it has left or was dropped."""
+
+    def __init__(self, request: Request, place: int) -> None:
+        self.request, self.place, self.arrival_s = request, place, request.arrival_s
+        self.nth = len(request.visits[place])
+        request.visits[place].append(self)
+        self.history: list[float] = [math.nan, math.nan, math.nan, 0]
+        self.left = self.gone = False
 
 
 class Replica:
@@ -91,7 +106,7 @@ class TwinStage:
         self.twin, self.index, self.rng = twin, index, rng
         self.fates = Fates(twin.settings.seed, index, twin.settings.cluster)
         self.turns = 0
-        self.queue: list[Request] = []
+        self.queue: list[Visit] = []
         self.running, self.pending = Configuration(self, chosen), None
         self.running.replicas = [
             Replica("idle", 0.0, 0.0, self.fates.next(0.0)) for _ in range(chosen.replicas)
@@ -148,27 +163,30 @@ class TwinStage:
         )
 
     def enter(self, request: Request) -> None:
-        now_s = self.twin.env.now
-        request.history[self.index][0] = now_s
-        if self.policy.expired(request.arrival_s, now_s):
-            self.drop(request)
+        now_s, visit = self.twin.env.now, Visit(request, self.index)
+        visit.history[0] = now_s
+        if self.policy.expired(visit.arrival_s, now_s):
+            self.drop(visit)
             return
-        self.queue.append(request)
-        self.twin.at(self.policy.deadline_s(request.arrival_s), EXPIRE, lambda: self.expire(request))
+        self.queue.append(visit)
+        self.twin.at(self.policy.deadline_s(visit.arrival_s), EXPIRE, lambda: self.expire(visit))
         self.twin.at(now_s, DISPATCH, self.dispatch)
 
-    def expire(self, request: Request) -> None:
-        if request in self.queue:
-            self.queue.remove(request)
-            self.drop(request)
+    def expire(self, visit: Visit) -> None:
+        if visit in self.queue:
+            self.queue.remove(visit)
+            self.drop(visit)
             if self.queue:
                 self.wake()
 
-    def drop(self, request: Request) -> None:
-        request.end_s, request.outcome, request.dropped_stage = self.twin.env.now, "dropped", self.index
+    def drop(self, visit: Visit) -> None:
+        """Drop the request, unless another of its visits was dropped before or at a stage before."""
+        request, now_s, visit.gone = visit.request, self.twin.env.now, True
+        if request.outcome == "in-flight" or (request.end_s == now_s and self.index < request.dropped_stage):
+            request.end_s, request.outcome, request.dropped_stage = now_s, "dropped", self.index
 
     def wake(self) -> None:
-        due_s = self.policy.due_s(self.queue[0].history[self.index][0])
+        due_s = self.policy.due_s(self.queue[0].history[0])
         self.twin.at(max(due_s, self.twin.env.now), DISPATCH, self.dispatch)
 
     def dispatch(self) -> None:
@@ -178,14 +196,14 @@ class TwinStage:
             if not idle:
                 return
             first = min(idle, key=lambda replica: replica.turn)
-            size = self.policy.take(len(self.queue), self.queue[0].history[self.index][0], now_s)
+            size = self.policy.take(len(self.queue), self.queue[0].history[0], now_s)
             if not size:
                 self.wake()
                 return
             batch, self.queue = self.queue[:size], self.queue[size:]
             self.serve(first, batch)
 
-    def serve(self, replica: Replica, batch: list[Request]) -> None:
+    def serve(self, replica: Replica, batch: list[Visit]) -> None:
         """Serve a batch, anew after each death; the end is known at once since nothing can interfere."""
         began_s, took_s = self.twin.env.now, self.service_s(len(batch)) * replica.fate.factor
         end_s = began_s + took_s
@@ -195,9 +213,9 @@ class TwinStage:
             end_s = up_s + took_s
         replica.state, replica.until_s = "busy", end_s
         self.twin.at(end_s, ENTER, lambda: self.free(replica))
-        for request in batch:
-            request.history[self.index][1:] = [began_s, end_s, len(batch)]
-            self.twin.forward(request, self.index + 1, end_s)
+        for visit in batch:
+            visit.history[1:] = [began_s, end_s, len(batch)]
+            self.twin.forward(visit, end_s)
 
     def expect_death(self, replica: Replica) -> None:
         """Let an idle replica die in its time."""
@@ -234,13 +252,25 @@ class Twin:
     def __init__(self, pipeline: Pipeline, plan: Plan, settings: SimulationSettings) -> None:
         self.env = simpy.Environment()
         self.pipeline, self.settings = pipeline, settings
+        places = {stage.name: place for place, stage in enumerate(pipeline.stages)}
+        self.edges = [
+            (number, places[edge.source], places[edge.target], edge.factor)
+            for number, edge in enumerate(pipeline.edges)
+        ] or [(place, place, place + 1, 1.0) for place in range(len(pipeline.stages) - 1)]
+        self.joins = [
+            stage.join == "all" or (stage.join is None and len(self.into(place)) > 1)
+            for place, stage in enumerate(pipeline.stages)
+        ]
         seeds = np.random.SeedSequence(settings.seed).spawn(len(pipeline.stages))
         self.stages = [
             TwinStage(self, i, chosen, np.random.Generator(np.random.PCG64(seed)))
             for i, (chosen, seed) in enumerate(zip(plan.stages, seeds, strict=True))
         ]
 
-    def at(self, at_s: float, priority: int, action: Callable[[], None]) -> None:
+    def into(self, place: int) -> list[int]:
+        return [source for _, source, target, _ in self.edges if target == place]
+
+    def at(self, at_s: float, priority: float, action: Callable[[], None]) -> None:
         """Run something at an absolute time (SimPy's timeouts are relative and would round it)."""
         if at_s == math.inf:
             return
@@ -249,22 +279,52 @@ class Twin:
         event.callbacks.append(lambda _: action())
         heappush(self.env._queue, (at_s, priority, next(self.env._eid), event))
 
-    def forward(self, request: Request, index: int, left_s: float) -> None:
-        """Send a request to a stage, or back to the client after the last one."""
+    def forward(self, visit: Visit, left_s: float) -> None:
+        """Let a visit leave its stage, over the network."""
         arrives_s = left_s + self.settings.network_delay_s
-        if index < len(self.stages):
-            self.at(arrives_s, ENTER, lambda: self.stages[index].enter(request))
-        else:
-            self.at(arrives_s, ENTER, lambda: self.finish(request))
+        self.at(arrives_s, ENTER + (visit.place + 1) / 1000, lambda: self.leave(visit))
 
-    def finish(self, request: Request) -> None:
-        request.end_s, request.outcome = self.env.now, "ok"
+    def leave(self, visit: Visit) -> None:
+        """Send on what follows from a visit; where a stage joins, only once nothing more can come."""
+        visit.gone = visit.left = True
+        request = visit.request
+        for edge in self.edges:
+            if edge[1] == visit.place and not self.joins[edge[2]]:
+                for _ in range(self.copies(edge, visit)):
+                    self.stages[edge[2]].enter(request)
+        for place, joins in enumerate(self.joins):
+            if joins and visit.place in self.leads_to(place) and self.comes_together(request, place):
+                self.stages[place].enter(request)
+        if request.outcome == "in-flight" and all(v.left for visits in request.visits for v in visits):
+            request.end_s, request.outcome = self.env.now, "ok"
+
+    def leads_to(self, place: int) -> set[int]:
+        """Return all stages from which a way leads to a stage."""
+        sources = set(self.into(place))
+        return sources.union(*map(self.leads_to, sources))
+
+    def comes_together(self, request: Request, place: int) -> bool:
+        """Whether a request has ended at all stages that lead to a join, and any edge sends it there."""
+        ended = all(visit.left for source in self.leads_to(place) for visit in request.visits[source])
+        return ended and any(
+            self.copies(edge, visit)
+            for edge in self.edges
+            if edge[2] == place
+            for visit in request.visits[edge[1]]
+        )
+
+    def copies(self, edge: tuple[int, int, int, float], visit: Visit) -> int:
+        number, _, _, factor = edge
+        drawn = uniform(self.settings.seed, COPIES, number, visit.request.number, visit.nth)
+        return math.floor(factor) + (drawn < factor - math.floor(factor))
 
     def run(self, arrivals_s: list[float], steps: list[tuple[float, Plan]]) -> list[Request]:
         """Return the requests after all of them have ended."""
         requests = [Request(i, t, len(self.stages)) for i, t in enumerate(arrivals_s)]
         for request in requests:
-            self.forward(request, 0, request.arrival_s + self.settings.cluster.router_delay_s)
+            # In this order, so that not even the last bit differs.
+            entry_s = request.arrival_s + self.settings.network_delay_s + self.settings.cluster.router_delay_s
+            self.at(entry_s, ENTER, lambda request=request: self.stages[0].enter(request))
         for at_s, plan in steps:
             for stage, chosen in zip(self.stages, plan.stages, strict=True):
                 self.at(at_s, RECONFIGURE, lambda s=stage, c=chosen: s.reconfigure(c))
@@ -274,7 +334,8 @@ class Twin:
         return requests
 
     def over(self, requests: list[Request], steps: list[tuple[float, Plan]]) -> bool:
-        """Whether all requests have ended and no step is left."""
+        """Whether all requests have ended, no visit of theirs goes on, and no step is left."""
         return self.env.now > max([0.0, *(t for t, _ in steps)]) and all(
-            request.outcome != "in-flight" for request in requests[-1:] + requests
+            request.outcome != "in-flight" and all(v.gone for visits in request.visits for v in visits)
+            for request in requests[-1:] + requests
         )

@@ -56,6 +56,53 @@ def test_where_branches_meet_a_request_is_served_once_when_both_are_done() -> No
     assert records.latency_s == pytest.approx([0.7])
 
 
+def test_a_join_does_not_know_beforehand_that_a_branch_will_send_nothing() -> None:
+    """Stage b may send to c once it is done; only then is it known whether d has to wait for c."""
+    edges = (Edge("a", "b"), Edge("b", "c", 0.5), Edge("a", "d"), Edge("c", "d"))
+    pipeline = graph(0.1, 1.0, 0.5, 0.1, edges=edges)
+    records = simulate_graph(pipeline, plan(pipeline), np.arange(0.0, 80.0, 2.0), EXACT)
+    came = np.isin(np.arange(40), records.stages[2].request)
+    assert 10 < came.sum() < 30
+    assert records.latency_s == pytest.approx(np.where(came, 1.7, 1.2))
+
+
+def test_a_join_waits_for_every_visit_of_a_branch_that_multiplies() -> None:
+    edges = (Edge("a", "b", 3.0), Edge("a", "c"), Edge("b", "d"), Edge("c", "d"))
+    pipeline = graph(0.1, 0.2, 0.3, 0.1, edges=edges)
+    one_server = replace(plan(pipeline), stages=tuple(replace(s, replicas=1) for s in plan(pipeline).stages))
+    records = simulate_graph(pipeline, one_server, [0.0, 5.0], EXACT)
+    assert [len(visits.request) for visits in records.stages] == [2, 6, 2, 2]
+    assert records.latency_s == pytest.approx([0.8, 0.8])
+
+
+def test_a_dropped_branch_ends_the_request_and_the_join_never_comes() -> None:
+    diamond = graph(0.1, 0.1, 1.0, 0.1, edges=DIAMOND)
+    one_server = replace(
+        plan(diamond),
+        stages=tuple(replace(s, replicas=1) if s.stage == "c" else s for s in plan(diamond).stages),
+    )
+    only_c = replace(EXACT, stage_drop_after_s=(math.inf, math.inf, 0.5, math.inf))
+    simulator = PipelineSimulator(diamond, one_server, only_c)
+    simulator.offer([0.0, 0.0])
+    simulator.advance(0.55)
+    counts = simulator.counts()
+    assert (counts.arrived, counts.done, counts.dropped, counts.in_flight) == (2, 0, 1, 1)
+    simulator.drain()
+    records = simulator.records()
+    assert records.end_s.tolist() == pytest.approx([1.2, 0.5])
+    assert records.dropped_stage.tolist() == [-1, 2]
+    assert [stage.visits.tolist() for stage in records.stages] == [[1, 1], [1, 1], [1, 1], [1, 0]]
+    assert [stage.on_path.tolist() for stage in records.stages] == [
+        [True, True], [False, False], [True, True], [True, False],
+    ]  # fmt: skip
+
+
+def test_rate_factors_too_large_to_simulate_are_refused() -> None:
+    pipeline = graph(0.1, 0.1, 0.1, edges=(Edge("a", "b", 500.0), Edge("b", "c", 500.0)))
+    with pytest.raises(InvalidValueError, match="250,501 visits; the simulator takes at most 10,000"):
+        PipelineSimulator(pipeline, plan(pipeline))
+
+
 def test_where_branches_add_up_every_visit_is_served_on_its_own() -> None:
     joined = graph(0.1, 0.2, 0.5, 0.1, edges=DIAMOND)
     summed = replace(joined, stages=(*joined.stages[:3], replace(joined.stages[3], join="sum")))

@@ -9,6 +9,7 @@ from simulator_toys import (
     Step,
     all_settings,
     arrivals,
+    graphs,
     pipeline,
     pipelines,
     plan,
@@ -36,9 +37,11 @@ def assert_same_as_twin(
     assert [OUTCOMES[code] for code in records.outcome] == [t.outcome for t in twins]
     assert records.dropped_stage.tolist() == [t.dropped_stage for t in twins]
     np.testing.assert_allclose(records.end_s, [t.end_s for t in twins], rtol=1e-9)
-    for i, stage in enumerate(records.stages):
-        ours = np.column_stack([stage.enter_s, stage.start_s, stage.end_s, stage.batch])
-        np.testing.assert_allclose(ours, [t.history[i] for t in twins], rtol=1e-9, atol=1e-12)
+    for i, stage in enumerate(simulator.visits()):
+        order = np.argsort(stage.request, kind="stable")
+        ours = np.column_stack([stage.request, stage.enter_s, stage.start_s, stage.end_s, stage.batch])
+        visits = [[t.number, *visit.history] for t in twins for visit in t.visits[i]]
+        np.testing.assert_allclose(ours[order], np.reshape(visits, (-1, 5)), rtol=1e-9, atol=1e-12)
     twin_core_s = sum(stage.core_seconds(simulator.now_s) for stage in twin.stages)
     assert math.isclose(simulator.running_core_seconds(), twin_core_s, rel_tol=1e-9, abs_tol=1e-9)
 
@@ -59,6 +62,13 @@ def test_the_simpy_model_agrees_when_replicas_batches_and_variants_change(scenar
 @settings(max_examples=300)
 @given(scenarios(assumed=unreal_settings()))
 def test_the_simpy_model_agrees_on_what_real_clusters_do(scenario: Scenario) -> None:
+    assert_same_as_twin(*scenario)
+
+
+@settings(max_examples=200)
+@given(scenarios(pipes=graphs(), assumed=st.one_of(all_settings(), unreal_settings())))
+def test_the_simpy_model_agrees_on_graphs(scenario: Scenario) -> None:
+    """Thinned, multiplied, joined and summed up; with drops, changes of the plan and real clusters."""
     assert_same_as_twin(*scenario)
 
 
