@@ -116,7 +116,8 @@ def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, f
 def _bound(program: Any) -> float:
     """Return the upper bound that HiGHS proved; CBC does not hand its own over."""
     model: Any = getattr(program, "solverModel", None)
-    return math.nan if model is None else float(model.getInfo().mip_dual_bound)
+    # PuLP has HiGHS minimise the negative objective.
+    return math.nan if model is None else -float(model.getInfo().mip_dual_bound)
 
 
 def _program(milp: Milp) -> tuple[Any, list[Any]]:

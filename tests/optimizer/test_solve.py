@@ -266,6 +266,18 @@ class TestAgreement:
             assert not answer.proven
             assert "deadline" in answer.note
 
+    @pytest.mark.parametrize("solver", ["highs", "pulp-highs", "gurobi"])
+    def test_the_bound_of_a_stopped_solver_is_one(self, solver: str) -> None:
+        if solver == "gurobi":
+            pytest.importorskip("gurobipy")
+        given = random_problem(
+            seed=3, stages=20, variants=15, batches=6, kind="profile", metric="pas", tightness=0.3
+        )
+        best, stopped = solve(given), solve(given, solver, deadline_s=0.1)
+        assert stopped.objective > best.objective - 0.01
+        assert stopped.bound >= best.objective - 1e-9
+        assert stopped.gap == stopped.bound - stopped.objective
+
     def test_a_plan_above_the_sla_by_less_than_solvers_can_tell_is_replaced_and_proven_by_labels(
         self,
     ) -> None:
