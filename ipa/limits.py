@@ -125,8 +125,8 @@ VARIANTS = Range(1, 500, "variants", whole=True)
 DURATION_S = Range(1, 10_000_000, "s", whole=True)
 """Seconds of a load; 115 days."""
 
-REQUESTS = Range(0, 20_000_000, "requests", whole=True)
-"""Requests in a simulated run, each of which has a record in memory."""
+REQUESTS = Range(0, 10_000_000, "requests", whole=True)
+"""Requests in a simulated run, each of which has a record in memory (some 250 bytes for two stages)."""
 
 REQUESTS_PER_SECOND = Range(0, 10_000_000, "requests", whole=True)
 """Requests in one second of a load file; more is no load but, for example, a time stamp."""
