@@ -14,8 +14,9 @@ import numpy as np
 
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.highs import solve_highs_directly
+from ipa.optimizer.known import best_known
 from ipa.optimizer.pareto import Labels, Price, TooManyPlansError, joined, stage_labels
-from ipa.optimizer.problem import Problem
+from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ties import first_in_order
 from ipa.optimizer.tolerance import tie
 
@@ -31,6 +32,9 @@ _LEAST_S = 0.01
 
 _PRICE_GRID = 1e10
 """Prices are whole multiples of 1 / this; far finer than a tie needs."""
+
+_LARGEST_PRICE = 2.0**60
+"""Whole units of price that a plan may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,8 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
         if free.proven and (free.choice is None or problem.fits_cores(picked(problem, free.choice))):
             return free
         return _by_highs(problem, started + deadline_s)
-    weights = problem.objective
     try:
-        labels = series_parallel_labels(
-            problem,
-            lambda o: round((weights.beta * o.cost_cores + weights.batch_weight * o.batch) * _PRICE_GRID),
-            started + LABELS_SHARE * deadline_s,
-        )
+        labels = series_parallel_labels(problem, _price_of(problem), started + LABELS_SHARE * deadline_s)
     except TooManyPlansError:
         log.info("solver exact: too many labels, falling back to HiGHS")
         return _by_highs(problem, started + deadline_s, "too many labels: left to HiGHS")
@@ -156,6 +155,27 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     values = {choice: problem.value(picked(problem, choice)) for choice in choices}
     best = max(values.values())
     return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - tie(best))), True)
+
+
+def _price_of(problem: Problem) -> Price:
+    """Return what an option costs in whole units: as fine as the sum of the dearest ones leaves room for.
+
+    Where that is too coarse, all options too dear for any plan that is worth it get the same price.
+    """
+    weights, most = problem.objective, math.inf
+
+    def price(option: Option) -> float:
+        return min(most, weights.beta * option.cost_cores + weights.batch_weight * option.batch)
+
+    def dearest() -> float:
+        return sum(max(map(price, stage)) for stage in problem.options)
+
+    if dearest() * _PRICE_GRID > _LARGEST_PRICE and (known := best_known(problem).choice) is not None:
+        scores = [max(option.score for option in stage) for stage in problem.options]
+        best, reached = weights.alpha * weights.metric.total(scores), problem.value(picked(problem, known))
+        most = 1.0 + best - reached
+    grid = min(_PRICE_GRID, _LARGEST_PRICE / max(1.0, dearest()))
+    return lambda option: round(price(option) * grid)
 
 
 def _by_highs(problem: Problem, until: float, why: str = "") -> Answer:

@@ -16,6 +16,8 @@ from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.build import build_problem
+from ipa.optimizer.corners import CORNERS
+from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.generate import random_problem
 from ipa.optimizer.graph import series_parallel_labels, solve_graph
@@ -268,3 +270,32 @@ def test_a_limit_of_cores_holds_on_graphs() -> None:
     assert solve(replace(asked, max_cores=free.plan.cost_cores)).plan == free.plan
     less = replace(asked, max_cores=free.plan.cost_cores - 1)
     assert solve(less).objective == pytest.approx(solve(less, "brute-force").objective)
+
+
+@pytest.mark.parametrize("corner", ["core-limit", "sla-edge", "scales", "lengths", "huge-costs", "ratios"])
+@pytest.mark.parametrize("shape", ["diamond", "bridge"])
+def test_graphs_at_odd_corners_have_the_value_of_brute_force(shape: str, corner: str) -> None:
+    for seed in range(4):
+        random = Random(f"{shape} {corner} {seed}")
+        asked = CORNERS[corner](random, random_graph(shape, seed, "uncorrelated", "pas", 0.3))
+        oracle = solve(asked, "brute-force")
+        for solver in ("exact", "highs", "auto"):
+            found = solve(asked, solver)
+            assert found.status is oracle.status, (seed, solver, found.note)
+            assert found.objective == pytest.approx(oracle.objective, rel=1e-9, abs=1e-6, nan_ok=True)
+        if shape == "diamond":
+            points = frontier(asked).points
+            assert bool(points) == (oracle.status is not Status.INFEASIBLE)
+            assert all(asked.feasible(picked(asked, point.choice)) for point in points)
+
+
+@pytest.mark.parametrize("shape", ["diamond", "bridge"])
+def test_the_solvers_called_directly_take_graphs(shape: str) -> None:
+    asked = random_graph(shape, 7, "profile", "pas", 0.4)
+    oracle = SOLVERS["brute-force"](asked, 10.0)
+    for solver in ("exact", "auto", "highs", "pulp"):
+        answer = SOLVERS[solver](asked, 10.0)
+        assert answer.proven
+        assert value(asked, answer) == pytest.approx(value(asked, oracle), abs=1e-9)
+    with pytest.raises(InvalidValueError, match="takes chains only"):
+        SOLVERS["gurobi-nonlinear"](asked, 10.0)
