@@ -86,7 +86,7 @@ def adaptation(
             f" {short_name(run['workload'], 30)} workload",
             x=0.01, ha="left", fontsize=10, fontweight="bold",
         )  # fmt: skip
-        write_caption(figure, provenance_line(steps))
+        write_caption(figure, provenance_line(steps, "one run"))
     return figure
 
 

@@ -41,6 +41,8 @@ LIST_COLUMNS: "tuple[tuple[float, Literal['left', 'right']], ...]" = (
 )  # fmt: skip
 """Position and alignment of number, run, cost and accuracy in the list."""
 
+AXES_NOTE = "axes: linear within the limits, logarithmic beyond"
+
 ROWS_THAT_FIT = 24
 """Runs outside the limits that fit the list beside the plot."""
 
@@ -94,7 +96,7 @@ def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
             f" {ACCURACY_TOLERANCE_PCT:g} % of accuracy",
             loc="left", fontweight="bold",
         )  # fmt: skip
-        write_caption(figure, f"{caption}  ·  axes: linear within the limits, logarithmic beyond")
+        write_caption(figure, f"{caption}  ·  a mark per run: averages over its decisions  ·  {AXES_NOTE}")
     return figure
 
 

@@ -55,7 +55,7 @@ def cluster_effects(effects: pd.DataFrame, caption: str) -> Figure:
         ]
         panels[0].set_yticks(places, labels)
         panels[0].set_ylim(len(effects) - 0.4, -0.6)
-        note = "diamond and dashes: the plain run; whiskers: 95 % intervals of the change against it"
+        note = "means over seeds; diamond, dashes: the plain run; whiskers: 95 % intervals of the change"
         write_caption(figure, f"{caption}  ·  {note}")
     return figure
 

@@ -96,7 +96,7 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
             axes.set_xlabel("cost (cores)")
         handles = _legend(points)
         figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.4)
-        write_caption(figure, caption)
+        write_caption(figure, f"{caption}  ·  averages over all decisions of the workload; nothing runs")
     return figure
 
 
