@@ -230,20 +230,24 @@ def quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
     require(table[of_quantile], (), "quantile trade-off (quantile forecasters)")
     pipelines = ordered(table["pipeline"], PIPELINES)
     late = set(table.loc[table["violation_pct"] > 0, "pipeline"])
-    shown = [name for name in pipelines if name in late] or pipelines
+    shown = [name for name in pipelines if name in late]
     others = list(dict.fromkeys(table.loc[~of_quantile, "forecaster"]))
     with house_style():
-        figure = new_figure(PAGE_IN, 2.4)
-        panels = figure.subplots(1, len(shown), squeeze=False)[0]
-        for axes, pipeline in zip(panels, shown, strict=True):
+        figure = new_figure(PAGE_IN, 2.4 if shown else 0.8)
+        panels = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
+        for axes, pipeline in zip(panels, shown, strict=False):
             _draw_tradeoff(axes, table[table["pipeline"] == pipeline], others)
             name_panel(axes, short_name(pipeline))
-        panels[0].set_ylabel("% of requests late or lost")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside upper center", ncols=min(len(labels), 7), handlelength=1.6,
-            columnspacing=1.2,
-        )  # fmt: skip
+        if shown:
+            panels[0].set_ylabel("% of requests late or lost")
+            handles, labels = panels[0].get_legend_handles_labels()
+            figure.legend(
+                handles, labels, loc="outside upper center", ncols=min(len(labels), 7), handlelength=1.6,
+                columnspacing=1.2,
+            )  # fmt: skip
+        else:
+            panels[0].set_axis_off()
+            panels[0].text(0.5, 0.5, "Nobody is late at any level.", ha="center", va="center", fontsize=9)
         calm = [short_name(name) for name in pipelines if name not in late]
         notes = [f"nobody late under any forecaster: {', '.join(calm)}"] if calm else []
         write_caption(figure, "  ·  ".join([caption, *notes, *_averaged(table)]))

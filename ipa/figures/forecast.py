@@ -91,10 +91,11 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
     require(load, ("workload", "time_s", "load_rps"), "load forecasts")
     workloads = ordered(forecasts["workload"], WORKLOADS)
     names = list(dict.fromkeys(forecasts["forecaster"]))
-    rows = -(-len(workloads) // 2)
+    columns = min(2, len(workloads))
+    rows = -(-len(workloads) // columns)
     with house_style():
         figure = new_figure(PAGE_IN, 0.6 + 1.75 * rows)
-        panels = figure.subplots(rows, 2, squeeze=False).ravel()
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, workload in zip(panels, workloads, strict=False):
             _draw_forecasts(axes, workload, forecasts, load)
         for axes in panels[len(workloads) :]:

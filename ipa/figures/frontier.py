@@ -83,6 +83,8 @@ def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: st
         _draw_methods(axes, methods, scale)
         _number(axes, points, scale)
         axes.margins(0.13)
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, (low + high) / 2 - 1), max(high, (low + high) / 2 + 1))
         whole_ticks(axes.xaxis, 6)
         name_panel(axes, short_name(title, 44))
         axes.set_xlabel("cost (cores)")

@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
@@ -62,3 +63,21 @@ def test_a_long_frontier_is_cut_and_says_so() -> None:
 def test_an_empty_frontier_is_refused() -> None:
     with pytest.raises(ResultsError, match="figure frontier: the table has no rows"):
         frontier(points(0), methods(), "toy", "pas", "caption")
+
+
+def test_a_lonely_plan_has_ticks_at_whole_cores() -> None:
+    axes = frontier(points(1), methods(), "t", "pas", "c").axes[0]
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert ticks
+    assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_numbers_keep_off_the_axes() -> None:
+    figure = frontier(points(12), methods(), "t", "pas", "c")
+    FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert box.x0 > axes.bbox.x0
+        assert box.y1 < axes.bbox.y1
