@@ -3,7 +3,7 @@
 Pricing the SLA (``relaxation``) is blind to what latencies cannot add up to: if all are even, an odd SLA
 leaves a millisecond unused. The table knows. Invariants:
 
-- Latencies count from the fastest option of their stage and are rounded down to whole cells, so that whatever
+- Latencies count from about the fastest option of their stage and are rounded down to cells, so that whatever
   fits the SLA fits the table. What rounding takes off is priced instead, λ per tick: in sum it is less than a
   cell a stage, and no more than what is left at the end. So a plan pays λ for every tick rounded off and gets
   λ for every tick left at the end, up to a cell a stage: its value is never too low.
@@ -11,6 +11,7 @@ leaves a millisecond unused. The table knows. Invariants:
   points never underestimates it.
 """
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -113,11 +114,9 @@ def completion_table(
     LabelsExceededError
         If the deadline is exceeded.
     """
-    least = np.where(columns.present, columns.latency, np.inf).min(axis=1).astype(np.int64)
+    cell, least = _grid(columns, int(limit), cells)
     to_come = np.concatenate((least[::-1].cumsum()[::-1], [0]))
-    slack = int(limit) - int(to_come[0])
-    cell = _cell(columns, least, slack, cells)
-    width = slack // cell + 1
+    width = (int(limit) - int(to_come[0])) // cell + 1
     points = _points(columns)
     left = price * cell * np.minimum(np.arange(width), len(least))
     values = [columns.alpha * points[-1][:, None] + left]
@@ -128,11 +127,29 @@ def completion_table(
     return CompletionTable(int(limit), cell, price, to_come, points, tuple(values[::-1]))
 
 
-def _cell(columns: Columns, least: Ints, slack: int, cells: int) -> int:
-    """Return the ticks of a cell: the unit of all latencies, a millisecond say, if that is not too fine."""
-    beyond = columns.latency.astype(np.int64) - least[:, None]
-    unit = int(np.gcd.reduce(beyond[columns.present])) or 1
-    return unit if slack // unit <= _FINER * cells else slack // cells + 1
+def _grid(columns: Columns, limit: int, cells: int) -> tuple[int, Ints]:
+    """Return the ticks of a cell, and per stage the latency that cells count from, which no option is below.
+
+    Of lengths about as long as asked for it is the one that rounds off least: latencies are often multiples
+    of a millisecond, or hardly more than that. Cells then count from a multiple, else from the fastest option.
+    """
+    latency, present = columns.latency.astype(np.int64), columns.present
+    least = np.where(present, latency, np.iinfo(np.int64).max).min(axis=1)
+    slack = limit - int(least.sum())
+    unit = int(np.gcd.reduce((latency - least[:, None])[present])) or 1
+    if slack // unit <= _FINER * cells:
+        return unit, least
+    longest = slack // cells + 1
+    decimal = 10 ** int(math.log10(longest))
+    lengths = [decimal * tenths // 10 for tenths in (5, 10, 20, 50)]
+    lengths = [length for length in lengths if slack // (_FINER * cells) < length <= _FINER * longest]
+    grids = [(longest, least), *((length, least // length * length) for length in lengths)]
+
+    def rounded(grid: tuple[int, Ints]) -> int:
+        over = np.where(present, (latency - grid[1][:, None]) % grid[0], 0)
+        return int(over.max(axis=1).sum())
+
+    return min(grids, key=rounded)
 
 
 def _with_stage(

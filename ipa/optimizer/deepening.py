@@ -95,7 +95,7 @@ class Deepening:
     def __init__(self, problem: Problem, reduction: Reduction, until: float) -> None:
         self.problem, self.until = problem, until
         self.reduction, self.scale = as_sum(reduction)
-        self.best = reduction.choice()
+        self.best = self.reduction.choice()
         self.value, self.known = (
             problem.value(picked(problem, self.best)),
             self.scale.total(problem, self.best),

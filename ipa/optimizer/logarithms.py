@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ipa.optimizer.answer import Choice, picked
-from ipa.optimizer.columns import on_grid
+from ipa.optimizer.columns import Columns, Floats, on_grid
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import Reduction
 from ipa.optimizer.relaxation import tightest
@@ -73,16 +73,31 @@ def as_sum(reduction: Reduction) -> tuple[Reduction, Scale]:
     columns = reduction.columns
     if columns.additive or not (columns.factor[columns.present] > 0).all():
         return reduction, Scale()
+    reduction = _with_better_product(reduction)
     low = float(np.where(columns.present, columns.gain, np.inf).min(axis=1).sum())
     high = float(columns.gain.max(axis=1).sum())
     product = float(columns.factor[columns.rows, reduction.best].prod())
     scale = Scale(low, high, product, columns.alpha * product)
     if high - low > _MOST_SPREAD * scale.weight:
         return reduction, Scale()
-    logs = np.log(columns.factor, where=columns.present, out=np.zeros_like(columns.factor))
+    logs = _logs(columns)
     share = (1 - math.log(product)) / len(columns.sizes)
     worth = np.where(columns.present, columns.gain, 0.0) + scale.weight * (logs + share)
     gains = np.where(columns.present, on_grid(worth, len(columns.sizes)), -np.inf)
     added = replace(columns, gain=gains, factor=np.ones((1, 1)), alpha=0.0)
     bound = tightest(added, reduction.limit)
     return replace(reduction, columns=added, bound=bound), scale
+
+
+def _logs(columns: Columns) -> Floats:
+    """Return the logarithms of the scores, 0 where there is no option."""
+    logs: Floats = np.log(columns.factor, where=columns.present, out=np.zeros_like(columns.factor))
+    return logs
+
+
+def _with_better_product(reduction: Reduction) -> Reduction:
+    """Return the reduction with the choice of a large product that pricing finds, if that is better."""
+    columns = reduction.columns
+    logs = np.where(columns.present, _logs(columns), -np.inf)
+    fast = tightest(replace(columns, gain=logs, factor=np.ones((1, 1)), alpha=0.0), reduction.limit).fast
+    return replace(reduction, best=max(reduction.best, fast, key=columns.value))
