@@ -131,7 +131,7 @@ def _grid(columns: Columns, limit: int, cells: int) -> tuple[int, Ints]:
     """Return the ticks of a cell, and per stage the latency that cells count from, which no option is below.
 
     Of lengths about as long as asked for it is the one that rounds off least: latencies are often multiples
-    of a millisecond, or hardly more than that. Cells then count from a multiple, else from the fastest option.
+    of a millisecond, or hardly more. Cells then count from a multiple, else from the fastest option.
     """
     latency, present = columns.latency.astype(np.int64), columns.present
     least = np.where(present, latency, np.iinfo(np.int64).max).min(axis=1)
