@@ -54,6 +54,8 @@ def corner_problem(seed: int, corner: str | None = None, most_stages: int = 4) -
 @CORNERS.named("sla-edge")
 def sla_edge(random: Random, problem: Problem) -> Problem:
     """Put the SLA within 1e-16 to 1e-8 of the latency of some plan, above or below it."""
+    if not all(problem.options):
+        return problem
     latency_s = problem.latency_s(picked(problem, _any_choice(random, problem)))
     share = random.choice((-1, 1)) * 10 ** random.uniform(-16, -8)
     return replace(problem, sla_s=latency_s * (1 + random.choice((0.0, share, 1e-9 + share * 1e-3))))
@@ -62,6 +64,8 @@ def sla_edge(random: Random, problem: Problem) -> Problem:
 @CORNERS.named("old-edge")
 def old_edge(random: Random, problem: Problem) -> Problem:
     """Put the SLA 1e-9 s below the latency of some plan, give or take 1e-12 s."""
+    if not all(problem.options):
+        return problem
     latency_s = problem.latency_s(picked(problem, _any_choice(random, problem)))
     return replace(problem, sla_s=latency_s - 1e-9 + random.uniform(-1e-12, 1e-12))
 
@@ -88,13 +92,15 @@ def slow_options(random: Random, problem: Problem) -> Problem:
 @CORNERS.named("huge-costs")
 def huge_costs(random: Random, problem: Problem) -> Problem:
     """Let one option of every stage cost a million to a billion cores."""
-    stages = []
-    for stage in problem.options:
-        place = random.randrange(len(stage))
-        cores = 10 ** random.randint(6, 9) + random.randint(0, 9)
-        dear = stage[place]._replace(replicas=1, cores=cores, cost_cores=cores)
-        stages.append((*stage[:place], dear, *stage[place + 1 :]))
-    return replace(problem, options=tuple(stages))
+    return replace(problem, options=tuple(_with_dear_option(random, stage) for stage in problem.options))
+
+
+def _with_dear_option(random: Random, stage: tuple[Option, ...]) -> tuple[Option, ...]:
+    if not stage:
+        return stage
+    place, cores = random.randrange(len(stage)), 10 ** random.randint(6, 9) + random.randint(0, 9)
+    dear = stage[place]._replace(replicas=1, cores=cores, cost_cores=cores)
+    return (*stage[:place], dear, *stage[place + 1 :])
 
 
 @CORNERS.named("ratios")
@@ -159,8 +165,6 @@ def core_limit(random: Random, problem: Problem) -> Problem:
 
 
 def _any_choice(random: Random, problem: Problem) -> tuple[int, ...]:
-    if not all(problem.options):
-        return ()
     return tuple(random.randrange(len(stage)) for stage in problem.options)
 
 

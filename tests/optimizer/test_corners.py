@@ -45,6 +45,14 @@ def test_the_exact_solver_agrees_with_brute_force(corner: str) -> None:
     assert differing(corner, range(100), ["exact"]) == []
 
 
+def test_two_corners_at_once_are_no_harder() -> None:
+    for seed in range(300):
+        asked = corner_problem(seed)
+        if math.prod(len(stage) for stage in asked.options) <= MOST_COMBINATIONS:
+            oracle, exact = solve(asked, "brute-force"), solve(asked)
+            assert (exact.status, exact.plan) == (oracle.status, oracle.plan), seed
+
+
 @pytest.mark.parametrize("corner", sorted(CORNERS))
 def test_the_other_solvers_agree_with_brute_force(corner: str) -> None:
     assert differing(corner, range(12), OTHERS) == []
