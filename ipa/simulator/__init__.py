@@ -1,26 +1,41 @@
 """The discrete-event simulator: a pipeline under load, per request, in simulated time.
 
-``PipelineSimulator`` runs a ``Pipeline`` under a ``Plan``. ``offer`` it arrival times, ``advance`` the
-clock, ``reconfigure`` it to another plan, ``drain`` it at the end. ``records`` is the account of every
-request (``RequestRecords``, one ``StageRecords`` per stage, ``to_frame`` for a table), ``counts`` says
-where all requests are at the moment (``Counts``), ``running_plan`` which replicas serve and which still
-start (``RunningPlan``, ``RunningStage``), ``running_core_seconds`` what they cost so far.
-``collect`` hands over the account of the earliest requests and forgets them, for runs too long to keep.
+``PipelineSimulator`` runs a ``Pipeline``, a chain or a graph, under a ``Plan``. ``offer`` it arrival times,
+``advance`` the clock, ``reconfigure`` it to another plan, ``drain`` it at the end. ``records`` is the account
+of every request (``RequestRecords``, one ``StageRecords`` per stage, ``to_frame`` for a table), ``visits``
+that of every visit to a stage, ``counts`` says where all requests are at the moment (``Counts``),
+``running_plan`` which replicas serve and which still start (``RunningPlan``, ``RunningStage``),
+``running_core_seconds`` what they cost so far. ``collect`` hands over the account of the earliest requests
+and forgets them, for runs too long to keep.
 ``SimulationSettings`` holds the assumptions, ``ClusterSettings`` among them what a real cluster does.
 
 Requests
-    A pipeline is a chain of stages, each with one central first-come-first-served queue and a number of
-    replicas that serve one batch at a time. ``ipa.batching.BatchPolicy`` says when a free replica takes a
-    batch, and how large. Requests enter a stage when the batch they were in at the stage before ends (plus
-    the network delay), in the order in which these batches were taken. Within an instant, first everything
-    enters and every replica that finishes becomes free, then batches are taken, then requests expire.
+    A stage has one central first-come-first-served queue and a number of replicas that serve one batch at a
+    time. ``ipa.batching.BatchPolicy`` says when a free replica takes a batch, and how large. What stages
+    serve are visits of requests; in a chain of stages a request visits each one once. A visit goes on to the
+    next stage when its batch ends (plus the network delay), in the order in which these batches were taken.
+    Within an instant, first everything enters and every replica that finishes becomes free, then batches are
+    taken, then visits expire. A batch takes at least one tick of the clock.
+
+Graphs
+    After each visit, an edge of factor f sends floor(f) visits to its target, and one more with probability
+    f - floor(f), drawn from the seed, the edge and the number of the request: a request has the same
+    itinerary under every plan (``ipa.simulator.itinerary``). A stage that joins (``ipa.pipeline.Stage``) is
+    entered once per request, at the instant at which the last of its visits to any stage that leads there has
+    ended; if no edge sends it there, it is not entered. Only then is it known what a branch sends, so a
+    branch that will turn out to send nothing is waited for as well. What enters at the same instant does so
+    in the order of the stages it comes from. A request is answered when all its visits have ended.
+
+    A request is dropped as soon as any of its visits is. Its other visits go on in their branches, for nobody
+    recalls them, and take up replicas; no join waits for them any more, and they change nothing about the
+    request. On average a stage gets ``Pipeline.rate_factors`` visits per request if nothing is dropped.
 
 Drops
-    A request whose age since its arrival at the pipeline exceeds ``drop_after_s``, or the limit of the stage
-    in ``stage_drop_after_s``, leaves the queue in which
-    it waits at that instant; one that is too old when it enters a stage is dropped on entry. A request in
-    service is never dropped. Each request ends in exactly one state: ``ok`` or ``dropped`` (reason, stage),
-    or it is still ``in-flight``.
+    A visit whose request becomes older (since its arrival at the pipeline) than ``drop_after_s``, or than
+    the limit of the stage in ``stage_drop_after_s``, leaves the queue in which it waits at that instant, and
+    the request is dropped; one that is too old when it enters a stage is dropped on entry. A visit in service
+    is never dropped. Each request ends in exactly one state: ``ok`` or ``dropped`` (reason, stage), or it is
+    still ``in-flight``.
 
 Service times
     A batch of k takes a time drawn from the log-normal with the mean and the p99 that the profile of the

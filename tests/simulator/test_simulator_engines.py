@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from simulator_toys import Step, fingerprint, pipeline, plan, scenarios, simulate, unreal_settings, variant
+from simulator_toys import (
+    Step,
+    fingerprint,
+    graphs,
+    pipeline,
+    plan,
+    scenarios,
+    simulate,
+    unreal_settings,
+    variant,
+)
 
 from ipa.errors import MissingExtraError, UnknownNameError
 from ipa.pipeline import Pipeline
@@ -56,6 +66,12 @@ def test_both_engines_give_the_same_bytes(scenario: Scenario) -> None:
 @settings(max_examples=100)
 @given(scenarios(assumed=unreal_settings()))
 def test_both_engines_give_the_same_bytes_on_real_clusters(scenario: Scenario) -> None:
+    assert_same_bytes(scenario)
+
+
+@settings(max_examples=60)
+@given(scenarios(pipes=graphs()))
+def test_both_engines_give_the_same_bytes_on_graphs(scenario: Scenario) -> None:
     assert_same_bytes(scenario)
 
 
