@@ -47,6 +47,14 @@ class Commands(TyperGroup):
             raise _failed(f"{why}; see {error.ctx.command_path} --help") from error
         except MemoryError as error:
             raise _failed("not enough memory for this; see the limits in ipa/limits.py") from error
+        except OSError as error:
+            # A reader of the output that has left, for example `head`, is no failure of a file.
+            if isinstance(error, BrokenPipeError):
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"error: {where}{error.strerror or error}"
+            messages.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+            raise typer.Exit(EXIT_ERROR) from error
         except KeyboardInterrupt as error:
             messages.print("interrupted; what was complete is kept, the same command goes on from there")
             raise typer.Exit(EXIT_INTERRUPTED) from error
