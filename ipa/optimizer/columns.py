@@ -12,7 +12,8 @@ from ipa.accuracy import Combine
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ticks import OUT_OF_REACH
-from ipa.optimizer.tolerance import TIE
+from ipa.optimizer.ties import check_cores
+from ipa.optimizer.tolerance import TIE, TIE_SHARE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -122,7 +123,9 @@ def columns_of(problem: Problem) -> Columns:
     flat = dict(zip(Option._fields, zip(*chain.from_iterable(problem.options), strict=True), strict=True))
     sizes = np.array([len(stage) for stage in problem.options])
     weights = problem.objective
-    gain = -weights.beta * _floats(flat["cost_cores"]) - weights.batch_weight * _floats(flat["batch"])
+    cost_cores = _floats(flat["cost_cores"])
+    check_cores(float(cost_cores.max()))
+    gain = -weights.beta * cost_cores - weights.batch_weight * _floats(flat["batch"])
     score = _floats(flat["score"])
     alpha = weights.alpha
     if weights.metric.additive:
@@ -159,7 +162,7 @@ def _unbeaten_sum(columns: Columns) -> Bools:
     order = np.argsort(np.where(present, columns.latency, np.inf), axis=1, kind="stable")
     gain = np.take_along_axis(columns.gain, order, axis=1)
     unbeaten = np.empty_like(present)
-    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - TIE, axis=1)
+    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - _margin(columns), axis=1)
     return unbeaten & present
 
 
@@ -174,8 +177,14 @@ def _unbeaten_product(columns: Columns, cores: Ints | None) -> Bools:
     for extremes in (least, most):
         others = columns.alpha * _product_of_others(extremes)
         value = columns.gain + others[:, None] * columns.factor
-        beaten &= value[:, :, None] > value[:, None, :] + TIE
+        beaten &= value[:, :, None] > value[:, None, :] + _margin(columns)
     return present & ~beaten.any(axis=1)
+
+
+def _margin(columns: Columns) -> float:
+    """Return by how much an option has to be better so that no plan of it is tied."""
+    largest = -float(columns.gain.min(initial=0.0, where=columns.present)) * len(columns.sizes)
+    return TIE + TIE_SHARE * (largest + columns.alpha)
 
 
 def _product_of_others(values: Floats) -> Floats:

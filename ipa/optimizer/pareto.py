@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ipa.accuracy import Combine
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.ties import GRID, inaccuracy
+from ipa.optimizer.ties import GRID, check_cores, inaccuracy
 
 MAX_LABELS = 4_000_000
 """Combinations of two parts that are looked at together; beyond, the problem is given up."""
@@ -79,6 +79,7 @@ def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
     ticks = problem.ticks
     usable = [n for n, o in enumerate(problem.options[stage]) if ticks.of(o.total_s) <= ticks.reach]
     options = [problem.options[stage][number] for number in usable]
+    check_cores(max(option.cost_cores for option in problem.options[stage]))
     product = problem.objective.metric.combine is Combine.PRODUCT
     weighs_batches = problem.objective.batch_weight > 0
     labels = Labels(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from functools import lru_cache
 
+from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.problem import Problem
 
@@ -11,6 +12,9 @@ GRID = 1e12
 """Logarithms of accuracies are compared as integers in units of 1 / GRID."""
 
 _LEAST_ACCURACY = 1e-30
+
+MOST_CORES = 2**53
+"""Most cores of an option."""
 
 OrderKey = tuple[int, int, int, Choice]
 
@@ -44,6 +48,21 @@ def order_key(problem: Problem, choice: Choice) -> OrderKey:
 def inaccuracy(accuracy: float) -> int:
     """Return minus the logarithm of an accuracy in units of 1 / GRID."""
     return -round(math.log(max(accuracy, _LEAST_ACCURACY)) * GRID)
+
+
+def check_cores(cost_cores: float) -> None:
+    """Refuse an option of more cores than can be added up exactly.
+
+    Raises
+    ------
+    InvalidValueError
+        If there are more than ``MOST_CORES``.
+    """
+    if cost_cores > MOST_CORES:
+        raise InvalidValueError(
+            f"an option takes {cost_cores:.3g} cores; at most {MOST_CORES:,} are added up exactly:"
+            " lower the rate, or the cores of a replica"
+        )
 
 
 def first_in_order(problem: Problem, choices: Iterable[Choice]) -> Choice:
