@@ -244,6 +244,12 @@ class Problem:
         fastest_s = (min([o.latency_s + o.wait_s for o in stage], default=0.0) for stage in self.options)
         return ticks_of(self.sla_s, fastest_s)
 
+    def at_unit_scale(self) -> "Problem":
+        """Return the problem with all weights divided by ``Objective.unit``: the same decisions."""
+        scaled = replace(self, objective=self.objective.at_unit_scale())
+        scaled.__dict__["ticks"] = self.ticks  # Options and SLA are the same.
+        return scaled
+
     def value(self, choice: Sequence[Option]) -> float:
         """Return the objective of a choice of one option per stage."""
         weights = self.objective

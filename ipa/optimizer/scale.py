@@ -19,7 +19,7 @@ def at_unit_scale(solver: Solver) -> Solver:
         unit = problem.objective.unit
         if unit == 1:
             return solver(problem, deadline_s)
-        answer = solver(replace(problem, objective=problem.objective.at_unit_scale()), deadline_s)
+        answer = solver(problem.at_unit_scale(), deadline_s)
         objective = None if answer.objective is None else answer.objective * unit
         return replace(answer, objective=objective, bound=answer.bound * unit)
 
