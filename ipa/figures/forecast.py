@@ -1,5 +1,7 @@
 """Load forecasts: figure 7 (four workloads) and the errors."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -41,6 +43,9 @@ LOOKS = {
     "last": Look(MUTED, (1, 1), "", "<"),
     "mean": Look(MUTED, (1, 2), "", ">"),
 }
+TRUTH: dict[str, Any] = {"color": INK, "linewidth": 0.4, "marker": ".", "markersize": 3}
+"""Points, which greyscale tells from the lines of forecasts."""
+
 QUANTILE_LOOK = Look("#56B4E9", (3, 1, 1, 1), "----", "P")
 TITLES = {"max": "reactive (max)", "lstm": "LSTM", "mlp": "mlp (ours)"}
 
@@ -79,8 +84,8 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
     Returns
     -------
     Figure
-        A panel per workload: requests per second as an area, the true maximum of the next 20 s as a thin
-        black line, and the forecasts, each at the time it was made, in seconds.
+        A panel per workload: requests per second as an area, the true maximum of the next 20 s as
+        points, and the forecasts, each at the time it was made, in seconds.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
         figure.legend(
             handles=[
                 Patch(facecolor=LOAD, alpha=0.6, label="load"),
-                Line2D([], [], color=INK, linewidth=0.8, label="true maximum of the next 20 s"),
+                Line2D([], [], label="true maximum of the next 20 s", **TRUTH),
                 *(
                     Line2D([], [], color=look(n).colour, linestyle=look(n).line_style, label=title(n))
                     for n in names
@@ -123,7 +128,7 @@ def _draw_forecasts(axes: Axes, workload: str, forecasts: pd.DataFrame, load: pd
     )
     for index, (name, forecast) in enumerate(rows.groupby("forecaster", sort=False)):
         if index == 0:
-            axes.plot(forecast["time_s"], forecast["true_rps"], color=INK, linewidth=0.8)
+            axes.plot(forecast["time_s"], forecast["true_rps"], **TRUTH)
         drawn = look(str(name))
         axes.plot(
             forecast["time_s"], forecast["forecast_rps"], color=drawn.colour, linestyle=drawn.line_style
