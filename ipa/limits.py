@@ -131,7 +131,7 @@ REQUESTS = Range(0, 10_000_000, "requests", whole=True)
 REQUESTS_PER_SECOND = Range(0, 10_000_000, "requests", whole=True)
 """Requests in one second of a load file; more is no load but, for example, a time stamp."""
 
-DECISIONS = Range(1, 2_000_000, "decisions", whole=True)
+DECISIONS = Range(1, 500_000, "decisions", whole=True)
 """Decisions in a run: its seconds over the interval."""
 
 PROCESSES = Range(1, 256, "processes", whole=True)
