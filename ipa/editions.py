@@ -236,22 +236,22 @@ def _numbers(cell: str) -> tuple[int, ...] | None:
     return tuple(int(part) for part in cell.split("|")) if cell else None
 
 
+Weight = Annotated[Real, within(limits.WEIGHT)]
+Batch = Annotated[Whole, within(limits.BATCH)]
+Replicas = Annotated[Whole, within(limits.REPLICAS)]
+
+
 class PublishedSettings(BaseModel):
     """What all published runs share, ``data/editions/as-published.yaml``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
-    measured_only: bool
+    batch_sizes: tuple[Batch, ...] = Field(min_length=1)
+    measured_only: Annotated[bool, Field(strict=True)]
     queue: str
     forecaster: str
-    whole_rates: bool
+    whole_rates: Annotated[bool, Field(strict=True)]
     on_infeasible: OnInfeasible
-
-
-Weight = Annotated[Real, within(limits.WEIGHT)]
-Batch = Annotated[Whole, within(limits.BATCH)]
-Replicas = Annotated[Whole, within(limits.REPLICAS)]
 
 
 class CorrectedSettings(BaseModel):

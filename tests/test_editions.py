@@ -184,6 +184,13 @@ def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path) ->
         ("defaults: {}\npipelines:\n", "pipelines: must be a mapping, got None"),
         ("defaults: {alpha: -1}\npipelines: {}\n", "alpha: must be 0 or lie between 1e-30 and 1e+15, got -1"),
         ("defaults: {}\npipelines: {video: {alpha: high}}\n", "alpha: must be a number, got 'high'"),
+        ("defaults: {alpha: yes}\npipelines: {}\n", "alpha: must be a number, got True"),
+        ("defaults: {max_replicas: '5'}\npipelines: {}\n", "max_replicas: must be a whole number, got '5'"),
+        (
+            "defaults: {rim_replicas: [no, 3]}\npipelines: {}\n",
+            "rim_replicas[0]: must be a whole number, got",
+        ),
+        ("defaults: {interval_s: 1e-300}\npipelines: {}\n", "interval_s: must lie between 0.1 and 86400 s"),
         ("defaults: {batch_sizes: []}\npipelines: {}\n", "hold any of"),
         ("defaults: {\n", "is not valid YAML"),
     ],
