@@ -110,13 +110,14 @@ def write_requests(file: Path, requests: pd.DataFrame) -> None:
         for column in requests
         if (kind := requests[column].dtype.kind) in NUMBER_ENCODINGS
     }
-    pq.write_table(
-        pa.Table.from_pandas(requests, preserve_index=False),
-        file,
-        compression="zstd",
-        use_dictionary=[column for column in requests if column not in numbers],
-        column_encoding=numbers,
-    )
+    with writing(file):
+        pq.write_table(
+            pa.Table.from_pandas(requests, preserve_index=False),
+            file,
+            compression="zstd",
+            use_dictionary=[column for column in requests if column not in numbers],
+            column_encoding=numbers,
+        )
 
 
 def read_requests(folder: Path) -> pd.DataFrame:

@@ -148,3 +148,9 @@ def test_a_damaged_file_says_to_delete_it(tmp_path: Path, name: str, read) -> No
     (tmp_path / name).write_bytes(b"\xff{half")
     with pytest.raises(ResultsError, match=rf"{name}: is damaged: .*; run the experiment again"):
         read(tmp_path)
+
+
+def test_a_full_disk_is_one_clear_error() -> None:
+    with pytest.raises(ResultsError, match=r"cannot be written to /dev/full: .*No space left") as caught:
+        write_lines(Path("/dev/full"), [{"step": 0}] * 9999)
+    assert "\n" not in str(caught.value)
