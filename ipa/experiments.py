@@ -25,6 +25,7 @@ from ipa.measures import Measures, measure
 from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import SOLVERS
+from ipa.pipeline import Pipeline
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.provenance import environment, file_sha256
 from ipa.results import (
@@ -115,6 +116,7 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
     workload = workload or spec.load()
     rng = np.random.default_rng([spec.seed, 1])
     arrivals_s = arrival_times(workload.rates_rps, spec.arrivals, rng)
+    _check_visits(parameters.pipeline, len(arrivals_s))
     platform = SimulatedPlatform(arrivals_s, spec.simulation_settings())
     planner = planner_for(spec)
     # A solver that never answers (not installed, no licence) is an error; the adapter would hold every step.
@@ -147,6 +149,16 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
     )
     used = replace(spec, trace="real" if workload.source == "real" else "synthetic")
     return RunOutcome(used, workload, decisions, requests, measures, parameters.pipeline.sla_s)
+
+
+def _check_visits(pipeline: Pipeline, requests: int) -> None:
+    """Refuse a graph whose edges multiply the requests beyond what memory holds."""
+    visits = requests * sum(pipeline.rate_factors().values())
+    if pipeline.edges and not limits.VISITS.holds(visits):
+        raise InvalidValueError(
+            f"{requests:,} requests to pipeline {pipeline.name} make {visits:,.0f} visits to its stages; a"
+            f" run takes at most {limits.VISITS.high:,}: shorten the load, or lower the rate factors"
+        )
 
 
 def planner_for(spec: RunSpec) -> Planner:

@@ -128,6 +128,9 @@ DURATION_S = Range(1, 10_000_000, "s", whole=True)
 REQUESTS = Range(0, 10_000_000, "requests", whole=True)
 """Requests in a simulated run, each of which has a record in memory (some 250 bytes for two stages)."""
 
+VISITS = Range(0, 50_000_000, "visits")
+"""Visits of all requests to the stages of a graph in a simulated run; each has a record in memory."""
+
 REQUESTS_PER_SECOND = Range(0, 10_000_000, "requests", whole=True)
 """Requests in one second of a load file; more is no load but, for example, a time stamp."""
 

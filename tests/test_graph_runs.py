@@ -93,3 +93,11 @@ def test_a_join_that_makes_no_sense_is_one_clear_line(ipa, tmp_path, merge, mess
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_graph_that_multiplies_its_load_beyond_memory_is_refused_before_it_runs(ipa, tmp_path):
+    file = ensemble(tmp_path, "after: [bert, resnet]")
+    file.write_text(file.read_text().replace("after: pre", "after: {pre: 1000}"))
+    outcome = ipa("run", "-p", file, "-w", "constant-100", "--duration", 300, "--results", tmp_path)
+    assert outcome.code == 2
+    assert "visits to its stages; a run takes at most 50,000,000" in " ".join(outcome.err.split())
