@@ -197,22 +197,22 @@ class Deepening:
     @property
     def _least(self) -> float:
         """Objective down to which plans may be tied with the best one known."""
-        return self.known - tie(self.known) - 2 * self._slop - self.scale.error(self.upper - self.known)
+        return self.known - tie(self.known) - 2 * self._slop - self.scale.error(self.upper, self.known)
 
     def _look_at_ties(self, sides: tuple[_Side, _Side], floor: float) -> bool:
         """Also look at the plans below the floor that are tied with the best one; whether that is proven."""
         if self._least >= floor:
-            return self.all_ties or self.scale.error(self.upper - self.known) == 0.0
+            return self.all_ties or self.scale.error(self.upper, self.known) == 0.0
         try:
             found, _ = self._pairs(sides, self._least)
             self._note(found)
         except LabelsExceededError:
             self.all_ties = False
-        return self.all_ties or self.scale.error(self.upper - self.known) == 0.0
+        return self.all_ties or self.scale.error(self.upper, self.known) == 0.0
 
     def _pairs(self, sides: tuple[_Side, _Side], floor: float) -> tuple[list[Choice], int]:
         """Return the choices among which the first of the best is, if one reaches the floor."""
-        error = self.scale.error(self.upper - floor)
+        error = self.scale.error(self.upper, floor)
         searches = [replace(side.search, floor=floor, slop=self._slop + error) for side in sides]
         left, right = (grow(search, side.stages) for search, side in zip(searches, sides, strict=True))
         most = max(len(left.latency), len(right.latency))

@@ -5,8 +5,8 @@ above G + α·P₀·(1 + log(P / P₀)), which is additive. Bounds on it are far
 which is convex in its logarithm.
 
 Invariant: if all choices had the same G, both objectives would order them alike. Gains that differ by E at
-most (batches weigh a little) can turn the order of two choices within a distance d of each other around only
-by ``Scale.error(d)``, which is added to what the objective of a label may be off by.
+most (batches weigh a little) can turn the order of two choices around only by ``Scale.error``, which is added
+to what the objective of a label may be off by.
 """
 
 import math
@@ -19,6 +19,8 @@ from ipa.optimizer.columns import Columns, Floats, on_grid
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import Reduction
 from ipa.optimizer.relaxation import tightest
+
+_LARGEST_LOG = 100.0
 
 _MOST_SPREAD = 1e-4
 """Most by which gains may differ, as a share of α·P₀."""
@@ -60,12 +62,15 @@ class Scale:
         ends = (self.low, self.high)
         return max(gain + self.weight * math.exp((total - gain) / self.weight - 1) for gain in ends)
 
-    def error(self, distance: float) -> float:
-        """Return by how much the order of sums within a distance may be wrong."""
+    def error(self, *totals: float) -> float:
+        """Return by how much the order of sums may be wrong that lie between some.
+
+        The slope of the objective over the sum is P / P₀, and gains move a choice by their spread at most.
+        """
         if not self.product:
             return 0.0
-        spread = self.high - self.low
-        return 2 * spread * (spread + max(0.0, distance)) / self.weight
+        logs = [(total - gain) / self.weight - 1 for total in totals for gain in (self.low, self.high)]
+        return (self.high - self.low) * math.expm1(min(_LARGEST_LOG, max(map(abs, logs))))
 
 
 def as_sum(reduction: Reduction) -> tuple[Reduction, Scale]:
