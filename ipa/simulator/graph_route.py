@@ -220,6 +220,9 @@ class GraphRoute:
             for place, new in enumerate(numbers):
                 here = log.cause_stage == place
                 log.cause[here] = new[log.cause[here]]
+        for place, new in enumerate(numbers):
+            here = self._log.dropped_stage == place
+            self._progress.dropped_visit[here] = new[self._progress.dropped_visit[here]]
         self._resize(count, len(self._log.arrival_s))
         self._forgotten += count
         return [new.__getitem__ for new in numbers]
