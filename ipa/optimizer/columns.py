@@ -13,7 +13,7 @@ from ipa.optimizer.answer import Choice
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ticks import OUT_OF_REACH
 from ipa.optimizer.ties import check_cores
-from ipa.optimizer.tolerance import TIE, TIE_SHARE
+from ipa.optimizer.tolerance import TIE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -162,7 +162,7 @@ def _unbeaten_sum(columns: Columns) -> Bools:
     order = np.argsort(np.where(present, columns.latency, np.inf), axis=1, kind="stable")
     gain = np.take_along_axis(columns.gain, order, axis=1)
     unbeaten = np.empty_like(present)
-    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - _margin(columns), axis=1)
+    np.put_along_axis(unbeaten, order, gain >= np.maximum.accumulate(gain, axis=1) - TIE, axis=1)
     return unbeaten & present
 
 
@@ -177,14 +177,8 @@ def _unbeaten_product(columns: Columns, cores: Ints | None) -> Bools:
     for extremes in (least, most):
         others = columns.alpha * _product_of_others(extremes)
         value = columns.gain + others[:, None] * columns.factor
-        beaten &= value[:, :, None] > value[:, None, :] + _margin(columns)
+        beaten &= value[:, :, None] > value[:, None, :] + TIE
     return present & ~beaten.any(axis=1)
-
-
-def _margin(columns: Columns) -> float:
-    """Return by how much an option has to be better so that no plan of it is tied."""
-    largest = -float(columns.gain.min(initial=0.0, where=columns.present)) * len(columns.sizes)
-    return TIE + TIE_SHARE * (largest + columns.alpha)
 
 
 def _product_of_others(values: Floats) -> Floats:

@@ -17,7 +17,7 @@ from ipa.optimizer.labels import Search
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.reduction import best_choice
 from ipa.optimizer.relaxation import Bound, tightest
-from ipa.optimizer.tolerance import TIE, TIE_SHARE, tie
+from ipa.optimizer.tolerance import TIE, tie
 
 _BISECTIONS = 25
 _CELLS = 1_000
@@ -122,7 +122,7 @@ def _search(problem: Problem, priced: _Priced, until: float) -> Search:
         limit,
         -np.inf,
         until,
-        slop=TIE_SHARE * max(sizes),
+        slop=1e-13 * max(sizes),
         most_cores=problem.max_cores,
         core_price=priced.price,
     )

@@ -12,7 +12,7 @@ from ipa.optimizer.labels import MOST_LABELS, Search
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.relaxation import Bound, tightest
 from ipa.optimizer.ties import first_in_order
-from ipa.optimizer.tolerance import TIE_SHARE, tie
+from ipa.optimizer.tolerance import tie
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Reduction:
 
     def slop(self, value: float) -> float:
         """Return what objectives of about this value may be off by, from rounding."""
-        return TIE_SHARE * max(1.0, abs(value), abs(self.bound.upper), self.bound.price * abs(self.limit))
+        return 1e-13 * max(1.0, abs(value), abs(self.bound.upper), self.bound.price * abs(self.limit))
 
     def choice(self) -> Choice:
         """Return the best choice known as option indices."""
