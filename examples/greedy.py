@@ -16,8 +16,9 @@ from ipa.accuracy import METRICS
 from ipa.config import load_pipeline
 from ipa.experiments import PIPELINES
 from ipa.optimizer.answer import Answer, Choice, picked
+from ipa.optimizer.build import build_problem
 from ipa.optimizer.generate import random_problem
-from ipa.optimizer.problem import Constraints, Objective, Problem, build_problem
+from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import SOLVERS, solve
 
 

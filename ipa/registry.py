@@ -1,6 +1,7 @@
 """A named table of things a user can choose from: solvers, methods, forecasters, workloads, platforms."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from ipa.errors import UnknownNameError
@@ -42,6 +43,37 @@ class Registry(Generic[T]):
     def named(self, name: str) -> Callable[[T], T]:
         """Register what it decorates under ``name``."""
         return lambda entry: self.register(name, entry)
+
+    @contextmanager
+    def temporarily(self, name: str, entry: T | None = None) -> Iterator[None]:
+        """Let a name stand for something else until the end of a ``with`` block, as tests need it.
+
+        Parameters
+        ----------
+        name
+            A name that is taken or not; afterwards it stands for what it stood for before.
+        entry
+            What it stands for meanwhile; without one the name is free, to be registered in the block.
+
+        Examples
+        --------
+        >>> shapes = Registry[int]("shape")
+        >>> with shapes.temporarily("square", 4):
+        ...     shapes["square"]
+        4
+        >>> "square" in shapes
+        False
+        """
+        before = dict(self._entries)
+        if entry is None:
+            self._entries.pop(name, None)
+        else:
+            self._entries[name] = entry
+        try:
+            yield
+        finally:
+            self._entries.pop(name, None)
+            self._entries = before | self._entries
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:

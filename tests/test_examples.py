@@ -22,8 +22,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def loaded(file: str, registry: Registry[Any], name: str) -> Iterator[dict[str, Any]]:
-    yield runpy.run_path(str(EXAMPLES / file))
-    del registry._entries[name]
+    with registry.temporarily(name):
+        yield runpy.run_path(str(EXAMPLES / file))
+        assert name in registry
 
 
 @pytest.fixture

@@ -211,13 +211,12 @@ def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, obje
 
 @pytest.mark.parametrize("edition", ["corrected", "as-published"])
 def test_a_solver_that_is_not_installed_is_an_error_and_no_series_of_held_steps(
-    edition: str, monkeypatch: pytest.MonkeyPatch
+    edition: str,
 ) -> None:
     def missing(problem, deadline_s):  # noqa: ARG001 (the signature of a solver)
         raise MissingExtraError("gurobipy", "gurobi")
 
-    monkeypatch.setitem(SOLVERS._entries, "gurobi", missing)
-    with pytest.raises(MissingExtraError, match=r"pip install"):
+    with SOLVERS.temporarily("gurobi", missing), pytest.raises(MissingExtraError, match=r"pip install"):
         simulate(replace(SHORT, edition=edition, solver="gurobi"))
 
 

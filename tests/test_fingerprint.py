@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,20 +120,14 @@ def test_an_edited_edition_is_run_again_in_the_same_process(data: Path, tmp_path
     assert again["cost_mean_cores"] > first["cost_mean_cores"]
 
 
-@pytest.fixture
-def registered() -> Iterator[dict[str, object]]:
-    """Entries to register under the name ``mine``; taken out again at the end."""
-    registries: dict[str, Registry] = {
-        "method": METHODS,
-        "solver": SOLVERS,
-        "forecaster": FORECASTERS,
-        "arrivals": ARRIVAL_PROCESSES,
-        "edition": EDITIONS,
-        "workload": WORKLOADS,
-    }
-    yield registries
-    for registry in registries.values():
-        registry._entries.pop("mine", None)
+REGISTRIES: dict[str, Registry[Any]] = {
+    "method": METHODS,
+    "solver": SOLVERS,
+    "forecaster": FORECASTERS,
+    "arrivals": ARRIVAL_PROCESSES,
+    "edition": EDITIONS,
+    "workload": WORKLOADS,
+}
 
 
 def variant_kept(place: int):
@@ -174,25 +169,25 @@ def with_deadline(factor: float):
         ("solver", with_deadline, 1.0, 0.5),
     ],
 )
-def test_what_the_user_registered_counts_by_what_it_does(registered, what, make, one, other) -> None:
+def test_what_the_user_registered_counts_by_what_it_does(what, make, one, other) -> None:
     spec = replace(SHORT, **{what: "mine"})
     hashes = []
     for value in (one, other, one):
-        registered[what]._entries["mine"] = make(value)
-        hashes.append(fingerprint(spec))
+        with REGISTRIES[what].temporarily("mine", make(value)):
+            hashes.append(fingerprint(spec))
     assert hashes[0] == hashes[2] != hashes[1]
 
 
-def test_another_function_under_the_same_name_is_run_again(registered, tmp_path: Path) -> None:
+def test_another_function_under_the_same_name_is_run_again(tmp_path: Path) -> None:
     specs = []
     costs = []
     for place in (0, 0, -1):
-        registered["method"]._entries["mine"] = variant_kept(place)
-        specs = grid_specs(
-            ["corrected"], ["video"], ["constant-5"], ["mine"], trace="synthetic", duration_s=60
-        )
-        report = run_grid(specs, tmp_path, 1)
-        costs.append((report, float(summaries(specs, tmp_path)["cost_mean_cores"].iloc[0])))
+        with METHODS.temporarily("mine", variant_kept(place)):
+            specs = grid_specs(
+                ["corrected"], ["video"], ["constant-5"], ["mine"], trace="synthetic", duration_s=60
+            )
+            report = run_grid(specs, tmp_path, 1)
+            costs.append((report, float(summaries(specs, tmp_path)["cost_mean_cores"].iloc[0])))
     assert costs == [
         (GridReport(ran=1, reused=0), 2.0),
         (GridReport(ran=0, reused=1), 2.0),
@@ -233,7 +228,7 @@ def test_code_edited_while_a_run_is_under_way_is_not_claimed_to_have_run(tmp_pat
 
 
 def test_an_input_edited_while_a_run_is_under_way_is_noticed(
-    data: Path, tmp_path: Path, registered, caplog: pytest.LogCaptureFixture
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = data / "pipelines" / "video.yaml"
     text = file.read_text()
@@ -242,14 +237,14 @@ def test_an_input_edited_while_a_run_is_under_way_is_noticed(
         file.write_text(text.replace("sla_s: 6.89", "sla_s: 6.88"))
         return ARRIVAL_PROCESSES["uniform"](rates, rng)
 
-    registered["arrivals"]._entries["mine"] = edits
     spec = replace(SHORT, arrivals="mine")
-    folder = run(spec, tmp_path / "results")
+    with ARRIVAL_PROCESSES.temporarily("mine", edits):
+        folder = run(spec, tmp_path / "results")
+        assert not is_complete(tmp_path / "results", spec)
     provenance = read_json(folder / PROVENANCE)
     assert provenance["fingerprint"] == ""
     assert "changed while it was under way" in provenance["incomplete"]
     assert "it will be run again" in caplog.text
-    assert not is_complete(tmp_path / "results", spec)
 
 
 def test_force_runs_anew(tmp_path: Path) -> None:

@@ -120,12 +120,10 @@ def test_an_error_with_its_own_arguments_arrives_from_a_worker(tmp_path: Path, j
         is_complete(results, specs[0])
 
 
-def test_with_one_job_the_callers_own_forecaster_is_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(FORECASTERS._entries, "mine", FORECASTERS["max"])
-    specs = grid_specs(["corrected"], ["video"], ["bursty"], ["ipa"], forecaster="mine", **SHORT)
-    assert run_grid(specs, tmp_path, 1).ran == 1
+def test_with_one_job_the_callers_own_forecaster_is_known(tmp_path: Path) -> None:
+    with FORECASTERS.temporarily("mine", FORECASTERS["max"]):
+        specs = grid_specs(["corrected"], ["video"], ["bursty"], ["ipa"], forecaster="mine", **SHORT)
+        assert run_grid(specs, tmp_path, 1).ran == 1
 
 
 def test_summaries_come_in_the_order_of_the_specs(tmp_path: Path) -> None:

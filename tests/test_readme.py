@@ -33,12 +33,10 @@ def test_the_pipeline_of_the_readme_is_described_solved_and_run(tmp_path, monkey
 def test_the_python_examples_run(monkeypatch):
     monkeypatch.delenv("IPA_TRACE", raising=False)
     namespace: dict[str, object] = {}
-    try:
+    with METHODS.temporarily("first-variant"):
         for block in blocks("python"):
             exec(block, namespace)  # noqa: S102 (our own README)
         assert "first-variant" in METHODS
-    finally:
-        METHODS._entries.pop("first-variant", None)
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,26 @@ def test_a_decorated_entry_stays_what_it_was() -> None:
         return 1
 
     assert registry["one"] is one
+
+
+def test_an_entry_stands_under_a_name_for_a_while() -> None:
+    registry = shapes()
+    with registry.temporarily("triangle", 33), registry.temporarily("circle", 0):
+        assert [registry[name] for name in registry] == [33, 4, 0]
+    assert [(name, registry[name]) for name in registry] == [("triangle", 3), ("square", 4)]
+
+
+def test_without_an_entry_the_name_is_free_for_a_while_and_other_names_stay() -> None:
+    registry = shapes()
+    with registry.temporarily("triangle"):
+        assert "triangle" not in registry
+        registry.register("triangle", 5)
+        registry.register("circle", 0)
+    assert [(name, registry[name]) for name in registry] == [("triangle", 3), ("square", 4), ("circle", 0)]
+
+
+def test_a_registry_is_as_before_when_the_block_fails() -> None:
+    registry = shapes()
+    with pytest.raises(ZeroDivisionError), registry.temporarily("square", 5):
+        _ = 1 / (registry["square"] - 5)
+    assert registry["square"] == 4

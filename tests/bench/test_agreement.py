@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +34,14 @@ def run(given: Campaign, jobs: int = 1, *, resume: bool = True) -> dict[str, obj
 
 
 @pytest.fixture
-def wrong_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+def wrong_solver() -> Iterator[None]:
     def first_options(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
         if not all(problem.options):
             return Answer(None, proven=True)
         return Answer(tuple(0 for _ in problem.options), proven=True)
 
-    monkeypatch.setitem(SOLVERS._entries, "first-options", first_options)
+    with SOLVERS.temporarily("first-options", first_options):
+        yield
 
 
 def test_solvers_agree_and_every_comparison_is_counted(tmp_path: Path) -> None:

@@ -35,15 +35,15 @@ def test_building_is_nothing_for_the_exact_solver_and_something_for_the_others()
     assert rows["pulp-cbc"]["build_ms"] > 0  # type: ignore[operator]
 
 
-def test_a_solver_that_refuses_is_reported_and_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_that_refuses_is_reported_and_not_asked_again() -> None:
     asked = []
 
     def refusing(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
         asked.append(problem)
         raise SolverUnavailableError("too large for the licence")
 
-    monkeypatch.setitem(SOLVERS._entries, "refusing", refusing)
-    row = by_solver(compared(PROBLEMS, ["exact", "refusing"]))["refusing"]
+    with SOLVERS.temporarily("refusing", refusing):
+        row = by_solver(compared(PROBLEMS, ["exact", "refusing"]))["refusing"]
     assert (row["n"], row["refused"], len(asked)) == (0, "too large for the licence", 1)
     assert math.isnan(row["median_ms"])  # type: ignore[arg-type]
 

@@ -143,10 +143,10 @@ def test_an_unknown_forecaster_names_the_known_ones():
         make_forecaster("liner")
 
 
-def test_a_new_forecaster_is_a_rule_under_a_name(monkeypatch):
-    monkeypatch.setattr(FORECASTERS, "_entries", dict(FORECASTERS._entries))
-    FORECASTERS.register("median", lambda _context: WindowForecaster("median", np.median))
-    assert make_forecaster("median", ForecastContext()).forecast([1] * 61 + [9] * 59).rate_rps == 1
+def test_a_new_forecaster_is_a_rule_under_a_name():
+    with FORECASTERS.temporarily("median"):
+        FORECASTERS.register("median", lambda _context: WindowForecaster("median", np.median))
+        assert make_forecaster("median", ForecastContext()).forecast([1] * 61 + [9] * 59).rate_rps == 1
 
 
 @pytest.mark.parametrize("name", [*LOOKING_BACK, "quantile-0.5", "quantile-0.9", "quantile-0.95"])

@@ -130,12 +130,12 @@ def test_brute_force_refuses_too_many_combinations() -> None:
         solve(random_problem(stages=7, variants=10, batches=7), "brute-force")
 
 
-def test_a_solver_of_ones_own_is_a_function_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_of_ones_own_is_a_function_and_a_line() -> None:
     def first_options(given: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
         return Answer(tuple(0 for _ in given.options), proven=False, note="a guess")
 
-    monkeypatch.setitem(SOLVERS._entries, "first", first_options)
-    decision = solve(two_stages(), "first")
+    with SOLVERS.temporarily("first", first_options):
+        decision = solve(two_stages(), "first")
     assert (decision.solver, decision.status, decision.note) == ("first", Status.FEASIBLE, "a guess")
 
 
@@ -143,13 +143,13 @@ def _answering(answer: Answer) -> Callable[[Problem, float], Answer]:
     return lambda given, deadline_s: answer  # noqa: ARG005 (the signature of a solver)
 
 
-def test_what_a_solver_of_ones_own_claims_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOLVERS._entries, "breaks", _answering(Answer((1, 1), proven=True)))
-    monkeypatch.setitem(SOLVERS._entries, "boasts", _answering(Answer((0, 0), proven=True, objective=9.0)))
-    broken = solve(two_stages(sla_s=0.7), "breaks")
+def test_what_a_solver_of_ones_own_claims_is_checked() -> None:
+    with SOLVERS.temporarily("breaks", _answering(Answer((1, 1), proven=True))):
+        broken = solve(two_stages(sla_s=0.7), "breaks")
     assert (broken.status, broken.plan.cost_cores) == (Status.FEASIBLE, 3)
     assert "breaks a limit; replaced" in broken.note
-    boasted = solve(two_stages(), "boasts")
+    with SOLVERS.temporarily("boasts", _answering(Answer((0, 0), proven=True, objective=9.0))):
+        boasted = solve(two_stages(), "boasts")
     assert (boasted.status, boasted.objective) == (Status.FEASIBLE, pytest.approx(0.499998))
     assert "the solver claimed 9 for a plan worth 0.499998" in boasted.note
 

@@ -156,14 +156,14 @@ def test_an_unknown_kind_of_trace_names_the_known_ones():
         load_workload("bursty", trace="twitter")
 
 
-def test_a_new_workload_is_one_function_under_a_name(monkeypatch):
-    monkeypatch.setattr(WORKLOADS, "_entries", dict(WORKLOADS._entries))
+def test_a_new_workload_is_one_function_under_a_name():
+    with WORKLOADS.temporarily("ramp"):
 
-    @WORKLOADS.named("ramp")
-    def ramp(request):
-        return Workload("ramp", np.arange(50) + request.seed, "synthetic", request.seed)
+        @WORKLOADS.named("ramp")
+        def ramp(request):
+            return Workload("ramp", np.arange(50) + request.seed, "synthetic", request.seed)
 
-    assert load_workload("ramp", seed=2, duration_s=3).rates_rps.tolist() == [2, 3, 4]
+        assert load_workload("ramp", seed=2, duration_s=3).rates_rps.tolist() == [2, 3, 4]
 
 
 def test_a_workload_cannot_be_changed_through_its_array():
