@@ -22,7 +22,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make lint        ruff and mypy only"
 	@echo "make format      let ruff format the code and the notebooks"
-	@echo "make lock        renew requirements.lock from pyproject.toml"
+	@echo "make lock        renew requirements.lock from pyproject.toml (UPGRADE=1: with the latest versions)"
 	@echo "make clean       remove .venv and results (keeps results/published)"
 
 kick: $(READY)
@@ -46,8 +46,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module." \
 		"On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python scripts/install.py requirements.lock .
 	@touch $@
 
 lint: $(READY)
@@ -60,8 +59,9 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra dev --extra fast \
-		--universal --python-version 3.11 --fork-strategy fewest --upgrade --generate-hashes --quiet \
+	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra docs --extra dev --extra fast \
+		--universal --python-version 3.11 --fork-strategy fewest $(if $(UPGRADE),--upgrade) --no-strip-extras \
+		--generate-hashes --quiet \
 		-o requirements.lock
 
 lab: $(READY)
