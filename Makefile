@@ -12,13 +12,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help kick reproduce test notebooks install lint format lock lab clean
+.PHONY: help kick reproduce test notebooks docs install lint format lock lab clean
 
 help:
 	@echo "make kick        run what the claims need and say PASS or FAIL (about two minutes)"
 	@echo "make reproduce   regenerate every figure and the claims table (results/)"
 	@echo "make test        run the test suite, linters and notebook checks"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
+	@echo "make docs        build the documentation (docs/_build/html/index.html)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make lint        ruff and mypy only"
 	@echo "make format      let ruff format the code and the notebooks"
@@ -37,6 +38,10 @@ test: $(READY) lint
 
 notebooks: $(READY)
 	$(BIN)/python -m ipa.notebooks
+
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 install: $(READY)
 
@@ -68,5 +73,5 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) docs/_build docs/notebooks
 	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +

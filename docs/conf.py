@@ -1,0 +1,51 @@
+"""How Sphinx builds these pages: ``make docs``."""
+
+import re
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+project = "IPA"
+author = "the IPA artifact authors"
+copyright = "2024, the IPA artifact authors. Apache-2.0"  # noqa: A001 (the name that Sphinx asks for)
+release = metadata.version("ipa")
+
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+exclude_patterns = ["_build"]
+nitpicky = True
+# Types that autodoc writes the way the code does; they have no page of their own here.
+nitpick_ignore_regex = [("py:.*", r".*")]
+
+# The notebooks are stored executed; `make test` executes them again and compares.
+nb_execution_mode = "off"
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 4
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
+
+html_theme = "furo"
+html_title = "IPA"
+html_static_path = ["_static"]
+html_css_files = ["ipa.css"]
+html_show_sourcelink = False
+html_copy_source = False
+
+# Sphinx wants its pages below this folder, but on GitHub the links have to lead to where the notebooks are.
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
+
+
+def _prepare(_app: Sphinx, _name: str, content: list[str]) -> None:
+    """Lead links to the copies, and leave out of notebooks what is there for the checker alone."""
+    text = content[0].replace("](../notebooks/", "](notebooks/")
+    content[0] = re.sub(r'"# NBVAL_CHECK_OUTPUT\\n",\s*("\\n",\s*)?', "", text)
+
+
+def setup(app: Sphinx) -> None:
+    """Register what is done to each page when it is read."""
+    app.connect("source-read", _prepare)

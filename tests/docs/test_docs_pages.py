@@ -1,0 +1,71 @@
+"""What README and docs say about the code holds: files, commands, limits, claims, length."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.main import get_command
+
+from ipa.cli import app
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def limits_page() -> Any:
+    spec = importlib.util.spec_from_file_location("limits_page", DOCS / "limits_page.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 800
+
+
+def test_the_limits_of_the_page_are_those_of_the_code() -> None:
+    text = (DOCS / "limits.md").read_text(encoding="utf-8")
+    assert text == limits_page().page(text), "run python docs/limits_page.py"
+
+
+def named_files() -> list[str]:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    return sorted(set(re.findall(r"`((?:ipa|data|docs|examples|results|tests)/[\w/.-]+\.\w+)`", text)))
+
+
+@pytest.mark.parametrize("path", named_files())
+def test_files_that_a_page_names_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def command_names(command: Any, prefix: str = "ipa") -> list[str]:
+    subcommands = getattr(command, "commands", {})
+    return [
+        name
+        for sub, below in subcommands.items()
+        for name in command_names(below, f"{prefix} {sub}") or [f"{prefix} {sub}"]
+    ]
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(.+?)`", page, flags=re.MULTILINE))
+    listed |= set(re.findall(r", `(ipa [a-z ]+)` \|", page))
+    assert set(command_names(get_command(app))) == {name for name in listed if name.startswith("ipa")}
+
+
+def test_the_verdicts_of_the_table_are_the_stored_ones_on_the_real_trace() -> None:
+    page = (DOCS / "claims.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| [CV]\d", line)]
+    kept = pd.read_csv(ROOT / "results" / "published" / "claims.csv")
+    verdicts = kept[kept["trace"] == "real"].set_index("claim")["verdict"]
+    assert len(rows) >= 15
+    for row in rows:
+        claim, said = row[0].split()[0], re.split(r"[:,(]", row[-1])[0].strip()
+        assert str(verdicts[claim]).startswith(said), claim
