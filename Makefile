@@ -37,7 +37,7 @@ test: $(READY) lint
 	$(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
 
 notebooks: $(READY)
-	$(BIN)/python -m ipa.notebooks
+	$(BIN)/python -m ipa.report.notebooks
 
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html

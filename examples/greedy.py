@@ -12,14 +12,14 @@ import statistics
 
 import typer
 
-from ipa.accuracy import METRICS
-from ipa.config import load_pipeline
-from ipa.experiments import PIPELINES
 from ipa.optimizer.answer import Answer, Choice, picked
 from ipa.optimizer.build import build_problem
-from ipa.optimizer.generate import random_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.paper import PIPELINES
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.load import load_pipeline
 
 
 def solve_greedy(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001 (it always ends in time)

@@ -8,11 +8,11 @@ of every stage; this method keeps the one in the middle and chooses batch sizes 
 
 import typer
 
-from ipa.config import load_pipeline
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective, Restriction
-from ipa.pipeline import Pipeline
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Pipeline
 
 
 def fa2_middle(pipeline: Pipeline, settings: MethodSettings) -> Restriction:  # noqa: ARG001 (as all methods)

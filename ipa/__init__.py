@@ -10,15 +10,15 @@ in the simulator and returns its decisions, requests and measures. Every deliber
 """
 
 from ipa.adapter import Adapter
-from ipa.config import load_pipeline
 from ipa.errors import IpaError
-from ipa.experiments import simulate
+from ipa.experiments.run import simulate
+from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
-from ipa.run_spec import RunSpec
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
 
 __all__ = [
     "Adapter",

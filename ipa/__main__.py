@@ -1,5 +1,5 @@
 """``python -m ipa``: the same as ``ipa``."""
 
-from ipa.cli import main
+from ipa.cli.app import main
 
 main()

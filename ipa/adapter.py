@@ -12,16 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from ipa.accuracy import METRICS, AccuracyMetric
-from ipa.decision_record import Action, DecisionRecord
 from ipa.errors import InvalidValueError, IpaError
 from ipa.forecast import Forecast, Forecaster
 from ipa.forecast.window import clean_window
 from ipa.make_room import steps_with_room
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.accuracy import METRICS, AccuracyMetric
+from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Observation, Platform
+from ipa.results.decisions import Action, DecisionRecord
 from ipa.schedule import Schedule
 
 log = logging.getLogger(__name__)

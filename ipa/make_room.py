@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.plan import Plan, StagePlan
 
 
 def steps_with_room(running: Plan, wanted: Plan, max_cores: int) -> tuple[Plan, Plan] | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from ipa.cli import main
-from ipa.experiments import grid_specs
-from ipa.grid import run_grid
+from ipa.cli.app import main
+from ipa.experiments.grid import run_grid
+from ipa.experiments.run import grid_specs
 
 settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ipa")

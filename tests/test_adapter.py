@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.adapter import Adapter, AdapterSettings
-from ipa.decision_record import DecisionRecord
-from ipa.experiments import planner_for, simulate
+from ipa.experiments.run import planner_for, simulate
+from ipa.experiments.spec import RunSpec
 from ipa.forecast import Forecast, make_forecaster
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import Observation
-from ipa.results import without_nan
-from ipa.run_spec import RunSpec
+from ipa.results.decisions import DecisionRecord
+from ipa.results.json_files import without_nan
 
 PLANNER = planner_for(RunSpec("video", "bursty", "ipa"))
 PLAN_10, PLAN_30 = PLANNER.decide(10.0).plan, PLANNER.decide(30.0).plan

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from ipa.config import load_pipeline
-from ipa.optimizer.generate import random_problem
+from ipa.experiments.spec import RunSpec
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.pipeline.load import load_pipeline
 from ipa.registry import Registry
-from ipa.run_spec import RunSpec
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from ipa.cli import app
+from ipa.cli.app import app
 from ipa.workload import load_workload
 
 

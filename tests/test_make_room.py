@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.make_room import steps_with_room
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.plan import Plan, StagePlan
 
 VARIANTS = {"a": 1, "b": 2, "c": 5}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ipa.accuracy import METRICS
 from ipa.bench.comparison import usable
 from ipa.bench.problem_file import store_problem
 from ipa.bench.reproducer import disagree, shrunk
@@ -20,15 +19,16 @@ from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.corners import corner_problem
 from ipa.optimizer.decision import Status
-from ipa.optimizer.generate import KINDS, random_pipeline, random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import KINDS, random_pipeline, random_problem
 from ipa.optimizer.solve import solve
 from ipa.paths import published_results_dir
-from ipa.provenance import environment
-from ipa.results import read_json, write_json, writing
-from ipa.run_folders import check_writable, locked
-from ipa.source_files import code_sha256
+from ipa.pipeline.accuracy import METRICS
+from ipa.results.json_files import read_json, write_json, writing
+from ipa.results.provenance import environment
+from ipa.results.run_folders import check_writable, locked
+from ipa.results.source_files import code_sha256
 from ipa.workers import worker_pool
 
 CHUNK = 250

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ipa.accuracy import METRICS
 from ipa.bench.comparison import BUDGET_S, compared, usable_solvers
-from ipa.bench.decision_time import ALPHA
-from ipa.config import load_pipeline
-from ipa.experiments import PIPELINES
 from ipa.optimizer.build import build_problem
-from ipa.optimizer.generate import random_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import ALPHA, random_problem
 from ipa.optimizer.solve import DEADLINE_S
+from ipa.paper import PIPELINES
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.load import load_pipeline
 
 RATES_RPS = (1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 METRIC_NAMES = ("pas", "rank-sum")

@@ -1,21 +1,20 @@
 """The decision time of figure 13 over the number of stages and variants, and beyond."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from ipa.accuracy import METRICS
 from ipa.bench.comparison import compared
 from ipa.bench.kept_times import KeptTimes, keep_times
-from ipa.config import load_pipeline, pipeline_file, pipeline_inputs
-from ipa.errors import InvalidValueError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective
+from ipa.optimizer.random_problems import ALPHA, scaled_pipeline
 from ipa.paths import data_dir
-from ipa.pipeline import Pipeline
-from ipa.provenance import file_sha256
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.load import load_pipeline, pipeline_file, pipeline_inputs
+from ipa.pipeline.pipeline import Pipeline
+from ipa.results.provenance import file_sha256
 
 SIDE = 9
 """Stages and variants of the published grid."""
@@ -23,7 +22,6 @@ SIDE = 9
 SOLVES = 19
 """Decisions behind each published point."""
 
-ALPHA = 10.0
 HIGHEST_RPS = 38.0
 
 Size = tuple[int, int]
@@ -32,56 +30,6 @@ Size = tuple[int, int]
 PUBLISHED_SIZES: tuple[Size, ...] = tuple(
     (stages, variants) for stages in range(1, SIDE + 1) for variants in range(1, SIDE + 1)
 )
-
-
-def scaled_pipeline(pipeline: Pipeline, stages: int, variants: int) -> Pipeline:
-    """Return a pipeline of any size by cloning, as the paper does it.
-
-    Parameters
-    ----------
-    pipeline
-        Its first stage is cloned.
-    stages
-        Number of stages.
-    variants
-        Number of variants per stage: the lightest ones; beyond those there are, clones of the heaviest.
-
-    Returns
-    -------
-    Pipeline
-        With an SLA of as many times that of the first stage.
-
-    Raises
-    ------
-    InvalidValueError
-        If a number is below 1.
-
-    Notes
-    -----
-    Source: paper, section 5.3 and figure 13.
-
-    Examples
-    --------
-    >>> from ipa.config import load_pipeline
-    >>> large = scaled_pipeline(load_pipeline("video"), stages=2, variants=7)
-    >>> [variant.name for variant in large.stages[1].variants][-3:]
-    ['yolov5x', 'yolov5x-clone-1', 'yolov5x-clone-2']
-    """
-    if stages < 1 or variants < 1:
-        raise InvalidValueError(f"there has to be a stage and a variant, not {stages} and {variants}")
-    first = pipeline.stages[0]
-    known = sorted(first.choices, key=lambda variant: variant.accuracy)
-    clones = (
-        replace(known[-1], name=f"{known[-1].name}-clone-{number}")
-        for number in range(1, variants - len(known) + 1)
-    )
-    chosen = (*known[:variants], *clones)
-    stage_sla_s = first.sla_s or pipeline.sla_s / len(pipeline.stages)
-    return Pipeline(
-        f"{pipeline.name}-{stages}x{variants}",
-        tuple(replace(first, name=f"stage-{n}", variants=chosen) for n in range(1, stages + 1)),
-        sla_s=stage_sla_s * stages,
-    )
 
 
 def decision_times(

@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ipa.accuracy import METRICS, Combine
 from ipa.errors import InvalidValueError
 from ipa.optimizer.problem import Objective, Option, Problem
-from ipa.results import read_json, write_json
+from ipa.pipeline.accuracy import METRICS, Combine
+from ipa.results.json_files import read_json, write_json
 
 METRIC_NAMES = ("pas", "mean", "rank-sum", "rank-product")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.provenance import environment
-from ipa.results import read_json, write_json
+from ipa.results.json_files import read_json, write_json
+from ipa.results.provenance import environment
 
 MACHINE = ("cpu", "system", "python", "packages")
 """Entries of ``environment`` that times depend on; those of another machine are not shown as this one's."""

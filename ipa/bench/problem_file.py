@@ -6,13 +6,13 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ipa import limits
-from ipa.accuracy import METRICS
 from ipa.errors import IpaError, ResultsError, UnreadableFileError
 from ipa.files import read_json
 from ipa.limits import Range
 from ipa.optimizer.problem import Objective, Option, Problem
 from ipa.optimizer.solve import SOLVERS
-from ipa.results import write_json
+from ipa.pipeline.accuracy import METRICS
+from ipa.results.json_files import write_json
 from ipa.strict_yaml import Name, Real, Whole, key_of, problem_of, within
 
 OPTIONS_PER_STAGE = 5_000

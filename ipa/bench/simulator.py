@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.config import load_pipeline
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan, StagePlan
 from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.compiled import compiled_or_none
 from ipa.simulator.settings import EngineName

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipa.adapter import Adapter, AdapterSettings
-from ipa.decision_record import DecisionRecord
 from ipa.errors import TraceError
-from ipa.experiments import forecaster_for, planner_for
+from ipa.experiments.run import forecaster_for, planner_for
+from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
 from ipa.platforms.streamed import StreamedPlatform
-from ipa.run_spec import RunSpec
+from ipa.results.decisions import DecisionRecord
+from ipa.results.streaming import RunningMeasures
 from ipa.simulator.settings import EngineName
-from ipa.streaming import RunningMeasures
 from ipa.workload import find_trace, load_trace
 
 TELL_EVERY_S = 3600
@@ -69,7 +69,7 @@ def bench_trace(
     Returns
     -------
     dict
-        The figures of ``ipa.streaming.RunningMeasures``, then ``simulated_s``, ``wall_s``, ``cpu_s``,
+        The figures of ``ipa.results.streaming.RunningMeasures``, then ``simulated_s``, ``wall_s``, ``cpu_s``,
         ``requests_per_s`` (wall), and ``memory_mb`` (the largest resident memory of this process).
     """
     began_s, began_cpu_s = time.perf_counter(), time.process_time()

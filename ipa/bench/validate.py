@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.intervals import mean_interval
-from ipa.pipeline import Pipeline, Stage, Variant
-from ipa.plan import Plan, StagePlan
-from ipa.profiles import Profile, ProfilePoint
+from ipa.pipeline.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.pipeline.profiles import Profile, ProfilePoint
+from ipa.results.intervals import mean_interval
 from ipa.simulator import PipelineSimulator, RequestRecords, SimulationSettings, StageRecords
 from ipa.simulator.service import lognormal_spread
 from ipa.simulator.settings import EngineName, Service

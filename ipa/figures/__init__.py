@@ -1,6 +1,6 @@
 """Figures: one function per figure of the paper, from a tidy table to a matplotlib Figure.
 
-:mod:`ipa.figures.tidy` reads finished runs into tables; :func:`adaptation` draws one run,
+:mod:`ipa.figures.tables` reads finished runs into tables; :func:`adaptation` draws one run,
 :func:`variant_tradeoff` figure 2, :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both
 editions side by side, :func:`deviations` the published averages against ours, :func:`decision_time` figure
 13, :func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where
@@ -18,20 +18,20 @@ except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
 from ipa.figures.adaptation import adaptation
+from ipa.figures.burst import reaction
 from ipa.figures.closed_loop import forecaster_ablation, quantile_tradeoff
+from ipa.figures.cluster_effects import cluster_effects
 from ipa.figures.decision_time import decision_time
 from ipa.figures.deviations import deviations
 from ipa.figures.editions import editions
-from ipa.figures.effects import cluster_effects
 from ipa.figures.end_to_end import end_to_end
-from ipa.figures.forecast import forecast_errors, load_forecasts
+from ipa.figures.forecasters import forecast_errors, load_forecasts
 from ipa.figures.frontier import frontier
 from ipa.figures.latency import latency_breakdown, latency_distribution
-from ipa.figures.motivation import variant_tradeoff
 from ipa.figures.preferences import preferences
 from ipa.figures.printing import printed, save_table
-from ipa.figures.reaction import reaction
-from ipa.figures.saving import file_name, safe_name, save
+from ipa.figures.profiling import variant_tradeoff
+from ipa.figures.save import file_name, safe_name, save
 from ipa.figures.sensitivity import sensitivity
 
 __all__ = [

@@ -24,8 +24,9 @@ from ipa.figures.style import (
     whole_ticks,
     write_caption,
 )
-from ipa.figures.tidy import numbers, require, stage_steps
-from ipa.grid import RUN_KEYS
+from ipa.figures.tables import require
+from ipa.results.folder import RUN_KEYS
+from ipa.studies.run_tables import numbers, stage_steps
 
 COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
 
@@ -38,7 +39,7 @@ def adaptation(
     Parameters
     ----------
     steps
-        Rows of ``ipa.figures.tidy.decision_steps`` of one run.
+        Rows of ``ipa.studies.run_tables.decision_steps`` of one run.
     load
         Columns ``time_s`` and ``load_rps``, one row a second.
     variants

@@ -13,9 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ipa.bench.forecast import ABLATION
-from ipa.experiments import PIPELINES
-from ipa.figures.forecast import QUANTILE_LOOK, look, title
+from ipa.figures.forecasters import QUANTILE_LOOK, look, title
 from ipa.figures.style import (
     INK,
     MUTED,
@@ -28,7 +26,9 @@ from ipa.figures.style import (
     use_log_scale,
     write_caption,
 )
-from ipa.figures.tidy import require
+from ipa.figures.tables import require
+from ipa.paper import PIPELINES
+from ipa.studies.forecasters import ABLATION
 
 COLUMNS = (
     "edition", "pipeline", "forecaster", "cost_cores", "violation_pct", "dropped_pct", "pas_pct",
@@ -66,7 +66,7 @@ def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
     Parameters
     ----------
     table
-        Rows of ``ipa.bench.forecast.beside_published``.
+        Rows of ``ipa.studies.forecasters.beside_published``.
     caption
         Trace and seeds.
 
@@ -209,7 +209,7 @@ def quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
     Parameters
     ----------
     table
-        Rows of ``ipa.bench.forecast.closed_loop_table`` of one edition.
+        Rows of ``ipa.studies.forecasters.closed_loop_table`` of one edition.
     caption
         Edition, trace, workloads and seeds.
 

@@ -20,7 +20,7 @@ from ipa.figures.style import (
     ordered,
     write_caption,
 )
-from ipa.figures.tidy import require
+from ipa.figures.tables import require
 
 TIMES = ("solver", "stages", "variants", "median_ms", "worst_ms", "refused")
 BESIDE = ("stages", "variants", "published_ms", "median_ms", "speed_up")

@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ipa.experiments import METHODS
 from ipa.figures.style import (
     FAINT,
     INK,
@@ -23,8 +22,9 @@ from ipa.figures.style import (
     ordered,
     write_caption,
 )
-from ipa.figures.tidy import require
-from ipa.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
+from ipa.figures.tables import require
+from ipa.paper import METHODS
+from ipa.studies.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
 
 COLUMNS = (
     "pipeline",
@@ -64,7 +64,7 @@ def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
     Parameters
     ----------
     comparison
-        Rows of ``ipa.published.compare`` of one edition.
+        Rows of ``ipa.studies.published.compare`` of one edition.
     caption
         Which edition, trace and seed the runs used.
 

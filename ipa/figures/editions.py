@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ipa.experiments import METHODS, PIPELINES
 from ipa.figures.style import (
     FAINT,
     INK,
@@ -26,8 +25,10 @@ from ipa.figures.style import (
     use_log_scale,
     write_caption,
 )
-from ipa.figures.tidy import numbers, require
-from ipa.grid import RUN_KEYS
+from ipa.figures.tables import require
+from ipa.paper import METHODS, PIPELINES
+from ipa.results.folder import RUN_KEYS
+from ipa.studies.run_tables import numbers
 
 METRICS = (
     ("cost_mean_cores", 1, "Cost", "cores (log scale)"),
@@ -44,7 +45,7 @@ def editions(averages: pd.DataFrame, before: str = "as-published", after: str = 
     Parameters
     ----------
     averages
-        Rows of ``ipa.figures.tidy.run_averages`` of both editions; their mean over workloads is drawn.
+        Rows of ``ipa.studies.run_tables.run_averages`` of both editions; their mean over workloads is drawn.
     before, after
         The two editions.
 

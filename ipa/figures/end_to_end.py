@@ -14,7 +14,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
-from ipa.experiments import METHODS, WORKLOADS
 from ipa.figures.average_panels import PANELS, draw_averages, has_published, spreads_widely
 from ipa.figures.style import (
     INK,
@@ -34,8 +33,9 @@ from ipa.figures.style import (
     whole_ticks,
     write_caption,
 )
-from ipa.figures.tidy import require
-from ipa.grid import RUN_KEYS
+from ipa.figures.tables import require
+from ipa.paper import METHODS, WORKLOADS
+from ipa.results.folder import RUN_KEYS
 
 STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas", "plan")
 AVERAGE_COLUMNS = (*RUN_KEYS, "cost_mean_cores", "pas_mean", "violation_share", "violating_seconds_share")
@@ -55,12 +55,12 @@ def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) 
     Parameters
     ----------
     steps
-        Rows of ``ipa.figures.tidy.decision_steps`` of one pipeline and edition.
+        Rows of ``ipa.studies.run_tables.decision_steps`` of one pipeline and edition.
     averages
-        Rows of ``ipa.figures.tidy.run_averages`` of the same runs; published columns that hold a number are
-        drawn as diamonds beside the bars.
+        Rows of ``ipa.studies.run_tables.run_averages`` of the same runs; published columns that hold a number
+        are drawn as diamonds beside the bars.
     load
-        Rows of ``ipa.figures.tidy.load_per_second`` of the same workloads.
+        Rows of ``ipa.studies.run_tables.load_per_second`` of the same workloads.
 
     Returns
     -------

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ipa.experiments import METHODS
 from ipa.figures.style import (
     INK,
     MUTED,
@@ -24,7 +23,8 @@ from ipa.figures.style import (
     whole_ticks,
     write_caption,
 )
-from ipa.figures.tidy import require
+from ipa.figures.tables import require
+from ipa.paper import METHODS
 
 COLUMNS = ("cost_cores", "accuracy", "pas", "supported", "ratio_from", "ratio_to", "plan")
 METHOD_COLUMNS = ("method", "status", "cost_cores", "accuracy")
@@ -53,9 +53,9 @@ def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: st
     Parameters
     ----------
     points
-        Rows of ``ipa.tradeoffs.frontier_table``.
+        Rows of ``ipa.studies.tradeoffs.frontier_table``.
     methods
-        Rows of ``ipa.tradeoffs.method_table``.
+        Rows of ``ipa.studies.tradeoffs.method_table``.
     title
         What it is the frontier of.
     metric

@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ipa.experiments import METHODS, PIPELINES
 from ipa.figures.style import (
     FAINT,
     INK,
@@ -29,8 +28,9 @@ from ipa.figures.style import (
     short_name,
     write_caption,
 )
-from ipa.figures.tidy import require
-from ipa.latency import PARTS
+from ipa.figures.tables import require
+from ipa.paper import METHODS, PIPELINES
+from ipa.studies.latency import PARTS
 
 CURVE_COLUMNS = ("pipeline", "method", "edition", "trace", "kind", "share", "latency_s")
 SUMMARY_COLUMNS = ("pipeline", "method", "edition", "trace", "seed", "sla_s")
@@ -63,11 +63,11 @@ def latency_distribution(
     Parameters
     ----------
     curves
-        Rows of ``ipa.latency.curves``.
+        Rows of ``ipa.studies.latency.curves``.
     summary
-        Rows of ``ipa.latency.latency_summary`` of the same runs.
+        Rows of ``ipa.studies.latency.latency_summary`` of the same runs.
     published
-        ``ipa.latency.published_latency()``, to mark the published p50, p90 and p99.
+        ``ipa.studies.latency.published_latency()``, to mark the published p50, p90 and p99.
     note
         What else the line under the figure shall say.
 
@@ -193,7 +193,7 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
     Parameters
     ----------
     parts
-        Rows of ``ipa.latency.breakdowns``.
+        Rows of ``ipa.studies.latency.breakdowns``.
     note
         What else the line under the figure shall say.
 

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ipa.experiments import PIPELINES
 from ipa.figures.style import (
     INK,
     MUTED,
@@ -22,8 +21,9 @@ from ipa.figures.style import (
     short_name,
     write_caption,
 )
-from ipa.figures.tidy import require
-from ipa.preferences import PREFERENCES
+from ipa.figures.tables import require
+from ipa.paper import PIPELINES
+from ipa.studies.preferences import PREFERENCES
 
 COLUMNS = (
     "edition", "pipeline", "preference", "cost_cores", "accuracy", "published_cost_cores",
@@ -61,9 +61,9 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
     Parameters
     ----------
     points
-        Rows of ``ipa.preferences.preference_table``.
+        Rows of ``ipa.studies.preferences.preference_table``.
     curves
-        Rows of ``ipa.preferences.reachable_table``.
+        Rows of ``ipa.studies.preferences.reachable_table``.
     caption
         Trace and seed.
 

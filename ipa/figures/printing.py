@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.written_files import note_written
+from ipa.results.written_files import note_written
 
 MISSING = "–"
 UNITS = {"s": "s", "ms": "ms", "rps": "requests/s", "pct": "%", "cores": "cores"}

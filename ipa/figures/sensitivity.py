@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ipa.figures.style import INK, MUTED, PAGE_IN, house_style, new_figure, write_caption
-from ipa.figures.tidy import require
+from ipa.figures.tables import require
 
 COLUMNS = ("rate_rps", "sla_s", "stage", "feasible", "cost_cores", "pas", "variant")
 
@@ -26,9 +26,9 @@ def sensitivity(
     Parameters
     ----------
     choices
-        Rows of ``ipa.tradeoffs.choice_map``.
+        Rows of ``ipa.studies.tradeoffs.choice_map``.
     variants
-        Variants of each stage, the least accurate first (``ipa.figures.tidy.variants_by_accuracy``).
+        Variants of each stage, the least accurate first (``ipa.studies.run_tables.variants_by_accuracy``).
     sla_s
         The pipeline's own SLA, drawn as a line.
     caption

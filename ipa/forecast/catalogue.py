@@ -7,8 +7,8 @@ from ipa.forecast.base import ForecastContext, Forecaster
 from ipa.forecast.baselines import last, maximum, mean
 from ipa.forecast.ewma_poisson import ewma_poisson
 from ipa.forecast.linear import linear
-from ipa.forecast.lstm import lstm
-from ipa.forecast.mlp import mlp, quantile, quantile_named
+from ipa.forecast.networks.lstm import lstm
+from ipa.forecast.networks.mlp import mlp, quantile, quantile_named
 from ipa.forecast.oracle import near_oracle, near_oracle_whole, oracle
 from ipa.registry import Registry
 

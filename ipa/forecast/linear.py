@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ipa.errors import ConfigError
+from ipa.file_stamps import cached_by_content
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.dataset import (
     DAMPING_DIVISOR,
@@ -25,7 +26,7 @@ from ipa.forecast.dataset import (
 )
 from ipa.forecast.horizon import trained_rule
 from ipa.forecast.window import Window, WindowForecaster
-from ipa.paths import cached_by_content, data_dir
+from ipa.paths import data_dir
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipa.accuracy import METRICS
 from ipa.optimizer.answer import fastest, impossible, picked
 from ipa.optimizer.build import StageChoices, stage_choices
-from ipa.optimizer.exact import solve_exact
 from ipa.optimizer.problem import Objective, Option, Problem, Source
+from ipa.optimizer.solvers.exact import solve_exact
 from ipa.optimizer.tolerance import SLA_SHARE
+from ipa.pipeline.accuracy import METRICS
 
 LEAST_SHARE = 1e-9
 """Share of the arrival rate for which one replica of everything is enough."""

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ipa.accuracy import AccuracyMetric
 from ipa.errors import InvalidValueError
 from ipa.limits import RATE_RPS
 from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction, Source
 from ipa.optimizer.queueing import QUEUE_TERMS, fill_wait_s
 from ipa.optimizer.tolerance import REPLICA_SHARE
-from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline.accuracy import AccuracyMetric
+from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 
 POWERS_OF_TWO = (1, 2, 4, 8, 16, 32, 64)
 """Batch sizes that are considered besides those that were measured."""

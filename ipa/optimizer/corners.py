@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from ipa.accuracy import METRICS
 from ipa.optimizer.answer import picked
-from ipa.optimizer.generate import KINDS, random_problem
 from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.random_problems import KINDS, random_problem
+from ipa.pipeline.accuracy import METRICS
 from ipa.registry import Registry
 
 Corner = Callable[[Random, Problem], Problem]

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ipa.plan import Plan
+from ipa.pipeline.plan import Plan
 
 
 class Status(StrEnum):

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer import pareto
 from ipa.optimizer.answer import Choice, picked
-from ipa.optimizer.graph import series_parallel_labels
-from ipa.optimizer.pareto import Labels, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.labels import pareto
+from ipa.optimizer.labels.pareto import Labels, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
 from ipa.optimizer.ties import inaccuracy
 from ipa.optimizer.tolerance import ACCURACY, TIE, tie
-from ipa.plan import Plan
+from ipa.pipeline.plan import Plan
 
 Interval = tuple[float, float]
 
@@ -125,8 +125,8 @@ def frontier(problem: Problem) -> Frontier:
     Raises
     ------
     InvalidValueError
-        If there are too many partial plans (``ipa.optimizer.pareto.MAX_LABELS``), or the stages form a graph
-        that is not series-parallel (``ipa.optimizer.graph``).
+        If there are too many partial plans (``ipa.optimizer.labels.pareto.MAX_LABELS``), or the stages form a
+        graph that is not series-parallel (``ipa.optimizer.solvers.graph``).
 
     Notes
     -----
@@ -136,7 +136,7 @@ def frontier(problem: Problem) -> Frontier:
 
     Examples
     --------
-    >>> from ipa.config import load_pipeline
+    >>> from ipa.pipeline.load import load_pipeline
     >>> from ipa.optimizer.build import build_problem
     >>> from ipa.optimizer.problem import Constraints, Objective
     >>> problem = build_problem(load_pipeline("video"), 20.0, Objective(), Constraints())

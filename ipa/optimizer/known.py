@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ipa.accuracy import METRICS
 from ipa.optimizer.answer import Choice, fastest, picked
-from ipa.optimizer.exceeded import LabelsExceededError
+from ipa.optimizer.labels.exceeded import LabelsExceededError
+from ipa.optimizer.labels.reduction import Reduction, best_of, reduce_problem
 from ipa.optimizer.problem import Objective, Option, Problem
-from ipa.optimizer.reduction import Reduction, best_of, reduce_problem
+from ipa.pipeline.accuracy import METRICS
 
 _MOST_ROUNDS = 30
 _CHEAPEST_S = 0.1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ipa.errors import ReplicasNeededError
 from ipa.optimizer.problem import Restriction
-from ipa.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.registry import Registry
 
 

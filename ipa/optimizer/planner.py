@@ -7,7 +7,7 @@ from ipa.optimizer.decision import Decision
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.solve import solve
-from ipa.pipeline import Pipeline
+from ipa.pipeline.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Planner:
 
     Examples
     --------
-    >>> from ipa.config import load_pipeline
+    >>> from ipa.pipeline.load import load_pipeline
     >>> planner = Planner(load_pipeline("video"), Objective(alpha=2), Constraints(), "fa2-low")
     >>> planner.decide(rate_rps=20).plan.cost_cores
     4

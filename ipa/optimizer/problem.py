@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from ipa.accuracy import METRICS, AccuracyMetric
 from ipa.errors import InvalidValueError
 from ipa.limits import BATCH, CORES, REPLICAS
 from ipa.optimizer.queueing import fill_wait_s
 from ipa.optimizer.ticks import Ticks, ticks_of
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan, StagePlan
-from ipa.slowest_path import slowest_path
+from ipa.pipeline.accuracy import METRICS, AccuracyMetric
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.pipeline.slowest_path import slowest_path
 
 MOST_UNITS = 1e100
 """Largest ratio of two weights."""

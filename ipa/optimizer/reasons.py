@@ -72,7 +72,7 @@ def why_infeasible(problem: Problem) -> str:
 
     Examples
     --------
-    >>> from ipa.config import load_pipeline
+    >>> from ipa.pipeline.load import load_pipeline
     >>> from ipa.optimizer.build import build_problem
     >>> from ipa.optimizer.problem import Constraints, Objective
     >>> asked = build_problem(load_pipeline("video"), 20.0, Objective(), Constraints(max_cores=1))

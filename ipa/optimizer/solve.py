@@ -11,21 +11,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ipa.optimizer.answer import Answer, Solver, picked
-from ipa.optimizer.auto import solve_auto
 from ipa.optimizer.best_effort import best_effort
-from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.decision import Decision, Status
-from ipa.optimizer.exact import solve_exact
-from ipa.optimizer.gurobi import solve_gurobi
-from ipa.optimizer.gurobi_nonlinear import solve_gurobi_nonlinear
-from ipa.optimizer.highs import solve_highs_directly
 from ipa.optimizer.known import best_known
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.optimizer.reasons import why_infeasible
 from ipa.optimizer.scale import at_unit_scale
+from ipa.optimizer.solvers.auto import solve_auto
+from ipa.optimizer.solvers.brute_force import solve_brute_force
+from ipa.optimizer.solvers.exact import solve_exact
+from ipa.optimizer.solvers.gurobi import solve_gurobi
+from ipa.optimizer.solvers.gurobi_nonlinear import solve_gurobi_nonlinear
+from ipa.optimizer.solvers.highs import solve_highs_directly
+from ipa.optimizer.solvers.pulp import solve_cbc, solve_highs, solve_pulp
 from ipa.optimizer.tolerance import solver_error
-from ipa.plan import Plan
+from ipa.pipeline.plan import Plan
 from ipa.registry import Registry
 
 DEADLINE_S = 10.0

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from ipa.errors import IpaError
-from ipa.optimizer.generate import random_problem
-from ipa.optimizer.gurobi import licence
-from ipa.optimizer.pulp import cbc_path
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import solve
+from ipa.optimizer.solvers.gurobi import licence
+from ipa.optimizer.solvers.pulp import cbc_path
 
 
 @dataclass(frozen=True, slots=True)

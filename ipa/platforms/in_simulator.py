@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Observation
 from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.running import RunningStage

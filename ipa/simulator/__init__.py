@@ -11,20 +11,21 @@ and forgets them, for runs too long to keep.
 
 Requests
     A stage has one central first-come-first-served queue and a number of replicas that serve one batch at a
-    time. ``ipa.batching.BatchPolicy`` says when a free replica takes a batch, and how large. What stages
-    serve are visits of requests; in a chain of stages a request visits each one once. A visit goes on to the
-    next stage when its batch ends (plus the network delay), in the order in which these batches were taken.
-    Within an instant, first everything enters and every replica that finishes becomes free, then batches are
-    taken, then visits expire. A batch takes at least one tick of the clock.
+    time. ``ipa.pipeline.batching.BatchPolicy`` says when a free replica takes a batch, and how large. What
+    stages serve are visits of requests; in a chain of stages a request visits each one once. A visit goes on
+    to the next stage when its batch ends (plus the network delay), in the order in which these batches were
+    taken. Within an instant, first everything enters and every replica that finishes becomes free, then
+    batches are taken, then visits expire. A batch takes at least one tick of the clock.
 
 Graphs
     After each visit, an edge of factor f sends floor(f) visits to its target, and one more with probability
     f - floor(f), drawn from the seed, the edge and the number of the request: a request has the same
-    itinerary under every plan (``ipa.simulator.itinerary``). A stage that joins (``ipa.pipeline.Stage``) is
-    entered once per request, at the instant at which the last of its visits to any stage that leads there has
-    ended; if no edge sends it there, it is not entered. Only then is it known what a branch sends, so a
-    branch that will turn out to send nothing is waited for as well. What enters at the same instant does so
-    in the order of the stages it comes from. A request is answered when all its visits have ended.
+    itinerary under every plan (``ipa.simulator.itinerary``). A stage that joins
+    (``ipa.pipeline.pipeline.Stage``) is entered once per request, at the instant at which the last of its
+    visits to any stage that leads there has ended; if no edge sends it there, it is not entered. Only then is
+    it known what a branch sends, so a branch that will turn out to send nothing is waited for as well. What
+    enters at the same instant does so in the order of the stages it comes from. A request is answered when
+    all its visits have ended.
 
     A request is dropped as soon as any of its visits is. Its other visits go on in their branches, for nobody
     recalls them, and take up replicas; no join waits for them any more, and they change nothing about the
@@ -80,7 +81,7 @@ Cost
 
 """
 
-from ipa.simulator.records import RequestRecords, StageRecords
+from ipa.results.requests import RequestRecords, StageRecords
 from ipa.simulator.running import Reconfiguration, RunningPlan, RunningStage
 from ipa.simulator.settings import ClusterSettings, SimulationSettings
 from ipa.simulator.simulator import Counts, PipelineSimulator

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ipa.batching import BatchPolicy
+from ipa.arrays import Floats, Ints
 from ipa.errors import MissingExtraError
-from ipa.simulator.engine import Serve
-from ipa.simulator.line import Served, WaitingLine
-from ipa.simulator.log import Floats, Ints
+from ipa.pipeline.batching import BatchPolicy
+from ipa.simulator.line import Serve, Served, WaitingLine
 from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.service import ServiceTimes
 

@@ -1,25 +1,22 @@
 """The hot loop: which batches leave a queue, and when.
 
-It inlines the rule of ``ipa.batching.BatchPolicy`` instead of calling it: the calls would cost more than the
-rest of the loop. The tests hold it against an event-by-event model that does call the policy, and the
-compiled engine (``ipa.simulator.compiled``) against this one, byte by byte.
+It inlines the rule of ``ipa.pipeline.batching.BatchPolicy`` instead of calling it: the calls would cost more
+than the rest of the loop. The tests hold it against an event-by-event model that does call the policy, and
+the compiled engine (``ipa.simulator.compiled``) against this one, byte by byte.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heapreplace
 from math import exp, inf, nextafter
 
 import numpy as np
 
-from ipa.batching import BatchPolicy
-from ipa.simulator.line import Served, WaitingLine, move_to
-from ipa.simulator.log import Floats
+from ipa.arrays import Floats
+from ipa.pipeline.batching import BatchPolicy
+from ipa.simulator.line import Serve, Served, WaitingLine, move_to
 from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.service import ServiceTimes
-
-Serve = Callable[[WaitingLine, BatchPolicy, ServiceTimes, ReplicaPool, Floats, float], Served]
 
 
 def serve(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
-from ipa.simulator.log import Floats
+from ipa.arrays import Floats
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
 from ipa.simulator.settings import DEFAULTS, SimulationSettings
 from ipa.simulator.simulator import PipelineSimulator
 from ipa.simulator.visits import StageVisits

@@ -5,10 +5,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.pipeline import Pipeline
+from ipa.arrays import Floats, Ints
+from ipa.pipeline.pipeline import Pipeline
+from ipa.results.requests import DROPPED, IN_FLIGHT, NONE, OK, StageRecords
 from ipa.simulator.itinerary import Itinerary
-from ipa.simulator.log import DROPPED, IN_FLIGHT, NOBODY, NONE, OK, Floats, Ints, RequestLog, grown
-from ipa.simulator.records import StageNames, StageRecords, stage_records
+from ipa.simulator.log import NOBODY, RequestLog, grown
+from ipa.simulator.records import StageNames, stage_records
 from ipa.simulator.route import Renumber
 from ipa.simulator.visits import Coming, StageVisits, VisitLog, together, visits_of
 

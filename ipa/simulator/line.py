@@ -1,12 +1,16 @@
 """The queue of a stage, and what leaves it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.simulator.log import Floats, Ints
+from ipa.arrays import Floats, Ints
+from ipa.pipeline.batching import BatchPolicy
+from ipa.simulator.replicas import ReplicaPool
+from ipa.simulator.service import ServiceTimes
 
 
 def _floats() -> Floats:
@@ -96,3 +100,6 @@ def move_to(column: "list[Any] | NDArray[Any]", head: int, position: int) -> Non
     moved = column[position]
     column[head + 1 : position + 1] = column[head:position]
     column[head] = moved
+
+
+Serve = Callable[[WaitingLine, BatchPolicy, ServiceTimes, ReplicaPool, Floats, float], Served]

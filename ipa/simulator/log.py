@@ -5,23 +5,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ipa.arrays import Floats, Ints
+from ipa.results.requests import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
+
 if TYPE_CHECKING:
     from ipa.simulator.line import Served
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-OUTCOMES = ("in-flight", "ok", "dropped")
-"""Names of the outcome codes 0, 1, 2."""
-IN_FLIGHT, OK, DROPPED = range(3)
-
-REASONS = ("expired",)
-"""Names of the codes of why a request was dropped."""
-EXPIRED = 0
-
-NONE = -1
-"""Code of a stage, variant or reason that does not apply."""
 
 NOBODY: Ints = np.empty(0, dtype=np.int64)
 """No requests, or no visits."""

@@ -10,8 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.simulator.log import IN_FLIGHT, NOBODY, Floats, Ints, RequestLog, StageLog
-from ipa.simulator.records import StageNames, StageRecords, stage_records
+from ipa.arrays import Floats, Ints
+from ipa.results.requests import IN_FLIGHT, StageRecords
+from ipa.simulator.log import NOBODY, RequestLog, StageLog
+from ipa.simulator.records import StageNames, stage_records
 from ipa.simulator.visits import StageVisits, visits_of
 
 Renumber = Callable[[Ints], Ints]

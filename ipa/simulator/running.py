@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ipa.plan import Plan, StagePlan
+from ipa.pipeline.plan import Plan, StagePlan
 
 
 @dataclass(frozen=True, slots=True)

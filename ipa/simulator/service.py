@@ -7,9 +7,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from ipa.arrays import Floats
 from ipa.errors import InvalidValueError
-from ipa.profiles import Profile, ProfilePoint
-from ipa.simulator.log import Floats
+from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.simulator.settings import IDEAL, ClusterSettings, Service
 
 Z99 = NormalDist().inv_cdf(0.99)

@@ -8,11 +8,12 @@ from numpy.typing import ArrayLike
 
 from ipa.errors import InvalidValueError
 from ipa.limits import CLOCK_S
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import IN_FLIGHT, RequestRecords
 from ipa.simulator.graph_route import GraphRoute
-from ipa.simulator.log import IN_FLIGHT, RequestLog
-from ipa.simulator.records import RequestRecords, StageNames, request_records
+from ipa.simulator.log import RequestLog
+from ipa.simulator.records import StageNames, request_records
 from ipa.simulator.route import ChainRoute, Route
 from ipa.simulator.running import Reconfiguration, RunningPlan
 from ipa.simulator.settings import DEFAULTS, SimulationSettings
@@ -65,9 +66,9 @@ class PipelineSimulator:
 
     Examples
     --------
-    >>> from ipa.pipeline import Stage, Variant
-    >>> from ipa.plan import StagePlan
-    >>> from ipa.profiles import Profile, ProfilePoint
+    >>> from ipa.pipeline.pipeline import Stage, Variant
+    >>> from ipa.pipeline.plan import StagePlan
+    >>> from ipa.pipeline.profiles import Profile, ProfilePoint
     >>> variant = Variant("small", 0.7, 1, (Profile(1, (ProfilePoint(1, 0.5, 0.25, 4.0),)),))
     >>> pipeline = Pipeline("toy", (Stage("only", (variant,)),), sla_s=1.0)
     >>> plan = Plan((StagePlan("only", "small", batch=1, replicas=1, cores=1),))

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.batching import BatchPolicy
+from ipa.arrays import Floats, Ints
 from ipa.errors import InvalidValueError
 from ipa.limits import CLOCK_S
-from ipa.pipeline import Stage, Variant
-from ipa.plan import StagePlan
+from ipa.pipeline.batching import BatchPolicy
+from ipa.pipeline.pipeline import Stage, Variant
+from ipa.pipeline.plan import StagePlan
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.engine import engine
 from ipa.simulator.fates import Fates
 from ipa.simulator.line import WaitingLine
-from ipa.simulator.log import Floats, Ints, StageLog
+from ipa.simulator.log import StageLog
 from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.running import RunningStage
 from ipa.simulator.service import RandomStream, ServiceTimes, service_times

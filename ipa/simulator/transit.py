@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ipa.simulator.log import Floats, Ints
+from ipa.arrays import Floats, Ints
 
 
 class Transit:

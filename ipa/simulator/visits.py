@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.simulator.log import NOBODY, NONE, Floats, Ints, StageLog, grown
+from ipa.arrays import Floats, Ints
+from ipa.results.requests import NONE
+from ipa.simulator.log import NOBODY, StageLog, grown
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from ipa.errors import InvalidValueError, TraceError, UnknownNameError, brief
+from ipa.file_stamps import FileStamp, file_stamp
 from ipa.files import is_regular_file
 from ipa.limits import DURATION_S, RATE_RPS, REQUESTS
-from ipa.paths import FileStamp, file_stamp
 from ipa.registry import Registry
 from ipa.workload.excerpts import real_workload
 from ipa.workload.load_formats import Gaps, LoadFormat

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ipa.errors import ConfigError, TraceError, UnknownNameError
-from ipa.paths import cached_by_content, data_dir
+from ipa.file_stamps import cached_by_content
+from ipa.paths import data_dir
 from ipa.workload.trace import load_trace
 from ipa.workload.workload import Rates, Workload
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ipa.paths import cache_dir, cached_by_content, data_dir
+from ipa.file_stamps import cached_by_content
+from ipa.paths import cache_dir, data_dir
 from ipa.strict_yaml import Whole, read_model
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.file_stamps import cached_by_content
 from ipa.limits import DURATION_S, REQUESTS_PER_SECOND, Range
-from ipa.paths import cached_by_content, data_dir
+from ipa.paths import data_dir
 from ipa.strict_yaml import Real, Whole, read_model, within
 from ipa.workload.workload import Rates, Workload
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from ipa.bench.adversarial import climb
 from ipa.bench.hard_problems import Recipe, random_recipe, read_recipe, store_recipe, varied
-from ipa.cli import app
+from ipa.cli.app import app
 from ipa.errors import InvalidValueError
 
 

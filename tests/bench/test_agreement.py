@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ipa.accuracy import METRICS
 from ipa.bench import agreement, problem_file, reproducer
 from ipa.bench.agreement import Campaign, Opponent, bench_agreement, drawn
-from ipa.cli import app
+from ipa.cli.app import app
 from ipa.errors import ResultsError
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.decision import Status
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.pipeline.accuracy import METRICS
 
 FAST = (Opponent("brute-force", most_combinations=200), Opponent("highs", every=5))
 WRONG = (Opponent("first-options"),)

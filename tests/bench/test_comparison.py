@@ -8,11 +8,11 @@ from ipa.bench import comparison, decision
 from ipa.bench.comparison import compared
 from ipa.bench.decision import Case, bench_decision
 from ipa.errors import SolverUnavailableError
-from ipa.optimizer import gurobi
 from ipa.optimizer.answer import Answer
-from ipa.optimizer.generate import random_problem
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS
+from ipa.optimizer.solvers import gurobi
 
 PROBLEMS = [random_problem(seed) for seed in range(6)]
 

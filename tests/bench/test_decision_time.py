@@ -8,11 +8,11 @@ from ipa.bench.decision_time import (
     beside_published,
     decision_times,
     published_decision_times,
-    scaled_pipeline,
     verdicts,
 )
-from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
+from ipa.optimizer.random_problems import scaled_pipeline
+from ipa.pipeline.load import load_pipeline
 
 VIDEO = load_pipeline("video")
 

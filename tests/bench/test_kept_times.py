@@ -36,7 +36,7 @@ def test_other_arguments_or_another_machine_are_measured_themselves(
     keep_times(tmp_path, {"solves": 1}, clock)
     keep_times(tmp_path, {"solves": 2}, clock)
     assert clock.calls == 2
-    from ipa.provenance import environment
+    from ipa.results.provenance import environment
 
     other = environment() | {"cpu": "another"}
     monkeypatch.setattr("ipa.bench.kept_times.environment", lambda: other)
@@ -47,7 +47,7 @@ def test_other_arguments_or_another_machine_are_measured_themselves(
 def test_changed_code_keeps_the_times_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     assert "changed" not in keep_times(tmp_path, {}, clock).note
-    from ipa.provenance import environment
+    from ipa.results.provenance import environment
 
     other = environment() | {"code_sha256": "other"}
     monkeypatch.setattr("ipa.bench.kept_times.environment", lambda: other)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from ipa.bench.problem_file import load_problem, store_problem
-from ipa.config import load_pipeline
 from ipa.errors import ResultsError
-from ipa.experiments import planner_for
-from ipa.optimizer.generate import random_problem
-from ipa.run_spec import RunSpec
+from ipa.experiments.run import planner_for
+from ipa.experiments.spec import RunSpec
+from ipa.optimizer.random_problems import random_problem
+from ipa.pipeline.load import load_pipeline
 
 OPTION = {
     "variant": "v", "batch": 1, "replicas": 1, "cores": 1, "cost_cores": 1,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.main import get_command
 
-from ipa.cli import app
+from ipa.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

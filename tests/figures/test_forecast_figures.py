@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ipa.bench.forecast import FIGURE_16, beside_published
 from ipa.errors import ResultsError
 from ipa.figures import forecast_errors, forecaster_ablation, load_forecasts, quantile_tradeoff
-from ipa.figures.forecast import look
-from ipa.forecast.evaluation import score_table, series_table
+from ipa.figures.forecasters import look
+from ipa.studies.forecast_errors import score_table, series_table
+from ipa.studies.forecasters import FIGURE_16, beside_published
 
 RATES_RPS = np.random.default_rng(0).poisson(9, 300)
 LOAD = pd.DataFrame({"workload": "bursty", "time_s": range(300), "load_rps": RATES_RPS})

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures.effects import cluster_effects
+from ipa.figures.burst import reaction
+from ipa.figures.cluster_effects import cluster_effects
 from ipa.figures.latency import latency_breakdown, latency_distribution
-from ipa.figures.reaction import reaction
-from ipa.latency import published_latency
-from ipa.reaction import attribute
+from ipa.studies.burst import attribute
+from ipa.studies.latency import published_latency
 
 KEYS = {"edition": "as-published", "trace": "synthetic"}
 METHODS = ("ipa", "rim")

@@ -5,7 +5,7 @@ import pytest
 
 from ipa.errors import ResultsError
 from ipa.figures import variant_tradeoff
-from ipa.motivation import figure2
+from ipa.studies.profiling import figure2
 
 
 def test_latency_and_throughput_stand_over_accuracy_with_the_published_points() -> None:

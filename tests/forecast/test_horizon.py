@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
-from ipa.experiments import forecaster_for, simulate
+from ipa.experiments.run import forecaster_for, simulate
+from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS, HORIZON_S, ForecastContext, make_forecaster
 from ipa.forecast.ewma_poisson import expected_poisson_maximum
-from ipa.run_spec import RunSpec
 
 RATES = np.random.default_rng(4).poisson(20, 400)
 TRAINED = ["linear", "lstm", "mlp", "quantile", "quantile-0.5"]

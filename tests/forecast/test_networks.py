@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.forecast import FORECASTERS, evaluate, make_forecaster
-from ipa.forecast.features import N_FEATURES, features, from_root, to_root
-from ipa.forecast.lstm import SHAPES as LSTM_SHAPES
-from ipa.forecast.lstm import load_lstm
-from ipa.forecast.mlp import LEVELS, load_mlp
-from ipa.forecast.mlp import SHAPES as MLP_SHAPES
-from ipa.forecast.training import TrainingSettings
-from ipa.forecast.weights import NetworkRecord, load_record, load_weights, save_weights, weights_path
+from ipa.forecast.networks.features import N_FEATURES, features, from_root, to_root
+from ipa.forecast.networks.lstm import SHAPES as LSTM_SHAPES
+from ipa.forecast.networks.lstm import load_lstm
+from ipa.forecast.networks.mlp import LEVELS, load_mlp
+from ipa.forecast.networks.mlp import SHAPES as MLP_SHAPES
+from ipa.forecast.networks.training import TrainingSettings
+from ipa.forecast.networks.weights import NetworkRecord, load_record, load_weights, save_weights, weights_path
 
 ANSWERS = json.loads((Path(__file__).parent / "torch_answers.json").read_text())
 WINDOWS_RPS = np.array(ANSWERS["windows_rps"], dtype=float)

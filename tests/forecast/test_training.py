@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError, MissingExtraError
-from ipa.forecast import lstm_training, mlp_training
 from ipa.forecast.dataset import DAY_S, days, windows
-from ipa.forecast.features import features
-from ipa.forecast.lstm import SHAPES as LSTM_SHAPES
-from ipa.forecast.lstm import load_lstm
-from ipa.forecast.mlp import SHAPES as MLP_SHAPES
-from ipa.forecast.mlp import load_mlp
-from ipa.forecast.training import TrainingSettings, fit, load_torch
-from ipa.forecast.weights import load_weights, save_weights, weights_path
+from ipa.forecast.networks import lstm_training, mlp_training
+from ipa.forecast.networks.features import features
+from ipa.forecast.networks.lstm import SHAPES as LSTM_SHAPES
+from ipa.forecast.networks.lstm import load_lstm
+from ipa.forecast.networks.mlp import SHAPES as MLP_SHAPES
+from ipa.forecast.networks.mlp import load_mlp
+from ipa.forecast.networks.training import TrainingSettings, fit, load_torch
+from ipa.forecast.networks.weights import load_weights, save_weights, weights_path
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 QUICK = TrainingSettings(epochs=3, batch=64, learning_rate=0.01)

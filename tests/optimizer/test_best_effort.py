@@ -10,7 +10,7 @@ from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
 from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction
 from ipa.optimizer.solve import solve
-from ipa.pipeline import Pipeline, Stage
+from ipa.pipeline.pipeline import Pipeline, Stage
 
 MEASURED = Constraints(measured_only=True)
 

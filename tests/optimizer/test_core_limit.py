@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import option, problem, random_problems
 
-from ipa.optimizer import dominance
 from ipa.optimizer.decision import Status
-from ipa.optimizer.generate import random_problem
+from ipa.optimizer.labels import dominance
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
 
 

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import option, problem, random_problems
 
-from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.optimizer import pareto
 from ipa.optimizer.answer import picked
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.frontier import Frontier, frontier
-from ipa.optimizer.generate import random_problem
-from ipa.optimizer.pareto import stage_labels, unbeaten
+from ipa.optimizer.labels import pareto
+from ipa.optimizer.labels.pareto import stage_labels, unbeaten
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import solve
 from ipa.optimizer.ties import order_key
 from ipa.optimizer.tolerance import TIE
-from ipa.plan import plan_defects
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.plan import plan_defects
 
 EXACT = 1e-12
 

@@ -9,24 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import option, problem
 
-from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.optimizer import graph, graph_paths, pareto
-from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, picked
-from ipa.optimizer.brute_force import solve_brute_force
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.corners import CORNERS
 from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import frontier
-from ipa.optimizer.generate import random_problem
-from ipa.optimizer.graph import series_parallel_labels, solve_graph
-from ipa.optimizer.graph_paths import paths
-from ipa.optimizer.highs import solve_highs_directly
+from ipa.optimizer.labels import pareto
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
-from ipa.pipeline import Edge
-from ipa.plan import plan_defects
+from ipa.optimizer.solvers import graph, graph_paths
+from ipa.optimizer.solvers.brute_force import solve_brute_force
+from ipa.optimizer.solvers.graph import series_parallel_labels, solve_graph
+from ipa.optimizer.solvers.graph_paths import paths
+from ipa.optimizer.solvers.highs import solve_highs_directly
+from ipa.optimizer.solvers.tie_breaking import agreed
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Edge
+from ipa.pipeline.plan import plan_defects
 
 FORK = ((0, 1), (0, 2))
 DIAMOND = ((0, 1), (0, 2), (1, 3), (2, 3))

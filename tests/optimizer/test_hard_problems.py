@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.bench.hard_problems import Recipe
-from ipa.optimizer import exact
 from ipa.optimizer.answer import picked
-from ipa.optimizer.columns import columns_of
 from ipa.optimizer.decision import Status
+from ipa.optimizer.labels.columns import columns_of
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.optimizer.solvers import exact
 
 FOUND = sorted((Path(__file__).parent / "hard").glob("*.json"))
 NEARLY_EQUAL = [

@@ -8,9 +8,9 @@ from toys import random_problems
 
 from ipa.bench.hard_problems import Recipe
 from ipa.optimizer.answer import picked
-from ipa.optimizer.logarithms import Scale, as_sum
+from ipa.optimizer.labels.logarithms import Scale, as_sum
+from ipa.optimizer.labels.reduction import Reduction, reduce_problem
 from ipa.optimizer.problem import Problem
-from ipa.optimizer.reduction import Reduction, reduce_problem
 
 RECIPES = st.builds(
     Recipe,

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import option, pipeline, problem, variant
 
-from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction
-from ipa.pipeline import Pipeline, Stage
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.pipeline import Pipeline, Stage
 
 MEASURED = Constraints(measured_only=True)
 

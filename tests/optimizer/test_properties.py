@@ -8,18 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import option, pipeline, random_problems, variant
 
-from ipa.accuracy import METRICS
-from ipa.config import load_pipeline, pipeline_names
 from ipa.optimizer.answer import picked
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
-from ipa.optimizer.generate import random_problem
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective, Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
 from ipa.optimizer.tolerance import TIE
-from ipa.pipeline import Pipeline, Stage
-from ipa.plan import plan_defects
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.load import load_pipeline, pipeline_names
+from ipa.pipeline.pipeline import Pipeline, Stage
+from ipa.pipeline.plan import plan_defects
 
 EXAMPLES = settings(max_examples=150)
 

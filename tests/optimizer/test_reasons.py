@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from toys import option, pipeline, problem, variant
 
-from ipa.accuracy import METRICS
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
-from ipa.optimizer.generate import random_pipeline
 from ipa.optimizer.problem import Constraints, Objective, Problem, Restriction
+from ipa.optimizer.random_problems import random_pipeline
 from ipa.optimizer.reasons import why_infeasible
 from ipa.optimizer.solve import solve
-from ipa.pipeline import Edge, Pipeline, Stage
+from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.pipeline import Edge, Pipeline, Stage
 
 MEASURED = Constraints(measured_only=True)
 

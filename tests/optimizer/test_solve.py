@@ -10,18 +10,20 @@ from dataclasses import replace
 import pytest
 from toys import option, problem
 
-from ipa.accuracy import METRICS
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
-from ipa.optimizer import agree, auto, dominance, exact, gurobi, highs, pulp
-from ipa.optimizer.agree import agreed
 from ipa.optimizer.answer import Answer, fastest, picked
 from ipa.optimizer.decision import Status
-from ipa.optimizer.exceeded import LabelsExceededError
-from ipa.optimizer.generate import random_problem
-from ipa.optimizer.milp import milp_of
+from ipa.optimizer.labels import dominance
+from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
+from ipa.optimizer.solvers import auto, exact, gurobi, highs, pulp
+from ipa.optimizer.solvers import tie_breaking as agree
+from ipa.optimizer.solvers.milp import milp_of
+from ipa.optimizer.solvers.tie_breaking import agreed
 from ipa.optimizer.status import solver_status
+from ipa.pipeline.accuracy import METRICS
 
 EVERY_SOLVER = sorted(SOLVERS)
 FOREVER = math.inf

@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from ipa.accuracy import METRICS
 from ipa.optimizer.decision import Decision, Status
-from ipa.optimizer.generate import KINDS, random_problem
 from ipa.optimizer.problem import Problem
+from ipa.optimizer.random_problems import KINDS, random_problem
 from ipa.optimizer.solve import solve
+from ipa.pipeline.accuracy import METRICS
 
 PROBLEMS, CHUNK = 1200, 100
 CBC_PROBLEMS = 100

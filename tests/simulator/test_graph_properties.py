@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator_toys import Step, all_settings, columns, graphs, scenarios, simulate, unreal_settings
 
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import DROPPED, IN_FLIGHT, OK
 from ipa.simulator import PipelineSimulator, RequestRecords, SimulationSettings
 from ipa.simulator.itinerary import Itinerary
-from ipa.simulator.log import DROPPED, IN_FLIGHT, OK
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipa.config import load_pipeline
 from ipa.errors import InvalidValueError
-from ipa.experiments import planner_for, simulate
-from ipa.pipeline import Edge, Pipeline, Stage, Variant
-from ipa.plan import Plan, StagePlan
-from ipa.profiles import Profile, ProfilePoint
-from ipa.run_spec import RunSpec, stage_deadlines_s
+from ipa.experiments.run import planner_for, simulate
+from ipa.experiments.spec import RunSpec, stage_deadlines_s
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Edge, Pipeline, Stage, Variant
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
 from ipa.simulator.graph import simulate_graph
 from ipa.workload import arrival_times

@@ -7,7 +7,7 @@ import pytest
 
 from ipa.bench import simulator as bench
 from ipa.bench.validate import cases, erlang_c, validate
-from ipa.config import load_pipeline
+from ipa.pipeline.load import load_pipeline
 
 
 def test_the_benchmark_serves_every_batch_size_and_switches_the_variant() -> None:

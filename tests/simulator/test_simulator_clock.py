@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simulator_toys import fingerprint, pipeline, plan, simulate, variant
 
 from ipa.errors import InvalidValueError
+from ipa.results.requests import OK
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
-from ipa.simulator.log import OK
 
 EXACT = SimulationSettings(service="deterministic")
 ENGINES = ["python", "auto"]

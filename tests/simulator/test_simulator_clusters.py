@@ -11,7 +11,7 @@ import pytest
 from simulator_toys import pipeline, plan, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.plan import Plan
+from ipa.pipeline.plan import Plan
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
 from ipa.simulator.fates import Fates, uniform
 

@@ -18,8 +18,8 @@ from simulator_toys import (
 )
 
 from ipa.errors import MissingExtraError, UnknownNameError
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
 from ipa.simulator import ClusterSettings, SimulationSettings, compiled
 from ipa.simulator.engine import engine, serve
 

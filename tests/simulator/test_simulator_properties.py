@@ -1,6 +1,7 @@
 """What holds for every pipeline, plan, load and sequence of reconfigurations."""
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,10 +24,10 @@ from simulator_toys import (
     variant,
 )
 
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
 from ipa.simulator import Counts, PipelineSimulator, RequestRecords, SimulationSettings, StageRecords
-from ipa.simulator.log import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 
@@ -277,8 +278,15 @@ def run_with_seed(seed: int) -> str:
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
     code = "from test_simulator_properties import run_with_seed; print(run_with_seed(7))"
-    here = Path(__file__).parent
-    other = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert other.stdout.strip() == run_with_seed(7)
 
 

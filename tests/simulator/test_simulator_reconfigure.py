@@ -11,9 +11,9 @@ import pytest
 from simulator_toys import pipeline, plan, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.pipeline import Pipeline, Variant
-from ipa.plan import Plan
-from ipa.profiles import Profile, ProfilePoint
+from ipa.pipeline.pipeline import Pipeline, Variant
+from ipa.pipeline.plan import Plan
+from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.simulator import PipelineSimulator, SimulationSettings
 
 STAGE = [

@@ -8,9 +8,9 @@ import pytest
 from simulator_toys import pipeline, plan, simulate, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
-from ipa.profiles import ProfilePoint
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.pipeline.profiles import ProfilePoint
 from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.service import Z99, lognormal_spread, service_times

@@ -21,10 +21,10 @@ from simulator_toys import (
 )
 from simulator_twin import Twin
 
-from ipa.pipeline import Pipeline
-from ipa.plan import Plan
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import OUTCOMES
 from ipa.simulator import SimulationSettings
-from ipa.simulator.log import OUTCOMES
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

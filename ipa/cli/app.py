@@ -1,0 +1,122 @@
+"""The command line ``ipa COMMAND``: errors a user can act on come without a traceback, with exit code 2."""
+
+import logging
+import signal
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ipa.cli import bench, forecast, trace
+from ipa.cli.claims import claims_command, published_command
+from ipa.cli.describe import describe_command
+from ipa.cli.doctor import doctor_command
+from ipa.cli.frontier import frontier_command
+from ipa.cli.grid import grid_command
+from ipa.cli.output import messages
+from ipa.cli.reproduce import reproduce_command
+from ipa.cli.run import run_command
+from ipa.cli.solve import solve_command
+from ipa.errors import IpaError, brief
+
+EXIT_ERROR = 2
+LINE_CHARACTERS = 1500
+"""Length of an error; of a longer one, which has a long name in it, both ends are shown."""
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+
+UsageError: Any = typer.BadParameter.__base__
+"""What a wrong option raises; typer has it under no name of its own."""
+
+
+class Commands(TyperGroup):
+    """The commands; ends those that fail on purpose with a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except IpaError as error:
+            raise _failed(str(error)) from error
+        except UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            why = brief(error.format_message().rstrip("."), 300)
+            raise _failed(f"{why}; see {error.ctx.command_path} --help") from error
+        except MemoryError as error:
+            raise _failed("not enough memory for this; see the limits in ipa/limits.py") from error
+        except OSError as error:
+            # A reader of the output that has left, for example `head`, is no failure of a file.
+            if isinstance(error, BrokenPipeError):
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"error: {where}{error.strerror or error}"
+            messages.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+            raise typer.Exit(EXIT_ERROR) from error
+        except KeyboardInterrupt as error:
+            messages.print("interrupted; what was complete is kept, the same command goes on from there")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _failed(why: str) -> typer.Exit:
+    """Say on one line why a command failed; return what ends it."""
+    line = "".join(char if char.isprintable() else "?" for char in why)
+    if len(line) > LINE_CHARACTERS:
+        line = f"{line[: LINE_CHARACTERS // 2]} ... {line[-LINE_CHARACTERS // 2 :]}"
+    messages.print(f"error: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return typer.Exit(EXIT_ERROR)
+
+
+class LogLines(logging.Handler):
+    """Shows what is logged as one line each on standard error, like the errors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        line = f"{record.levelname.lower()}: {self.format(record)}"
+        messages.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+app = typer.Typer(
+    name="ipa",
+    cls=Commands,
+    help="Inference Pipeline Adaptation: choose model variants, batch sizes and replicas online.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command("reproduce")(reproduce_command)
+app.command("run")(run_command)
+app.command("grid")(grid_command)
+app.command("solve")(solve_command)
+app.command("frontier")(frontier_command)
+app.command("describe")(describe_command)
+app.command("claims")(claims_command)
+app.command("published")(published_command)
+app.command("doctor")(doctor_command)
+app.add_typer(forecast.app, name="forecast")
+app.add_typer(trace.app, name="trace")
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what is done to standard error.")
+    ] = False,
+) -> None:
+    log = logging.getLogger("ipa")
+    log.handlers = [LogLines()]
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Command and options; those of the process by default.
+    """
+    app(args=arguments)

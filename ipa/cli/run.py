@@ -1,0 +1,200 @@
+"""``ipa run``: one experiment in the simulator."""
+
+from dataclasses import fields
+from typing import Annotated, Literal
+
+import pandas as pd
+import typer
+
+from ipa.cli.options import (
+    DEFAULT_RESULTS,
+    DEFAULT_SOLVER,
+    AlphaOption,
+    BetaOption,
+    EditionOption,
+    ForceOption,
+    GapsOption,
+    JsonOption,
+    MaxCoresOption,
+    MaxReplicasOption,
+    MethodOption,
+    PerMinuteOption,
+    PipelineOption,
+    ReplicasOption,
+    ResultsOption,
+    SeedOption,
+    SlaOption,
+    SolverOption,
+    TimestampsOption,
+    TraceOption,
+    VariantsOption,
+    WorkloadOption,
+)
+from ipa.cli.output import print_json, print_table
+from ipa.cli.parse import cluster_settings, load_format, names, whole_numbers
+from ipa.experiments.run import resolve, run_once
+from ipa.experiments.spec import RunSpec
+from ipa.results.folder import read_summary
+from ipa.simulator import ClusterSettings
+
+SHOWN = {
+    "steps": "steps",
+    "cost_mean_cores": "cost, cores (mean over steps)",
+    "running_mean_cores": "cores really running (mean over time)",
+    "pas_mean": "PAS × 100",
+    "rank_sum_mean": "rank-normalised accuracy",
+    "requests": "requests",
+    "dropped": "dropped",
+    "violation_share": "share of requests not answered within the SLA",
+    "violating_seconds_share": "share of seconds whose p99 exceeds the SLA (the paper's violation)",
+    "latency_p50_s": "latency p50, s",
+    "latency_p99_s": "latency p99, s",
+    "plan_changes": "plan changes",
+    "changed_steps_share": "share of steps that change the plan",
+    "switches_per_hour": "switches per hour",
+    "variant_switches_per_hour": "of them of a variant",
+    "replica_switches_per_hour": "of them of the replicas",
+    "batch_switches_per_hour": "of them of a batch size",
+    "held_steps": "steps that held the last plan",
+    "pending_steps": "steps whose plan was not in force yet",
+    "infeasible_steps": "steps for which no plan was within the limits",
+}
+"""Measures that the table of ``ipa run`` shows, and how it calls them."""
+
+ForecasterOption = Annotated[
+    str | None,
+    typer.Option(
+        help="last, max, mean, linear, ewma-poisson, lstm, mlp, quantile-LEVEL, oracle, near-oracle;"
+        " instead of the edition's."
+    ),
+]
+ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poisson, uniform, paper-burst.")]
+DurationOption = Annotated[
+    int | None, typer.Option("--duration", help="Only the first seconds of the workload.")
+]
+ServiceOption = Annotated[
+    Literal["lognormal", "deterministic"], typer.Option("--service", help="How service times vary.")
+]
+IntervalOption = Annotated[
+    float | None, typer.Option("--interval", help="Seconds between decisions, instead of the edition's.")
+]
+HorizonOption = Annotated[
+    int | None, typer.Option("--horizon", help="Seconds that a forecast covers; two intervals by default.")
+]
+DropOption = Annotated[
+    Literal["edition", "none", "sla", "stage-deadline", "admission"],
+    typer.Option("--drop", help="When waiting requests are dropped."),
+]
+DropMultipleOption = Annotated[
+    float,
+    typer.Option("--drop-multiple", help="SLAs a request may wait, whatever --drop counts."),
+]
+NetworkOption = Annotated[
+    float, typer.Option("--network-delay", help="Seconds into each stage and back to the client.")
+]
+ClusterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cluster",
+        metavar="NAME=VALUE",
+        help="What the cluster does, repeatable: " + ", ".join(f.name for f in fields(ClusterSettings)) + ".",
+    ),
+]
+
+
+def run_command(
+    pipeline: PipelineOption = "video",
+    workload: WorkloadOption = "bursty",
+    timestamps: TimestampsOption = False,
+    per_minute: PerMinuteOption = False,
+    gaps: GapsOption = "refuse",
+    method: MethodOption = "ipa",
+    edition: EditionOption = "corrected",
+    trace: TraceOption = "auto",
+    seed: SeedOption = 0,
+    solver: SolverOption = DEFAULT_SOLVER,
+    forecaster: ForecasterOption = None,
+    arrivals: ArrivalsOption = "poisson",
+    service: ServiceOption = "lognormal",
+    duration_s: DurationOption = None,
+    interval_s: IntervalOption = None,
+    horizon_s: HorizonOption = None,
+    max_replicas: MaxReplicasOption = None,
+    max_cores: MaxCoresOption = None,
+    drop: DropOption = "edition",
+    drop_multiple: DropMultipleOption = 1.0,
+    network_delay_s: NetworkOption = 0.0,
+    cluster: ClusterOption = None,
+    alpha: AlphaOption = None,
+    beta: BetaOption = None,
+    sla_s: SlaOption = None,
+    replicas: ReplicasOption = None,
+    variants: VariantsOption = None,
+    results: ResultsOption = DEFAULT_RESULTS,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one pipeline, workload and method in the simulator and write its folder under results/.
+
+    \b
+    Examples:
+      ipa run --pipeline video --workload bursty --method ipa
+      ipa run -p sum-qa -w fluctuating --forecaster oracle --alpha 20
+      ipa run -p my-pipeline.yaml -w my-load.txt --method fa2-low
+      ipa run -w requests.csv.gz --timestamps --duration 600
+      ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
+    """
+    spec = resolve(
+        RunSpec(
+            pipeline=pipeline,
+            workload=workload,
+            method=method,
+            edition=edition,
+            trace=trace,
+            arrivals=arrivals,
+            seed=seed,
+            solver=solver,
+            service=service,
+            duration_s=duration_s,
+            interval_s=interval_s,
+            horizon_s=horizon_s,
+            max_replicas=max_replicas,
+            max_cores=max_cores,
+            drop=drop,
+            drop_multiple=drop_multiple,
+            network_delay_s=network_delay_s,
+            cluster=cluster_settings(cluster),
+            load_format=load_format(timestamps, per_minute),
+            gaps=gaps,
+            forecaster=forecaster,
+            alpha=alpha,
+            beta=beta,
+            sla_s=sla_s,
+            replicas=whole_numbers(replicas),
+            variants=names(variants),
+        )
+    )
+    report = run_once(spec, results, force=force)
+    folder, reused = report.folder, report.reused
+    summary = read_summary(folder)
+    if as_json:
+        print_json({"folder": str(folder), "reused": reused, **summary})
+        return
+    print_table(
+        pd.DataFrame(
+            [{"measure": label, "value": _shown(key, summary[key])} for key, label in SHOWN.items()]
+        ).astype(object)
+    )
+    by_stage = summary["stage_switches_per_hour"]
+    typer.echo("")
+    print_table(
+        pd.DataFrame([{"stage": stage, **kinds} for stage, kinds in by_stage.items()]),
+        title="switches per hour by stage and kind",
+    )
+    kept = " (complete already and unchanged; --force runs it again)" if reused else ""
+    typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
+    typer.echo(f"{folder}{kept}")
+
+
+def _shown(measure: str, value: float | None) -> float | None:
+    return 100 * value if measure == "pas_mean" and value is not None else value

@@ -1,0 +1,200 @@
+"""Runs many experiments on all cores; what is complete and unchanged is not run again."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import as_completed
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from ipa.errors import InvalidValueError, IpaError, ResultsError
+from ipa.experiments.run import is_complete, run_folder, run_once
+from ipa.experiments.spec import RunSpec
+from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, RUN_KEYS, SUMMARY, read_summary
+from ipa.results.run_folders import check_writable, sweep
+from ipa.results.source_files import code_sha256
+from ipa.workers import worker_pool
+
+Progress = Callable[[int, int, str], None]
+"""(runs done, runs in all, name of the run that just ended) -> None."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridReport:
+    """What a grid did.
+
+    Parameters
+    ----------
+    ran, reused
+        Runs that were run now, and that were complete already.
+    """
+
+    ran: int
+    reused: int
+
+
+def run_grid(
+    specs: Sequence[RunSpec],
+    results_dir: Path,
+    jobs: int,
+    progress: Progress | None = None,
+    kept: Sequence[str] = ALL_FILES,
+    *,
+    force: bool = False,
+) -> GridReport:
+    """Run what is missing of a grid.
+
+    Parameters
+    ----------
+    specs
+        Resolved specs (``ipa.experiments.run.grid_specs``).
+    results_dir
+        Where the results lie.
+    jobs
+        Processes to use, at least 1. With 1 the runs stay in this process, where methods and forecasters are
+        known that the caller registered itself.
+    progress
+        Called as runs end.
+    kept
+        Files to keep of every run (``ipa.results.folder``).
+    force
+        Run all of them anew.
+
+    Returns
+    -------
+    GridReport
+        How many runs were run and reused.
+
+    Raises
+    ------
+    IpaError
+        If a run fails; names the run. Runs that ended before are kept.
+
+    Notes
+    -----
+    An interrupted grid keeps the runs that ended; the next call does the others.
+    """
+    if jobs < 1:
+        raise InvalidValueError(f"jobs must be at least 1, not {jobs}")
+    missing = [spec for spec in specs if force or not is_complete(results_dir, spec, kept)]
+    done, ran = len(specs) - len(missing), 0
+    if progress is not None:
+        progress(done, len(specs), "")
+    if missing:
+        check_writable(results_dir)
+        sweep(results_dir)
+    task = partial(_run_once, results_dir=results_dir, kept=kept, force=force, code=code_sha256())
+    with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
+        for spec, reused in ended:
+            done, ran = done + 1, ran + (not reused)
+            if progress is not None:
+                progress(done, len(specs), _name(spec))
+    return GridReport(ran=ran, reused=len(specs) - ran)
+
+
+def _run_once(spec: RunSpec, results_dir: Path, kept: Sequence[str], force: bool, code: str) -> bool:
+    """Run a spec, in a process that has loaded the same code as the caller, and say if it was there."""
+    if code_sha256() != code:
+        raise IpaError("the code of IPA was edited while the runs were under way; run the same command again")
+    return run_once(spec, results_dir, kept, force=force).reused
+
+
+@dataclass(frozen=True, slots=True)
+class RunSet:
+    """Runs of which some are kept whole and some in brief.
+
+    Parameters
+    ----------
+    whole
+        Resolved specs of runs that are kept with the account of every request.
+    brief
+        Runs of which only decisions and measures are kept, because nothing reads their single requests.
+    """
+
+    whole: tuple[RunSpec, ...]
+    brief: tuple[RunSpec, ...]
+
+    def run(
+        self, results_dir: Path, jobs: int, progress: Progress | None = None, *, force: bool = False
+    ) -> GridReport:
+        """Run what is missing, or all of it (``run_grid``)."""
+        total, before = len(self.whole) + len(self.brief), 0
+        reports = []
+        for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_IN_BRIEF)):
+            show = None if progress is None else _shifted(progress, before, total)
+            reports.append(run_grid(specs, results_dir, jobs, show, kept, force=force))
+            before += len(specs)
+        return GridReport(*(sum(counts) for counts in zip(*map(astuple, reports), strict=True)))
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Progress:
+    return lambda done, _, name: progress(before + done, total, name)
+
+
+def _runs(
+    missing: Sequence[RunSpec], task: Callable[[RunSpec], bool], jobs: int
+) -> Generator[tuple[RunSpec, bool], None, None]:
+    """Run specs and yield each one as it ends, with whether it was there."""
+    if jobs < 2:
+        for spec in missing:
+            with _named(spec):
+                reused = task(spec)
+            yield spec, reused
+        return
+    with worker_pool(jobs) as pool:
+        futures = {pool.submit(task, spec): spec for spec in missing}
+        for future in as_completed(futures):
+            with _named(futures[future]):
+                reused = future.result()
+            yield futures[future], reused
+
+
+def _name(spec: RunSpec) -> str:
+    return f"{spec.experiment}/{spec.run}"
+
+
+@contextmanager
+def _named(spec: RunSpec) -> Iterator[None]:
+    """Say in an error which run it comes from."""
+    try:
+        yield
+    except IpaError as error:
+        raise IpaError(f"run {_name(spec)} failed: {error}") from error
+    except Exception as error:
+        raise IpaError(f"run {_name(spec)} failed: {type(error).__name__}: {error}") from error
+
+
+def by_run(specs: Sequence[RunSpec], read: Callable[[RunSpec], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of some runs below each other, each row with ``RUN_KEYS`` in front."""
+    frames = []
+    for spec in specs:
+        rows = read(spec)
+        keys = pd.DataFrame({key: [getattr(spec, key)] * len(rows) for key in RUN_KEYS})
+        frames.append(pd.concat([keys, rows], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
+    """Return the summaries of the runs of a grid, one row each.
+
+    Raises
+    ------
+    ResultsError
+        If a run is missing; says how to run it.
+    """
+    absent = [spec for spec in specs if not (run_folder(results_dir, spec) / SUMMARY).is_file()]
+    if absent:
+        raise ResultsError(
+            f"{len(absent)} of {len(specs)} runs are missing under {results_dir}, the first is"
+            f" {_name(absent[0])}; run: ipa grid --edition {absent[0].edition}"
+        )
+    # Two paths may name the same pipeline or load, which is run once; a row says what was asked for.
+    return pd.DataFrame(
+        [
+            read_summary(run_folder(results_dir, spec))
+            | {"pipeline": spec.pipeline, "workload": spec.workload}
+            for spec in specs
+        ]
+    )

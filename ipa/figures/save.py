@@ -1,0 +1,127 @@
+"""Writes figures to files that are the same bytes for the same figure."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ipa.errors import ResultsError
+from ipa.figures.style import PRINT_DPI
+from ipa.results.written_files import note_written
+
+METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "png": {"Software": None},
+}
+"""Formats, and the metadata to leave out of each: times and versions would make equal figures differ."""
+
+
+PLAIN, NOT_PLAIN = (
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+~-]*"),
+    re.compile(r"[^A-Za-z0-9_=+~-]+"),
+)
+LONGEST_NAME = 120
+"""Characters of a file name, well below what every file system takes."""
+
+
+def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
+    """Write a figure as PDF and PNG, each whole or not at all.
+
+    Parameters
+    ----------
+    figure
+        What to write.
+    results_dir
+        The files go to ``<results_dir>/figures/``.
+    name
+        File name without its ending.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    ResultsError
+        If a file cannot be written.
+    """
+    folder = results_dir / "figures"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_write(figure, folder / f"{name}.{form}", form) for form in METADATA]
+    except OSError as error:
+        raise ResultsError(
+            f"figure {name} cannot be written to {folder}: {error.strerror}; choose another folder"
+        ) from error
+
+
+def _write(figure: Figure, file: Path, form: str) -> Path:
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        # Type 42 embeds TrueType outlines, which publishers accept and editors can change.
+        with mpl.rc_context({"pdf.fonttype": 42}):
+            figure.savefig(draft, format=form, dpi=PRINT_DPI, metadata=METADATA[form])
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    note_written(file)
+    return file
+
+
+def file_name(
+    subject: str, frame: pd.DataFrame | None = None, changed: Mapping[str, object] | None = None
+) -> str:
+    """Return a name that tells figures of other editions, traces, seeds and parameters apart.
+
+    Parameters
+    ----------
+    subject
+        What the figure shows; of the paper's figures with their number.
+    frame
+        Results with the columns ``trace`` and ``seed``, and ``edition`` where it matters.
+    changed
+        Further parameters that differ from their defaults.
+
+    Examples
+    --------
+    >>> file_name("figure-7", None, {"workloads": ["bursty", "loads/mine.txt"]})
+    'figure-7-workloads=bursty+mine~f03020'
+    """
+    parts = [safe_name(subject)]
+    told = pd.DataFrame() if frame is None else frame
+    for column in ("edition", "trace"):
+        parts += [safe_name(v) for v in dict.fromkeys(told.get(column, ())) if v not in parts]
+    parts += [f"seed{seed}" for seed in dict.fromkeys(told.get("seed", ())) if seed]
+    parts += [f"{name}={_brief(value)}" for name, value in (changed or {}).items()]
+    name = "-".join(parts)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 7]}~{_short_hash(name)}"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "+".join(map(_brief, value)) if isinstance(value, list | tuple) else safe_name(str(value))
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is the same file on every system: of anything else its readable part and a hash.
+
+    Examples
+    --------
+    >>> safe_name("audio-qa"), safe_name("../mine/my pipeline.yaml")
+    ('audio-qa', 'my-pipeline~2da85f')
+    """
+    if PLAIN.fullmatch(name):
+        return name
+    stem = PurePath(name).stem if PurePath(name).suffix or "/" in name else name
+    return f"{NOT_PLAIN.sub('-', stem)[:40].strip('-') or 'unnamed'}~{_short_hash(name)}"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]

@@ -1,0 +1,1 @@
+"""Forecasters that are small neural networks."""

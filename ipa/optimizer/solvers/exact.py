@@ -1,0 +1,98 @@
+"""Exact decisions without a solver: bounds, a good choice, and labels for what is left.
+
+How it works
+------------
+A multiple-choice knapsack: one option per stage, one latency limit.
+
+1. ``reduction``: options that another one beats are dropped; pricing the SLA gives an upper bound
+   (``relaxation``); pairwise changes give a good choice (``improve``).
+2. ``labels``: whatever cannot beat that choice by the bound is never looked at; the rest is enumerated stage
+   by stage. Nearly all problems end here, within milliseconds.
+3. ``deepening``: where too many plans are worth nearly the same, the search starts at the bound and widens,
+   with a tighter bound (``completion``) and two halves that meet in the middle (``halves``).
+
+Invariants: what a step drops cannot be, or tie with, the best plan; a plan is called optimal only if every
+plan that could be better was ruled out; the best plan known and an upper bound are there at any time.
+"""
+
+import time
+from dataclasses import replace
+
+from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.labels.core_limit import solve_within_cores
+from ipa.optimizer.labels.deepening import Deepening, Outcome
+from ipa.optimizer.labels.exceeded import LabelsExceededError
+from ipa.optimizer.labels.labels import MOST_LABELS
+from ipa.optimizer.labels.reduction import best_of, reduce_problem
+from ipa.optimizer.problem import Objective, Problem
+from ipa.optimizer.solvers.graph import solve_graph
+
+_LABELS_SHARE = 0.15
+"""Share of the deadline after which plain labels give way to deepening."""
+
+_FREE_SHARE = 0.3
+"""Share of the deadline for each of two easier problems, where there is a limit of cores."""
+
+
+def solve_exact(problem: Problem, deadline_s: float) -> Answer:
+    """Find the first of the best plans, for every metric.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Wall time in seconds; the best choice so far and its bound are returned after it.
+
+    Returns
+    -------
+    Answer
+        Proven optimal, proven infeasible, or the best plan known with an upper bound.
+
+    Notes
+    -----
+    Kellerer, Pferschy and Pisinger, Knapsack Problems (2004), chapter 11, for the knapsack; Fisher, The
+    Lagrangian relaxation method for solving integer programming problems (1981), for the bound; Horowitz and
+    Sahni, Computing partitions with applications to the knapsack problem (1974), for the two halves.
+    """
+    if problem.edges:
+        return solve_graph(problem, deadline_s)
+    if problem.max_cores is not None:
+        return _within_cores(problem, deadline_s)
+    return _without_core_limit(problem, deadline_s)
+
+
+def _without_core_limit(problem: Problem, deadline_s: float) -> Answer:
+    started = time.perf_counter()
+    reduction = reduce_problem(problem)
+    if reduction is None:
+        return Answer(None, proven=True)
+    try:
+        until = started + _LABELS_SHARE * deadline_s
+        choice = best_of(problem, reduction, reduction.known, until, MOST_LABELS)
+        return Answer(choice, proven=True)
+    except LabelsExceededError:
+        outcome = Deepening(problem, reduction, started + deadline_s).run()
+        note = _note(outcome, late=time.perf_counter() >= started + deadline_s)
+        return Answer(outcome.choice, outcome.proven, note=note, bound=outcome.upper)
+
+
+def _within_cores(problem: Problem, deadline_s: float) -> Answer:
+    """Decide without the limit of cores first, which most of the time does not bind."""
+    until = time.perf_counter() + deadline_s
+    free = _without_core_limit(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
+    if free.choice is None or problem.fits_cores(picked(problem, free.choice)):
+        return free
+    cheap = Objective(problem.objective.metric, alpha=0.0, beta=1.0, delta=0.0)
+    least = _without_core_limit(replace(problem, max_cores=None, objective=cheap), _FREE_SHARE * deadline_s)
+    if least.choice is None or not problem.fits_cores(picked(problem, least.choice)):
+        return Answer(None, least.proven, note=least.note)
+    upper = problem.value(picked(problem, free.choice)) if free.proven else free.bound
+    return solve_within_cores(problem, least.choice, upper, until)
+
+
+def _note(outcome: Outcome, *, late: bool) -> str:
+    if outcome.proven:
+        return "" if outcome.all_ties else "too many ties to look for the first one"
+    ended = "the deadline is reached" if late else "too many plans are worth nearly the same"
+    return f"{ended}: a good plan, at most {outcome.upper - outcome.value:.3g} below the best"

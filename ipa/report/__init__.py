@@ -1,0 +1,1 @@
+"""What a reader sees: notebooks, figures and claims, made and checked."""

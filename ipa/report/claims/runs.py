@@ -1,0 +1,46 @@
+"""The runs that claims are checked against."""
+
+from dataclasses import replace
+
+from ipa.experiments.grid import RunSet
+from ipa.experiments.run import grid_specs
+from ipa.report.claims.from_latency import latency_specs
+from ipa.results.intervals import SEEDS
+
+EDITIONS_SHOWN = ("as-published", "as-published-v1", "corrected")
+"""Editions whose runs are shown with the first seed."""
+
+EDITIONS_REPEATED = ("as-published", "as-published-v1")
+"""Editions that claims are averaged over seeds for."""
+
+
+def claim_runs(trace: str, seed: int = 0, seeds: int = SEEDS) -> RunSet:
+    """Return the runs behind the claims.
+
+    Parameters
+    ----------
+    trace
+        Which workloads to use.
+    seed
+        First of the seeds.
+    seeds
+        Number of seeds: the published grids and figure 15 are repeated with consecutive ones.
+
+    Returns
+    -------
+    RunSet
+        Figure 15's runs, whole: only there single requests are read. The grids with all seeds, in brief.
+    """
+    grid = grid_specs(EDITIONS_SHOWN, trace=trace, seed=seed)
+    repeated = [spec for spec in grid if spec.edition in EDITIONS_REPEATED]
+    more = (replace(spec, seed=seed + number) for number in range(1, seeds) for spec in repeated)
+    return RunSet(whole=tuple(latency_specs(trace, seed, seeds)), brief=(*grid, *more))
+
+
+def evidence_runs(trace: str, seed: int = 0, seeds: int = SEEDS) -> RunSet:
+    """Return what the checks read of ``claim_runs`` and no more."""
+    grid = grid_specs(EDITIONS_REPEATED, trace=trace, seed=seed)
+    return RunSet(
+        whole=tuple(latency_specs(trace, seed, seeds)),
+        brief=tuple(replace(spec, seed=seed + number) for number in range(seeds) for spec in grid),
+    )

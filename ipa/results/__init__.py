@@ -1,0 +1,1 @@
+"""What a run leaves: records of requests and decisions, measures, files, provenance."""

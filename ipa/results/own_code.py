@@ -1,0 +1,144 @@
+"""What determines the behaviour of code that a user wrote, and which code that is."""
+
+import builtins
+import os
+import re
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipa.file_stamps import file_stamp
+from ipa.paths import PACKAGE
+from ipa.results import source_files
+
+if TYPE_CHECKING:
+    from ipa.results.memory_digest import Walk
+
+_HEAP = 1 << 9
+"""Flag of classes that are made while a program runs."""
+
+LONGEST_PATH = 256
+"""A text longer than this is not taken for the name of a file."""
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_first_seen: dict[Path, str] = {}
+
+
+def add_code(walk: "Walk", code: types.CodeType, namespace: Mapping[str, Any]) -> None:
+    """Visit the code of a user's function, the globals it refers to and the files it comes from.
+
+    Parameters
+    ----------
+    walk
+        Who visits.
+    code
+        What the function does.
+    namespace
+        Its globals.
+    """
+    codes = list(_nested(code))
+    names = sorted({name for each in codes for name in each.co_names})
+    for each in codes:
+        _add_instructions(walk, each)
+    walk.put(sources(code.co_filename))
+    for name in names:
+        if name in namespace:
+            walk.put(name)
+            add_value(walk, namespace[name])
+            _add_attributes(walk, namespace[name], names)
+
+
+def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _nested(constant)
+
+
+def _add_instructions(walk: "Walk", code: types.CodeType) -> None:
+    # Neither names of files nor numbers of lines: the same function elsewhere is the same function.
+    walk.put(code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    walk.put(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    walk.put(code.co_exceptiontable)
+    folder = Path(code.co_filename).parent
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            walk.put("code")
+            continue
+        walk.add(constant)
+        if isinstance(constant, str):
+            walk.put(content_of(constant), content_of(str(folder / constant)))
+            if _ENVIRONMENT_NAME.fullmatch(constant):
+                walk.put(os.environ.get(constant))
+
+
+def _add_attributes(walk: "Walk", value: object, names: list[str]) -> None:
+    """Visit what a user's function may take from a module of the user's own."""
+    if not isinstance(value, types.ModuleType):
+        return
+    file = getattr(value, "__file__", None) or ""
+    if not (is_of_a_run(file) or is_library(file)):
+        for name in names:
+            if name in vars(value):
+                walk.put(name)
+                add_value(walk, vars(value)[name])
+
+
+def add_value(walk: "Walk", value: object) -> None:
+    """Visit a value that a user's function refers to; where it names a file, what is in that file too."""
+    walk.add(value)
+    if isinstance(value, str):
+        walk.put(content_of(value))
+
+
+def content_of(name: str) -> str:
+    """Return the hash of a file; empty if there is none of that name."""
+    return file_stamp(Path(name)) if 0 < len(name) <= LONGEST_PATH else ""
+
+
+def sources(file: str) -> list[tuple[str, str, str]]:
+    """Return name, hash when first seen and hash now of a user's file and of those it imports."""
+    path = Path(file)
+    if not file or not path.is_file():
+        return []
+    inside = path.resolve().is_relative_to(PACKAGE)
+    found = source_files.imported_files([path], without=None if inside else PACKAGE)
+    return sorted(
+        (each.name, _first_seen.setdefault(each, file_stamp(each)), file_stamp(each))
+        for each in found
+        if not is_of_a_run(str(each))
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_of_a_run(file: str) -> bool:
+    """Whether a file is part of this package's code that every run depends on."""
+    return bool(file) and Path(file).resolve() in source_files.run_sources()
+
+
+@lru_cache(maxsize=4096)
+def is_library(file: str) -> bool:
+    """Whether a file belongs to Python or an installed distribution."""
+    return source_files.is_library(file)
+
+
+def library_version(module: str) -> str:
+    """Return the version that a library states; empty for one that does not, and for Python's own."""
+    top = sys.modules.get((module or "").partition(".")[0])
+    stated = getattr(top, "__version__", "")
+    return stated if isinstance(stated, str) else ""
+
+
+def file_of_class(value: type) -> str:
+    """Return the file that a class was written in; empty for one of Python or without a file."""
+    if getattr(builtins, value.__name__, None) is value:
+        return ""
+    # Code that was executed without a module of its own says that it is one of Python's.
+    homeless = value.__module__ == "builtins" and value.__flags__ & _HEAP
+    module = None if homeless else sys.modules.get(value.__module__)
+    if module is not None and (file := getattr(module, "__file__", None)):
+        return str(file)
+    return "" if module is not None and value.__module__ != "__main__" else "<interactive>"

@@ -1,0 +1,89 @@
+"""Where a result comes from: code, data, versions, machine."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ipa.file_stamps import file_stamp
+from ipa.paths import PACKAGE, data_dir
+from ipa.results.source_files import code_sha256
+
+PACKAGES = ("gurobipy", "highspy", "numpy", "pandas", "pulp", "pyarrow")
+"""Distributions whose versions are recorded."""
+
+
+def environment() -> dict[str, Any]:
+    """Return what identifies the code and the machine of a run."""
+    return {
+        "commit": git_commit(),
+        "code_sha256": code_sha256(),
+        "data_sha256": data_sha256(),
+        "python": platform.python_version(),
+        "packages": package_versions(),
+        "system": platform.platform(),
+        "cpu": _cpu(),
+    }
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Return the versions of the distributions that can change a result; empty for one that is absent."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the clone that is run, ``-dirty`` if files differ; empty outside a clone."""
+    root = PACKAGE.parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["git", "-C", str(root), *arguments],  # noqa: S607 (git is looked up on PATH)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return (
+            f"{commit}-dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+        )
+    except OSError:
+        return ""
+
+
+def data_sha256() -> str:
+    """Return a hash of the data that comes with the repository."""
+    return _hash_files({file for file in data_dir().rglob("*") if file.is_file()}, data_dir())
+
+
+def file_sha256(file: Path) -> str:
+    """Return the hash of one file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _hash_files(files: set[Path], root: Path) -> str:
+    lines = (f"{file.relative_to(root).as_posix()} {file_stamp(file)}\n" for file in sorted(files))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

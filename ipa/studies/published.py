@@ -1,0 +1,193 @@
+"""The published averages beside ours: deviation, verdict, exact ties and the likely cause of every miss."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ipa.experiments.run import planner_for, run_folder
+from ipa.experiments.spec import RunSpec
+from ipa.optimizer.answer import picked
+from ipa.optimizer.solvers.brute_force import tied_choices
+from ipa.paper import EDITION_NAMES, published_result
+from ipa.results.folder import read_decisions, read_summary
+
+COST_TOLERANCE_PCT = 5.0
+ACCURACY_TOLERANCE_PCT = 2.0
+
+LOAD_NOISE_PCT = 2.0
+"""A run whose mean decided load differs by more than this from ours was decided for another load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Average cost in cores and accuracy in published units of one run."""
+
+    cost: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """Our averages of one run.
+
+    Parameters
+    ----------
+    chosen
+        With the most accurate plan at every exact tie, which is what the solvers choose.
+    other_ties
+        With the least accurate plan at every exact tie.
+    mean_rate_rps
+        Mean arrival rate decided for.
+    """
+
+    chosen: Averages
+    other_ties: Averages
+    mean_rate_rps: float
+
+
+def compare(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
+    """Compare as-published runs with the published averages.
+
+    Parameters
+    ----------
+    specs
+        Resolved specs of editions in ``EDITION_NAMES``; their results exist.
+    results_dir
+        Where the results lie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per run. ``within`` compares the chosen plans; ``within_with_ties`` accepts any choice among
+        exactly tied optima. Deviations are in percent of the published value.
+    """
+    return pd.DataFrame([_compare_run(spec, run_folder(results_dir, spec)) for spec in specs])
+
+
+def write_comparison(frame: pd.DataFrame, file: Path) -> None:
+    """Store a comparison as CSV, one line per run, sorted as the published table."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(file, index=False, lineterminator="\n")
+
+
+def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
+    edition = EDITION_NAMES[spec.edition]
+    row = published_result(edition, spec.pipeline, spec.workload, spec.method)
+    published = Averages(float(row["avg_cost_cores"]), float(row["avg_accuracy"]))
+    ours = reproduction(spec, folder)
+    return {
+        "edition": edition,
+        "pipeline": spec.pipeline,
+        "workload": spec.workload,
+        "method": spec.method,
+        "published_cost_cores": published.cost,
+        "cost_cores": round(ours.chosen.cost, 4),
+        "cost_other_ties_cores": round(ours.other_ties.cost, 4),
+        "cost_deviation_pct": round(deviation_pct(ours.chosen.cost, published.cost), 2),
+        "published_accuracy": published.accuracy,
+        "accuracy": round(ours.chosen.accuracy, 4),
+        "accuracy_other_ties": round(ours.other_ties.accuracy, 4),
+        "accuracy_deviation_pct": round(deviation_pct(ours.chosen.accuracy, published.accuracy), 2),
+        "within": within(ours.chosen, published),
+        "within_with_ties": within_with_ties(ours.chosen, ours.other_ties, published),
+        "cause": _cause(row, published, ours),
+    }
+
+
+def deviation_pct(ours: float, published: float) -> float:
+    """Return the deviation from a published value in percent of it; 0 if both are 0."""
+    if published == 0:
+        return 0.0 if abs(ours) < 1e-9 else float("inf")
+    return (ours / published - 1) * 100
+
+
+def within(ours: Averages, published: Averages) -> bool:
+    """Whether cost and accuracy lie within the tolerances."""
+    return (
+        abs(deviation_pct(ours.cost, published.cost)) <= COST_TOLERANCE_PCT
+        and abs(deviation_pct(ours.accuracy, published.accuracy)) <= ACCURACY_TOLERANCE_PCT
+    )
+
+
+def within_with_ties(chosen: Averages, other: Averages, published: Averages) -> bool:
+    """Whether some choice among exact ties lies within the tolerances.
+
+    Choosing the one plan at some tied steps and the other at the rest moves both averages along the line
+    between the two extremes.
+    """
+    shares = np.linspace(0, 1, 1001)
+    return any(
+        within(
+            Averages(
+                chosen.cost + share * (other.cost - chosen.cost),
+                chosen.accuracy + share * (other.accuracy - chosen.accuracy),
+            ),
+            published,
+        )
+        for share in shares
+    )
+
+
+def reproduction(spec: RunSpec, folder: Path) -> Reproduction:
+    """Return the averages of a finished run, with and without the other choice at exact ties."""
+    decisions = read_decisions(folder)
+    summary = read_summary(folder)
+    unit = _accuracy_column(spec)
+    scale = 1.0 if unit == "rank_sum" else 100.0
+    gaps = [_tie_gap(spec, rate) for rate in decisions.loc[decisions["status"] == "optimal", "rate_rps"]]
+    cost_gap, accuracy_gap = np.sum(gaps, axis=0) / len(decisions) if gaps else (0.0, 0.0)
+    chosen = Averages(summary["cost_mean_cores"], summary[f"{unit}_mean"] * scale)
+    return Reproduction(
+        chosen=chosen,
+        other_ties=Averages(chosen.cost + cost_gap, chosen.accuracy + accuracy_gap * scale),
+        mean_rate_rps=float(decisions["rate_rps"].mean()),
+    )
+
+
+def _accuracy_column(spec: RunSpec) -> str:
+    return "rank_sum" if EDITION_NAMES[spec.edition] == "v1" else "pas"
+
+
+@cache
+def _tie_gap(spec: RunSpec, rate_rps: float) -> tuple[float, float]:
+    """Return how much cost and accuracy change from the first to the least accurate of the tied optima."""
+    problem = planner_for(spec).problem(rate_rps)
+    rank_sum = _accuracy_column(spec) == "rank_sum"
+    outcomes = [
+        (
+            sum(option.score for option in options)
+            if rank_sum
+            else float(np.prod([option.accuracy for option in options])),
+            sum(option.cost_cores for option in options),
+        )
+        for options in (picked(problem, choice) for choice in tied_choices(problem))
+    ]
+    if len(outcomes) < 2:
+        return 0.0, 0.0
+    most, least = max(outcomes), min(outcomes)
+    return least[1] - most[1], least[0] - most[0]
+
+
+def _cause(row: "pd.Series[str]", published: Averages, ours: Reproduction) -> str:
+    """Say why a run misses, from what the tables hold; empty for a run within the tolerances."""
+    if within(ours.chosen, published):
+        return ""
+    if within_with_ties(ours.chosen, ours.other_ties, published):
+        return "exact ties: another choice among equally good plans is within the limits"
+    if not row["mean_arrival_rate_recovered_rps"]:
+        return "the load this run was decided for is not recoverable from its plans"
+    theirs = float(row["mean_arrival_rate_recovered_rps"])
+    gap_pct = deviation_pct(theirs, ours.mean_rate_rps)
+    if abs(gap_pct) > LOAD_NOISE_PCT:
+        return (
+            f"decided for another load: {theirs:.2f} requests/s on average, recovered from its plans,"
+            f" against {ours.mean_rate_rps:.2f} here ({gap_pct:+.1f} %)"
+        )
+    return (
+        f"same mean load ({theirs:.2f} against {ours.mean_rate_rps:.2f} requests/s), other steps: plans flip"
+        " at certain rates, and the published forecasts scatter from step to step"
+    )

@@ -1,0 +1,159 @@
+"""Which code a result depends on: whatever a run imports, as it was when the process began."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipa.results import source_files
+from ipa.results.source_files import PACKAGE, imported_files, run_sources
+
+
+def relative() -> set[str]:
+    return {file.relative_to(PACKAGE).as_posix() for file in run_sources()}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "__init__.py",
+        "pipeline/accuracy.py",
+        "adapter.py",
+        "pipeline/load.py",
+        "experiments/editions.py",
+        "experiments/run.py",
+        "forecast/linear.py",
+        "results/measures.py",
+        "optimizer/solvers/exact.py",
+        "platforms/simulated.py",
+        "pipeline/profiles.py",
+        "simulator/compiled.py",
+        "simulator/engine.py",
+        "workload/arrivals.py",
+    ],
+)
+def test_code_that_can_change_a_result_counts(file: str) -> None:
+    assert file in relative()
+
+
+@pytest.mark.parametrize("folder", ["bench", "cli", "figures", "report", "studies"])
+def test_code_that_only_reads_results_does_not(folder: str) -> None:
+    assert not {file for file in relative() if file.startswith(folder)}
+    assert not {"experiments/grid.py", "doctor.py", "workers.py"} & relative()
+
+
+def test_everything_that_a_run_loads_is_found() -> None:
+    """What a run has imported, in a process of its own, is among the files found by reading the code."""
+    program = (
+        "import sys\n"
+        "from ipa.experiments.run import simulate\n"
+        "from ipa.experiments.spec import RunSpec\n"
+        "simulate(RunSpec(workload='constant-5', duration_s=30, trace='synthetic'))\n"
+        "for name, module in sys.modules.items():\n"
+        "    if name == 'ipa' or name.startswith('ipa.'):\n"
+        "        print(module.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {Path(line).resolve() for line in done.stdout.splitlines()}
+    assert len(loaded) > 60
+    assert loaded <= set(run_sources())
+
+
+def test_no_code_of_a_run_is_imported_by_a_name_made_while_running() -> None:
+    """Such an import would not be found by reading the code."""
+    makers = re.compile(r"import_module\((?!\"torch\"\))|__import__\(|\bexec\(|runpy")
+    found = [file.name for file in run_sources() if makers.search(file.read_text())]
+    assert found == []
+
+
+NEW = """
+import sys
+from ipa.results.source_files import PACKAGE, code_sha256, run_sources
+print(PACKAGE, code_sha256(), *(file.relative_to(PACKAGE).as_posix() for file in run_sources()))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the package, to be edited."""
+    shutil.copytree(PACKAGE, tmp_path / "ipa", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "ipa"
+
+
+def code_of(package: Path) -> tuple[str, set[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", NEW], capture_output=True, text=True, check=True, cwd=package.parent
+    )
+    found, code, *files = done.stdout.split()
+    assert Path(found) == package.resolve()
+    return code, set(files)
+
+
+def test_a_new_package_counts_once_a_run_imports_it(copy: Path) -> None:
+    before, _ = code_of(copy)
+    (copy / "weather").mkdir()
+    (copy / "weather" / "__init__.py").write_text("")
+    (copy / "weather" / "rain.py").write_text("from ipa.weather import cloud\n")
+    (copy / "weather" / "cloud.py").write_text("WET = 1\n")
+    assert code_of(copy)[0] == before
+    measures = copy / "results" / "measures.py"
+    measures.write_text(measures.read_text() + "\n\ndef wet():\n    from ..weather.rain import cloud\n")
+    imported, files = code_of(copy)
+    assert {"weather/__init__.py", "weather/rain.py", "weather/cloud.py"} <= files
+    (copy / "weather" / "cloud.py").write_text("WET = 2\n")
+    assert len({before, imported, code_of(copy)[0]}) == 3
+
+
+def test_editing_a_figure_a_claim_or_a_command_changes_nothing(copy: Path) -> None:
+    before, _ = code_of(copy)
+    for name in (
+        "figures/style.py",
+        "report/claims/table.py",
+        "cli/run.py",
+        "report/notebooks.py",
+        "cli/app.py",
+    ):
+        (copy / name).write_text((copy / name).read_text() + "\n# edited\n")
+    assert code_of(copy)[0] == before
+
+
+def test_code_counts_as_it_was_when_the_process_began(copy: Path) -> None:
+    program = (
+        "from ipa.results.source_files import PACKAGE, code_has_changed, code_sha256\n"
+        "assert not code_has_changed()\n"
+        "before = code_sha256()\n"
+        "file = PACKAGE / 'optimizer' / 'solvers' / 'exact.py'\n"
+        "figure = PACKAGE / 'figures' / 'style.py'\n"
+        "figure.write_text(figure.read_text() + '# edited')\n"
+        "assert not code_has_changed()\n"
+        "file.write_text(file.read_text() + '# edited')\n"
+        "assert code_has_changed() and code_sha256() == before\n"
+        "print(before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=copy.parent
+    )
+    assert code_of(copy)[0] != done.stdout.strip()
+
+
+def test_helpers_are_found_and_libraries_are_not(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("import json\nfrom sub import deep\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "__init__.py").write_text("")
+    (tmp_path / "sub" / "deep.py").write_text("from . import deeper\nimport helper\n")
+    (tmp_path / "sub" / "deeper.py").write_text("this is no Python")
+    (tmp_path / "unused.py").write_text("")
+    mine = tmp_path / "mine.py"
+    mine.write_text("import numpy as np\n\ndef f():\n    if True:\n        import helper\n    return np\n")
+    found = {file.name for file in imported_files([mine])}
+    assert found == {"mine.py", "helper.py", "__init__.py", "deep.py", "deeper.py"}
+
+
+def test_this_package_is_no_library() -> None:
+    assert not source_files.is_library(str(PACKAGE / "cli.py"))
+    assert source_files.is_library(subprocess.__file__)
+    assert source_files.is_library(pytest.__file__)
+    assert not source_files.is_library("<stdin>")
