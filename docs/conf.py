@@ -15,8 +15,6 @@ release = metadata.version("ipa")
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 exclude_patterns = ["_build"]
 nitpicky = True
-# Types that autodoc writes the way the code does; they have no page of their own here.
-nitpick_ignore_regex = [("py:.*", r".*")]
 
 # The notebooks are stored executed; `make test` executes them again and compares.
 nb_execution_mode = "off"
