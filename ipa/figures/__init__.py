@@ -31,8 +31,9 @@ from ipa.figures.latency import latency_breakdown, latency_distribution
 from ipa.figures.preferences import preferences
 from ipa.figures.printing import printed, save_table
 from ipa.figures.profiling import variant_tradeoff
-from ipa.figures.save import file_name, safe_name, save
+from ipa.figures.save import file_name, save
 from ipa.figures.sensitivity import sensitivity
+from ipa.results.file_names import safe_name
 
 __all__ = [
     "adaptation",

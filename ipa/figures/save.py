@@ -1,10 +1,8 @@
 """Writes figures to files that are the same bytes for the same figure."""
 
-import hashlib
 import os
-import re
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
 from ipa.figures.style import PRINT_DPI
+from ipa.results.file_names import safe_name, short_hash
 from ipa.results.written_files import note_written
 
 METADATA: dict[str, dict[str, str | None]] = {
@@ -20,11 +19,6 @@ METADATA: dict[str, dict[str, str | None]] = {
 }
 """Formats, and the metadata to leave out of each: times and versions would make equal figures differ."""
 
-
-PLAIN, NOT_PLAIN = (
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+~-]*"),
-    re.compile(r"[^A-Za-z0-9_=+~-]+"),
-)
 LONGEST_NAME = 120
 """Characters of a file name, well below what every file system takes."""
 
@@ -100,28 +94,10 @@ def file_name(
     parts += [f"seed{seed}" for seed in dict.fromkeys(told.get("seed", ())) if seed]
     parts += [f"{name}={_brief(value)}" for name, value in (changed or {}).items()]
     name = "-".join(parts)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 7]}~{_short_hash(name)}"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 7]}~{short_hash(name)}"
 
 
 def _brief(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "+".join(map(_brief, value)) if isinstance(value, list | tuple) else safe_name(str(value))
-
-
-def safe_name(name: str) -> str:
-    """Return a name that is the same file on every system: of anything else its readable part and a hash.
-
-    Examples
-    --------
-    >>> safe_name("audio-qa"), safe_name("../mine/my pipeline.yaml")
-    ('audio-qa', 'my-pipeline~2da85f')
-    """
-    if PLAIN.fullmatch(name):
-        return name
-    stem = PurePath(name).stem if PurePath(name).suffix or "/" in name else name
-    return f"{NOT_PLAIN.sub('-', stem)[:40].strip('-') or 'unnamed'}~{_short_hash(name)}"
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]

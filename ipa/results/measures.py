@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ipa.optimizer.decision import Status
 from ipa.results.decisions import DecisionRecord
+from ipa.results.requests import RequestRecords
 from ipa.results.switches import SwitchCounter
-from ipa.simulator import RequestRecords
 
 
 @dataclass(frozen=True, slots=True)

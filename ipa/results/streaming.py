@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ipa.errors import InvalidValueError
 from ipa.results.decisions import DecisionRecord
 from ipa.results.measures import p99_by_second
+from ipa.results.requests import RequestRecords
 from ipa.results.switches import SwitchCounter
-from ipa.simulator import RequestRecords
 
 
 class LatencyHistogram:

@@ -8,9 +8,9 @@ import pandas as pd
 from ipa.experiments.grid import by_run, summaries
 from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
-from ipa.figures.save import safe_name
 from ipa.paper import EDITION_NAMES, FIRST_FIGURE, PIPELINES, published_result
 from ipa.pipeline.pipeline import Pipeline
+from ipa.results.file_names import safe_name
 from ipa.results.folder import read_decisions
 
 

@@ -22,9 +22,9 @@ from tidy_frames import (
 
 from ipa.errors import ResultsError
 from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
-from ipa.figures.save import safe_name
 from ipa.figures.style import METHOD_LOOKS, method_looks
 from ipa.report.notebooks import ForecastParameters, check_parameters
+from ipa.results.file_names import safe_name
 
 SMALL = {
     "adaptation": lambda: adaptation(steps_of(), load_of("bursty")),
