@@ -24,7 +24,7 @@ help:
 	@echo "make lint        ruff and mypy only"
 	@echo "make format      let ruff format the code and the notebooks"
 	@echo "make lock        renew requirements.lock from pyproject.toml (UPGRADE=1: with the latest versions)"
-	@echo "make clean       remove .venv and results (keeps results/published)"
+	@echo "make clean       remove .venv and results (keeps results/stored)"
 
 kick: $(READY)
 	$(BIN)/ipa claims --run $(ARGS)
@@ -74,4 +74,4 @@ lab: $(READY)
 
 clean:
 	rm -rf $(VENV) docs/_build docs/notebooks
-	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +
+	find results -mindepth 1 -maxdepth 1 ! -name stored -exec rm -rf {} +

@@ -36,9 +36,9 @@ def data_dir() -> Path:
     return folder
 
 
-def published_results_dir() -> Path:
+def stored_results_dir() -> Path:
     """Return the folder for the results that are part of the repository; it need not exist yet."""
-    return data_dir().parent / "results" / "published"
+    return data_dir().parent / "results" / "stored"
 
 
 def cache_dir() -> Path:

@@ -28,7 +28,7 @@ def trace_path() -> str:
 @pytest.fixture(scope="session")
 def published_runs(trace_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 (it skips)
     """Results of all 160 published runs on the real trace; about half a minute on two cores."""
-    results = tmp_path_factory.mktemp("published")
+    results = tmp_path_factory.mktemp("paper-runs")
     run_grid(grid_specs(["as-published", "as-published-v1"], trace="real"), results, jobs=2)
     return results
 

@@ -23,7 +23,7 @@ from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import KINDS, random_pipeline, random_problem
 from ipa.optimizer.solve import solve
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 from ipa.pipeline.accuracy import METRICS
 from ipa.results.json_files import read_json, write_json, writing
 from ipa.results.provenance import environment
@@ -257,7 +257,7 @@ def keep(campaign: Campaign) -> Path:
 
 def published_agreement_dir() -> Path:
     """Return where the summaries and the disagreements of complete campaigns are kept."""
-    return published_results_dir() / "agreement"
+    return stored_results_dir() / "agreement"
 
 
 def _outcomes(opponent: Opponent, counts: Counter[str]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.solve import DEADLINE_S
 from ipa.optimizer.solvers.gurobi import SizeLimits, size_limits
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 from ipa.results.json_files import write_json
 from ipa.results.provenance import environment
 
@@ -196,7 +196,7 @@ def artifact_command(
     results: Annotated[
         Path | None, typer.Option(help="New folder for the results; one that is removed by default.")
     ] = None,
-    store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/published.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/stored.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure what `make reproduce` costs from nothing, and a second time: seconds, memory, disk, runs.
@@ -213,7 +213,7 @@ def artifact_command(
         )
     rows = [asdict(cost) for cost in costs]
     if store:
-        write_json(published_results_dir() / "artifact.json", {"environment": environment(), "rows": rows})
+        write_json(stored_results_dir() / "artifact.json", {"environment": environment(), "rows": rows})
     _show(pd.DataFrame(rows), as_json=as_json)
 
 
@@ -229,7 +229,7 @@ def agree_command(
     replay: Annotated[
         Path | None, typer.Option(help="Solve one file of a disagreement again instead.")
     ] = None,
-    store: Annotated[bool, typer.Option("--store", help="Keep the summary in results/published.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep the summary in results/stored.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the exact solver with brute force, HiGHS, CBC and Gurobi on very many problems.

@@ -36,7 +36,7 @@ def claims_command(
         bool, typer.Option("--run", help="First run what is missing, and no more than the claims need.")
     ] = False,
     store: Annotated[
-        bool, typer.Option("--store", help="Keep the verdicts on this load in results/published/claims.csv.")
+        bool, typer.Option("--store", help="Keep the verdicts on this load in results/stored/claims.csv.")
     ] = False,
     trace: TraceOption = "auto",
     seed: SeedOption = 0,
@@ -75,7 +75,7 @@ def claims_command(
 
 def published_command(
     store: Annotated[
-        bool, typer.Option("--store", help="Write the comparison to results/published/, where it is kept.")
+        bool, typer.Option("--store", help="Write the comparison to results/stored/, where it is kept.")
     ] = False,
     jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,

@@ -105,7 +105,7 @@ def evaluate_command(
         bool, typer.Option("--fresh", help="Measure now; needs the real trace and takes about two minutes.")
     ] = False,
     store: Annotated[
-        bool, typer.Option("--store", help="Measure now and keep the tables in results/published/.")
+        bool, typer.Option("--store", help="Measure now and keep the tables in results/stored/.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -159,7 +159,7 @@ def _stored_scores(names: Sequence[str]) -> pd.DataFrame:
 def compare_command(
     store: Annotated[
         bool,
-        typer.Option("--store", help="Run now on the real trace; keep the table in results/published/."),
+        typer.Option("--store", help="Run now on the real trace; keep the table in results/stored/."),
     ] = False,
     jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
@@ -206,7 +206,7 @@ def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
 @app.command("flapping")
 def flapping_command(
     store: Annotated[
-        bool, typer.Option("--store", help="Run now; keep the table in results/published/.")
+        bool, typer.Option("--store", help="Run now; keep the table in results/stored/.")
     ] = False,
     jobs: JobsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,

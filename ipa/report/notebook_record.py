@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ipa.errors import ResultsError
-from ipa.paths import PACKAGE, data_dir, published_results_dir
+from ipa.paths import PACKAGE, data_dir, stored_results_dir
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import file_sha256
 from ipa.workload import load_workload
@@ -50,7 +50,7 @@ def notebook_fingerprint(
         "parameters": {key: str(value) for key, value in sorted(parameters.items())},
         "code": tree_sha256(PACKAGE, "*.py"),
         "data": tree_sha256(data_dir(), "*"),
-        "stored": tree_sha256(published_results_dir(), "*"),
+        "stored": tree_sha256(stored_results_dir(), "*"),
         "packages": {name: _version(name) for name in DRAWING_PACKAGES},
         "loads": [[load.source, hashlib.sha256(load.rates_rps.tobytes()).hexdigest()] for load in loads],
     }

@@ -14,7 +14,7 @@ from ipa.forecast.base import STEP_S, WINDOW_S, ForecastContext
 from ipa.forecast.catalogue import make_forecaster
 from ipa.forecast.dataset import TEST_DAYS, Rates, days, held_out_rates
 from ipa.forecast.metrics import broadcast_smape_pct, forecasts_and_truth, score, smape_pct
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 
 EVALUATED = (
     *("last", "mean", "max", "linear", "ewma-poisson", "lstm", "mlp"),
@@ -209,7 +209,7 @@ def printed_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 def stored_file(name: str) -> Path:
     """Return where a table of this evaluation is stored (``scores``, ``scoring``, ...)."""
-    return published_results_dir() / f"forecast-{name}.csv"
+    return stored_results_dir() / f"forecast-{name}.csv"
 
 
 def stored_table(name: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solvers.brute_force import tied_choices
 from ipa.paper import PIPELINES, PUBLISHED_METRICS, published_table
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 from ipa.pipeline.accuracy import METRICS, AccuracyMetric
 from ipa.pipeline.plan import Plan
 from ipa.studies.published import (
@@ -327,7 +327,7 @@ def _pairs(curve: pd.DataFrame) -> list[Averages]:
 
 def stored_file() -> Path:
     """Return where the comparison on the real trace is stored."""
-    return published_results_dir() / "preferences.csv"
+    return stored_results_dir() / "preferences.csv"
 
 
 def stored_preferences() -> pd.DataFrame:

@@ -152,7 +152,7 @@ def test_the_drawn_problems_cover_what_matters() -> None:
 def test_the_kept_summary_and_its_disagreements_can_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agreement, "published_results_dir", lambda: tmp_path / "published")
+    monkeypatch.setattr(agreement, "stored_results_dir", lambda: tmp_path / "stored")
     given = campaign(tmp_path / "run", opponents=WRONG, cases=10)
     outcome = run(given)
     kept = json.loads(agreement.keep(given).read_text())
@@ -164,7 +164,7 @@ def test_the_kept_summary_and_its_disagreements_can_be_read_again(
 def test_a_small_campaign_does_not_replace_a_large_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agreement, "published_results_dir", lambda: tmp_path / "published")
+    monkeypatch.setattr(agreement, "stored_results_dir", lambda: tmp_path / "stored")
     large, small = campaign(tmp_path / "large", cases=12), campaign(tmp_path / "small", cases=6)
     run(large), run(small)
     agreement.keep(large)

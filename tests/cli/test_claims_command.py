@@ -27,7 +27,7 @@ def lines(out: str) -> dict[str, re.Match[str]]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     """Leave the checks of two published tables, and nothing stored."""
-    monkeypatch.setattr(stored, "published_results_dir", lambda: tmp_path)
+    monkeypatch.setattr(stored, "stored_results_dir", lambda: tmp_path)
     monkeypatch.setattr(table, "CHECKS", {claim: CHECKS[claim] for claim in ("C21", "C24")})
 
 
@@ -64,7 +64,7 @@ def test_verdicts_are_stored_on_request_and_shown_afterwards(ipa, tmp_path):
 
 
 def test_nothing_is_stored_where_runs_are_missing(ipa, tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "published_results_dir", lambda: tmp_path)
+    monkeypatch.setattr(stored, "stored_results_dir", lambda: tmp_path)
     monkeypatch.setattr(table, "CHECKS", {"C2": CHECKS["C2"]})
     done = ipa("claims", "--results", tmp_path, "--store")
     assert done.code == 2

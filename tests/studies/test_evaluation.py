@@ -20,7 +20,7 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 1400)
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """Stored tables lie in an empty folder."""
-    monkeypatch.setattr(tables, "published_results_dir", lambda: tmp_path / "results" / "published")
+    monkeypatch.setattr(tables, "stored_results_dir", lambda: tmp_path / "results" / "stored")
     return tmp_path
 
 
@@ -88,7 +88,7 @@ def test_series_of_the_evaluation_are_the_last_seven_days_and_the_excerpts():
 def test_a_table_is_kept_and_read_back(elsewhere):
     frame = pd.DataFrame({"series": ["a"], "smape_pct": [6.25]})
     file = tables.store_table(frame, "scores")
-    assert file == elsewhere / "results" / "published" / "forecast-scores.csv"
+    assert file == elsewhere / "results" / "stored" / "forecast-scores.csv"
     assert tables.stored_table("scores").equals(frame)
 
 

@@ -3,7 +3,7 @@
 :func:`claims_table` has one row per claim: what the paper says, what its stored data show, what the runs
 under ``results/`` show, and a verdict. Each check is one function registered in ``CHECKS`` under the id of
 its claim. :func:`stored_comparison` reads the comparison of all 160 published runs that is kept under
-``results/published/``.
+``results/stored/``.
 """
 
 from ipa.report.claims import (

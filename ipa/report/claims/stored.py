@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 from ipa.report.claims.judge import Status
 
 KEPT = ["claim", "verdict", "status", "found", "reproduced"]
@@ -15,7 +15,7 @@ COLUMNS = ["trace", "seeds", *KEPT]
 
 def stored_claims_file() -> Path:
     """Return where the verdicts are stored."""
-    return published_results_dir() / "claims.csv"
+    return stored_results_dir() / "claims.csv"
 
 
 def stored_claims() -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.paths import published_results_dir
+from ipa.paths import stored_results_dir
 from ipa.report.claims.check import CHECKS, Finding, Support
 from ipa.report.claims.claim import Claim, Kind, read_claims
 from ipa.report.claims.evidence import Evidence
@@ -151,7 +151,7 @@ def _finding(claim: Claim, evidence: Evidence) -> Finding:
 
 def stored_comparison_file() -> Path:
     """Return where the comparison with the published averages is stored."""
-    return published_results_dir() / "comparison.csv"
+    return stored_results_dir() / "comparison.csv"
 
 
 def stored_comparison() -> pd.DataFrame:

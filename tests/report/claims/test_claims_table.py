@@ -152,7 +152,7 @@ def test_the_runs_behind_the_claims_are_those_that_evidence_asks_for() -> None:
 def test_verdicts_are_stored_by_load_and_shown_beside_the_new_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "published_results_dir", lambda: tmp_path)
+    monkeypatch.setattr(stored, "stored_results_dir", lambda: tmp_path)
     monkeypatch.setattr(claims, "CHECKS", {"C21": CHECKS["C21"]})
     evidence = Evidence(tmp_path, trace="synthetic", seeds=[0, 1])
     table = claims_table(evidence)

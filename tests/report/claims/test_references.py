@@ -28,7 +28,7 @@ SOURCES = sorted(
     for file in REPOSITORY.glob(pattern)
 )
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
-CITED = re.compile(r"(?<![\w./-])((?:data|results/published)/[\w./-]+\.(?:md|csv|json|yaml|npz|txt))")
+CITED = re.compile(r"(?<![\w./-])((?:data|results/stored)/[\w./-]+\.(?:md|csv|json|yaml|npz|txt))")
 BY_NAME = re.compile(r"(?<![\w./{-])([a-z]\w*\.csv)\b")
 
 
