@@ -51,7 +51,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module." \
 		"On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python scripts/install.py requirements.lock .
+	$(BIN)/python scripts/install_lock.py requirements.lock .
 	@touch $@
 
 lint: $(READY)

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from fake_platform import Answer, FakePlatform, Faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import Observation
 from ipa.results.decisions import DecisionRecord
 from ipa.results.json_files import without_nan
+from tests.support.fake_platform import Answer, FakePlatform, Faults
 
 PLANNER = planner_for(RunSpec("video", "bursty", "ipa"))
 PLAN_10, PLAN_30 = PLANNER.decide(10.0).plan, PLANNER.decide(30.0).plan

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tidy_frames import assert_no_text_is_cut_off
 
 from ipa.figures import (
     adaptation,
@@ -21,6 +20,7 @@ from ipa.figures import (
     sensitivity,
 )
 from ipa.figures.average_panels import PANELS
+from tests.support.tidy_frames import assert_no_text_is_cut_off
 
 FEW = settings(derandomize=True, max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -9,7 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tidy_frames import (
+
+from ipa.errors import ResultsError
+from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
+from ipa.figures.style import METHOD_LOOKS, method_looks
+from ipa.report.notebooks import ForecastParameters, check_parameters
+from ipa.results.file_names import safe_name
+from tests.support.tidy_frames import (
     METHODS,
     WORKLOADS,
     all_steps,
@@ -19,12 +25,6 @@ from tidy_frames import (
     load_of,
     steps_of,
 )
-
-from ipa.errors import ResultsError
-from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
-from ipa.figures.style import METHOD_LOOKS, method_looks
-from ipa.report.notebooks import ForecastParameters, check_parameters
-from ipa.results.file_names import safe_name
 
 SMALL = {
     "adaptation": lambda: adaptation(steps_of(), load_of("bursty")),

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tidy_frames import averages_of, steps_of
 
 from ipa.errors import ResultsError
 from ipa.experiments.run import grid_specs, run
@@ -12,6 +11,7 @@ from ipa.figures import tables as tidy
 from ipa.figures.printing import printed
 from ipa.pipeline.load import load_pipeline
 from ipa.studies import run_tables
+from tests.support.tidy_frames import averages_of, steps_of
 
 SPEC = RunSpec(
     pipeline="video",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from toys import option, pipeline, problem, variant
 
 from ipa.optimizer.best_effort import best_effort, cheapest_plan, fastest_within_cores
 from ipa.optimizer.build import build_problem
@@ -11,6 +10,7 @@ from ipa.optimizer.decision import Status
 from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction
 from ipa.optimizer.solve import solve
 from ipa.pipeline.pipeline import Pipeline, Stage
+from tests.support.toys import option, pipeline, problem, variant
 
 MEASURED = Constraints(measured_only=True)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_problems
 
 from ipa.optimizer.labels.columns import Columns, columns_of
 from ipa.optimizer.labels.completion import completion_table
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.random_problems import random_problem
+from tests.support.toys import random_problems
 
 
 def best_completion(columns: Columns, chosen: tuple[int, ...], limit: float) -> float:

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import option, problem, random_problems
 
 from ipa.optimizer.decision import Status
 from ipa.optimizer.labels import dominance
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
+from tests.support.toys import option, problem, random_problems
 
 
 def limited(asked: Problem, share: float) -> Problem:

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_problems
 
 from ipa.optimizer.answer import picked
 from ipa.optimizer.corners import CORNERS, corner_problem
@@ -16,6 +15,7 @@ from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.problem import Objective, Problem
 from ipa.optimizer.solve import SOLVERS, solve
+from tests.support.toys import random_problems
 
 MOST_COMBINATIONS = 2000
 OTHERS = ["highs", "pulp-highs", *(["gurobi", "gurobi-nonlinear"] if find_spec("gurobipy") else [])]

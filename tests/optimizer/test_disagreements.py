@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from toys import option, problem
 
 from ipa.optimizer.decision import Status
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solve import solve
+from tests.support.toys import option, problem
 
 
 def preprocessed_away() -> Problem:

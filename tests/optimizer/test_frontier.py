@@ -8,7 +8,6 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import option, problem, random_problems
 
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import picked
@@ -23,6 +22,7 @@ from ipa.optimizer.ties import order_key
 from ipa.optimizer.tolerance import TIE
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import plan_defects
+from tests.support.toys import option, problem, random_problems
 
 EXACT = 1e-12
 

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import option, problem
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.optimizer.answer import Answer, picked
@@ -28,6 +27,7 @@ from ipa.optimizer.solvers.tie_breaking import agreed
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Edge
 from ipa.pipeline.plan import plan_defects
+from tests.support.toys import option, problem
 
 FORK = ((0, 1), (0, 2))
 DIAMOND = ((0, 1), (0, 2), (1, 3), (2, 3))

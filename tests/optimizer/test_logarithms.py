@@ -4,13 +4,13 @@ from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_problems
 
 from ipa.bench.hard_problems import Recipe
 from ipa.optimizer.answer import picked
 from ipa.optimizer.labels.logarithms import Scale, as_sum
 from ipa.optimizer.labels.reduction import Reduction, reduce_problem
 from ipa.optimizer.problem import Problem
+from tests.support.toys import random_problems
 
 RECIPES = st.builds(
     Recipe,

@@ -1,9 +1,9 @@
 import pytest
-from toys import pipeline
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.optimizer.methods import METHODS, MethodSettings
 from ipa.optimizer.problem import Restriction
+from tests.support.toys import pipeline
 
 NOTHING_FIXED = MethodSettings()
 

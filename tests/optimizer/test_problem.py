@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import option, pipeline, problem, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Option, Problem, Restriction
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.pipeline import Pipeline, Stage
+from tests.support.toys import option, pipeline, problem, variant
 
 MEASURED = Constraints(measured_only=True)
 

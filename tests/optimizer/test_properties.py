@@ -6,7 +6,6 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import option, pipeline, random_problems, variant
 
 from ipa.optimizer.answer import picked
 from ipa.optimizer.build import build_problem
@@ -20,6 +19,7 @@ from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline, pipeline_names
 from ipa.pipeline.pipeline import Pipeline, Stage
 from ipa.pipeline.plan import plan_defects
+from tests.support.toys import option, pipeline, random_problems, variant
 
 EXAMPLES = settings(max_examples=150)
 

@@ -6,7 +6,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from toys import option, pipeline, problem, variant
 
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
@@ -16,6 +15,7 @@ from ipa.optimizer.reasons import why_infeasible
 from ipa.optimizer.solve import solve
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.pipeline import Edge, Pipeline, Stage
+from tests.support.toys import option, pipeline, problem, variant
 
 MEASURED = Constraints(measured_only=True)
 

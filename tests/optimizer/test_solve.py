@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from toys import option, problem
 
 from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
 from ipa.optimizer.answer import Answer, fastest, picked
@@ -24,6 +23,7 @@ from ipa.optimizer.solvers.milp import milp_of
 from ipa.optimizer.solvers.tie_breaking import agreed
 from ipa.optimizer.status import solver_status
 from ipa.pipeline.accuracy import METRICS
+from tests.support.toys import option, problem
 
 EVERY_SOLVER = sorted(SOLVERS)
 FOREVER = math.inf

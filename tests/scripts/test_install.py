@@ -2,18 +2,18 @@
 
 import base64
 import hashlib
-import runpy
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from call_uv import pip_settings, uv_environment
+from install_lock import locked
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "install.py"
+SCRIPT = ROOT / "scripts" / "install_lock.py"
 UV = Path(sys.executable).parent / "uv"
-INSTALL = runpy.run_path(str(SCRIPT))
 
 LISTED = """\
 :env:.find-links='/wheels /more'
@@ -30,8 +30,8 @@ global.quiet='1'
 
 
 def test_what_pip_is_set_to_reaches_uv() -> None:
-    settings = INSTALL["pip_settings"](LISTED)
-    assert INSTALL["uv_environment"](settings, {"PATH": "/bin"}) == {
+    settings = pip_settings(LISTED)
+    assert uv_environment(settings, {"PATH": "/bin"}) == {
         "PATH": "/bin",
         "SSL_CERT_FILE": "/etc/ca.pem",
         "UV_DEFAULT_INDEX": "https://mirror.example/simple",
@@ -45,12 +45,12 @@ def test_what_pip_is_set_to_reaches_uv() -> None:
 
 def test_what_uv_is_set_to_comes_before_what_pip_is_set_to() -> None:
     given = {"UV_DEFAULT_INDEX": "https://own.example", "UV_INDEX_STRATEGY": "first-index"}
-    told = INSTALL["uv_environment"]({"index-url": "https://mirror.example"}, given)
+    told = uv_environment({"index-url": "https://mirror.example"}, given)
     assert told == given
 
 
 def test_the_pin_of_uv_is_in_the_lock_with_its_hashes() -> None:
-    pin = INSTALL["locked"]((ROOT / "requirements.lock").read_text(), "uv")
+    pin = locked((ROOT / "requirements.lock").read_text(), "uv")
     first, *rest = [line for line in pin.splitlines() if not line.lstrip().startswith("#")]
     assert first.startswith("uv==")
     assert len(rest) > 3
@@ -59,7 +59,7 @@ def test_the_pin_of_uv_is_in_the_lock_with_its_hashes() -> None:
 
 def test_a_package_that_is_not_locked_is_named() -> None:
     with pytest.raises(SystemExit, match="the lock names no uvicorn"):
-        INSTALL["locked"]("uv==1 \\\n    --hash=sha256:0\n", "uvicorn")
+        locked("uv==1 \\\n    --hash=sha256:0\n", "uvicorn")
 
 
 def wheel(folder: Path) -> str:
@@ -118,10 +118,10 @@ def test_uv_installs_from_where_pip_would(bare: Path, tmp_path: Path) -> None:
     lock = tmp_path / "tiny.lock"
     lock.write_text(wheel(tmp_path))
     code = (
-        "import pathlib, runpy, sys; script, lock, uv = sys.argv[1:]; "
-        "runpy.run_path(script)['install_with_uv']([['--require-hashes', '-r', lock]], pathlib.Path(uv))"
+        "import pathlib, sys; scripts, lock, uv = sys.argv[1:]; sys.path.insert(0, scripts); "
+        "import install_lock; install_lock.install_with_uv([['-r', lock]], pathlib.Path(uv))"
     )
-    done = offline([bare, "-c", code, SCRIPT, lock, UV], tmp_path)
+    done = offline([bare, "-c", code, SCRIPT.parent, lock, UV], tmp_path)
     assert done.returncode == 0, done.stderr
     assert answer(bare, tmp_path) == ("42", True)
 

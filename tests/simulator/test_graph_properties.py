@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator_toys import Step, all_settings, columns, graphs, scenarios, simulate, unreal_settings
 
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.results.requests import DROPPED, IN_FLIGHT, OK
 from ipa.simulator import PipelineSimulator, RequestRecords, SimulationSettings
 from ipa.simulator.itinerary import Itinerary
+from tests.support.simulator_toys import (
+    Step,
+    all_settings,
+    columns,
+    graphs,
+    scenarios,
+    simulate,
+    unreal_settings,
+)
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

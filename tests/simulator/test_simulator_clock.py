@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator_toys import fingerprint, pipeline, plan, simulate, variant
 
 from ipa.errors import InvalidValueError
 from ipa.results.requests import OK
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
+from tests.support.simulator_toys import fingerprint, pipeline, plan, simulate, variant
 
 EXACT = SimulationSettings(service="deterministic")
 ENGINES = ["python", "auto"]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from simulator_toys import pipeline, plan, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.pipeline.plan import Plan
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
 from ipa.simulator.fates import Fates, uniform
+from tests.support.simulator_toys import pipeline, plan, variant
 
 STAGE = [
     variant("a", {1: 1.0, 8: 1.0}, cores=1, start_up_s=8.0),

@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from simulator_toys import (
+
+from ipa.errors import MissingExtraError, UnknownNameError
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.simulator import ClusterSettings, SimulationSettings, compiled
+from ipa.simulator.engine import engine, serve
+from tests.support.simulator_toys import (
     Step,
     fingerprint,
     graphs,
@@ -16,12 +22,6 @@ from simulator_toys import (
     unreal_settings,
     variant,
 )
-
-from ipa.errors import MissingExtraError, UnknownNameError
-from ipa.pipeline.pipeline import Pipeline
-from ipa.pipeline.plan import Plan
-from ipa.simulator import ClusterSettings, SimulationSettings, compiled
-from ipa.simulator.engine import engine, serve
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

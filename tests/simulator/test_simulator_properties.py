@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator_toys import (
+
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
+from ipa.simulator import Counts, PipelineSimulator, RequestRecords, SimulationSettings, StageRecords
+from tests.support.simulator_toys import (
     Step,
     arrivals,
     columns,
@@ -23,11 +28,6 @@ from simulator_toys import (
     unreal_settings,
     variant,
 )
-
-from ipa.pipeline.pipeline import Pipeline
-from ipa.pipeline.plan import Plan
-from ipa.results.requests import DROPPED, EXPIRED, IN_FLIGHT, NONE, OK
-from ipa.simulator import Counts, PipelineSimulator, RequestRecords, SimulationSettings, StageRecords
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

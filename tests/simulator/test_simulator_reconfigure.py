@@ -8,13 +8,13 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from simulator_toys import pipeline, plan, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.pipeline.pipeline import Pipeline, Variant
 from ipa.pipeline.plan import Plan
 from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.simulator import PipelineSimulator, SimulationSettings
+from tests.support.simulator_toys import pipeline, plan, variant
 
 STAGE = [
     variant("a", {1: 1.0, 8: 1.0}, cores=1, start_up_s=8.0),

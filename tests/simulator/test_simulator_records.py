@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from simulator_toys import pipeline, plan, simulate, variant
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.pipeline.pipeline import Pipeline
@@ -14,6 +13,7 @@ from ipa.pipeline.profiles import ProfilePoint
 from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.service import Z99, lognormal_spread, service_times
+from tests.support.simulator_toys import pipeline, plan, simulate, variant
 
 PER_STAGE = ("wait_s", "service_s", "batch", "variant", "batch_wait_s")
 PIPE: Pipeline = pipeline([variant("a", {1: 1.0, 2: 1.5})], [variant("a", {1: 0.5}), variant("b", {1: 0.25})])

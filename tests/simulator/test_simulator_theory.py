@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from simulator_toys import pipeline, plan, simulate, variant
 
 from ipa.bench.validate import Case, _simulated, cases
 from ipa.simulator import RequestRecords, SimulationSettings
 from ipa.simulator.service import lognormal_spread
+from tests.support.simulator_toys import pipeline, plan, simulate, variant
 
 REQUESTS = 200_000
 

@@ -5,7 +5,12 @@ import math
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator_toys import (
+
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan
+from ipa.results.requests import OUTCOMES
+from ipa.simulator import SimulationSettings
+from tests.support.simulator_toys import (
     Step,
     all_settings,
     arrivals,
@@ -19,12 +24,7 @@ from simulator_toys import (
     unreal_settings,
     variant,
 )
-from simulator_twin import Twin
-
-from ipa.pipeline.pipeline import Pipeline
-from ipa.pipeline.plan import Plan
-from ipa.results.requests import OUTCOMES
-from ipa.simulator import SimulationSettings
+from tests.support.simulator_twin import Twin
 
 Scenario = tuple[Pipeline, Plan, SimulationSettings, list[float], list[Step]]
 

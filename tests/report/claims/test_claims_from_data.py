@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from claims_evidence import HandMade, status
 
 from ipa.report.claims import CHECKS, Evidence, Support
 from ipa.report.claims.judge import Status
+from tests.support.claims_evidence import HandMade, status
 
 
 def altered(name: str, **columns: object):

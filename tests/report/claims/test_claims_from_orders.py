@@ -1,11 +1,11 @@
 """Claims that put methods in an order: ties are no effect, and it counts beyond the intervals only."""
 
 import pytest
-from claims_evidence import HandMade, by_method, in_pipeline, published, scaled, status
 
 from ipa.paper import PIPELINES
 from ipa.report.claims import CHECKS, Support
 from ipa.report.claims.judge import Status
+from tests.support.claims_evidence import HandMade, by_method, in_pipeline, published, scaled, status
 
 COST, RANKS, PAS, LATE = "cost_mean_cores", "rank_sum_mean", "pas_mean", "violating_seconds_share"
 

@@ -1,10 +1,10 @@
 """Claims about cost and accuracy, on runs that bear them out and on runs that do not."""
 
 import pytest
-from claims_evidence import HandMade, Values, by_method, in_pipeline, published, scaled, status
 
 from ipa.report.claims import CHECKS, Evidence, Support
 from ipa.report.claims.judge import Status
+from tests.support.claims_evidence import HandMade, Values, by_method, in_pipeline, published, scaled, status
 
 COST, RANKS, PAS = "cost_mean_cores", "rank_sum_mean", "pas_mean"
 

@@ -1,13 +1,13 @@
 """Claims that are checked by solving again."""
 
 import pytest
-from claims_evidence import HandMade, status
 
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import SOLVERS
 from ipa.report.claims import CHECKS, Evidence, Support, from_solver
 from ipa.report.claims.judge import Status
+from tests.support.claims_evidence import HandMade, status
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from itertools import count
 
 import pandas as pd
 import pytest
-from claims_evidence import HandMade, published, scaled, status
 
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.problem import Problem
 from ipa.paper import METHODS, PIPELINES
 from ipa.report.claims import CHECKS, Evidence, from_forecast, from_latency, from_preferences, from_solver
 from ipa.report.claims.judge import Status
+from tests.support.claims_evidence import HandMade, published, scaled, status
 
 table = Evidence.table
 

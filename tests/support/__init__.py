@@ -1,0 +1,1 @@
+"""What several test modules share: toy problems, models to compare with, hand-made tables."""
