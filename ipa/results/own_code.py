@@ -8,14 +8,11 @@ import types
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ipa.file_stamps import file_stamp
 from ipa.paths import PACKAGE
 from ipa.results import source_files
-
-if TYPE_CHECKING:
-    from ipa.results.memory_digest import Walk
 
 _HEAP = 1 << 9
 """Flag of classes that are made while a program runs."""
@@ -27,7 +24,17 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 _first_seen: dict[Path, str] = {}
 
 
-def add_code(walk: "Walk", code: types.CodeType, namespace: Mapping[str, Any]) -> None:
+class Visitor(Protocol):
+    """Who visits: hashes tokens, and values with everything that they are made of."""
+
+    def put(self, *tokens: object) -> None:
+        """Hash tokens as they print."""
+
+    def add(self, value: Any) -> None:
+        """Visit a value."""
+
+
+def add_code(walk: Visitor, code: types.CodeType, namespace: Mapping[str, Any]) -> None:
     """Visit the code of a user's function, the globals it refers to and the files it comes from.
 
     Parameters
@@ -58,7 +65,7 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _nested(constant)
 
 
-def _add_instructions(walk: "Walk", code: types.CodeType) -> None:
+def _add_instructions(walk: Visitor, code: types.CodeType) -> None:
     # Neither names of files nor numbers of lines: the same function elsewhere is the same function.
     walk.put(code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     walk.put(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
@@ -75,7 +82,7 @@ def _add_instructions(walk: "Walk", code: types.CodeType) -> None:
                 walk.put(os.environ.get(constant))
 
 
-def _add_attributes(walk: "Walk", value: object, names: list[str]) -> None:
+def _add_attributes(walk: Visitor, value: object, names: list[str]) -> None:
     """Visit what a user's function may take from a module of the user's own."""
     if not isinstance(value, types.ModuleType):
         return
@@ -87,7 +94,7 @@ def _add_attributes(walk: "Walk", value: object, names: list[str]) -> None:
                 add_value(walk, vars(value)[name])
 
 
-def add_value(walk: "Walk", value: object) -> None:
+def add_value(walk: Visitor, value: object) -> None:
     """Visit a value that a user's function refers to; where it names a file, what is in that file too."""
     walk.add(value)
     if isinstance(value, str):

@@ -16,8 +16,8 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
-def limits_page() -> Any:
-    spec = importlib.util.spec_from_file_location("limits_page", DOCS / "limits_page.py")
+def generator() -> Any:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -29,9 +29,9 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 800
 
 
-def test_the_limits_of_the_page_are_those_of_the_code() -> None:
-    text = (DOCS / "limits.md").read_text(encoding="utf-8")
-    assert text == limits_page().page(text), "run python docs/limits_page.py"
+def test_limits_and_floors_of_the_pages_are_those_of_the_code() -> None:
+    for file, content in generator().generated().items():
+        assert file.read_text(encoding="utf-8") == content, f"{file.name}: run python docs/generate.py"
 
 
 def named_files() -> list[str]:

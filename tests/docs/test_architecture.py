@@ -1,0 +1,22 @@
+"""The imports keep to the floor plan of pyproject.toml."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = ("floors", "cycles", "optimizer", "adapter", "figures", "drawing", "notebooks")
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_the_imports_keep_a_contract(contract: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = lint_imports(str(ROOT / "pyproject.toml"), limit_to_contracts=(contract,), no_cache=True)
+    shown = capsys.readouterr().out
+    assert code == EXIT_STATUS_SUCCESS, shown
+    assert "Contracts: 1 kept, 0 broken." in shown
+
+
+def test_nobody_imports_the_front_door() -> None:
+    assert grimp.build_graph("ipa", cache_dir=None).find_modules_that_directly_import("ipa") == set()
