@@ -1,8 +1,6 @@
 """Settings shared by all tests."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from hypothesis import settings
 from ipa.cli.app import main
 from ipa.experiments.grid import run_grid
 from ipa.experiments.run import grid_specs
+from tests.support.command import Ipa, Outcome
 
 settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ipa")
@@ -33,17 +32,8 @@ def published_runs(trace_path: str, tmp_path_factory: pytest.TempPathFactory) ->
     return results
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left on the screen, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def ipa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+def ipa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ipa:
     """Call ``ipa`` with arguments; without the real trace, so that results do not depend on the machine."""
     monkeypatch.delenv("IPA_TRACE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/nonexistent")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ class Scripted:
     answers: list[float | BaseException]
     name: str = "scripted"
 
-    def forecast(self, history_rps, now_s=None) -> Forecast:  # noqa: ARG002 (the protocol's signature)
+    def forecast(self, history_rps: list[Any], now_s: float | None = None) -> Forecast:  # noqa: ARG002 (the protocol's signature)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, BaseException):
             raise answer
@@ -171,7 +172,9 @@ def test_the_plan_that_runs_already_makes_no_call() -> None:
         ({"apply": 1}, [30.0], "apply failed: ConnectionError: apply is out of order"),
     ],
 )
-def test_a_failing_step_is_held_and_recorded_and_the_next_one_recovers(failing, rates, reason) -> None:
+def test_a_failing_step_is_held_and_recorded_and_the_next_one_recovers(
+    failing: Any, rates: Any, reason: str
+) -> None:
     platform = FakePlatform(failing=dict(failing))
     planner = BrokenPlanner(PLANNER.pipeline, PLANNER.objective, PLANNER.constraints)
     adapter, records = adapter_on(platform, *rates, planner=planner)
@@ -187,7 +190,9 @@ def test_a_failing_step_is_held_and_recorded_and_the_next_one_recovers(failing, 
 
 @pytest.mark.parametrize("says_what_it_was_told", [False, True])
 @pytest.mark.parametrize("later", [30.0, ValueError("no model")])
-def test_a_plan_applied_in_half_is_applied_again_until_it_is_in_force(says_what_it_was_told, later) -> None:
+def test_a_plan_applied_in_half_is_applied_again_until_it_is_in_force(
+    says_what_it_was_told: Any, later: Any
+) -> None:
     faults = Faults({"apply": [ConnectionError("half-way"), TimeoutError("again")]})
     platform = FakePlatform(faults=faults, says_what_it_was_told=says_what_it_was_told)
     adapter, _ = adapter_on(platform, 30.0, later)
@@ -287,7 +292,7 @@ def test_after_a_slow_step_missed_ticks_are_skipped_and_counted() -> None:
     assert adapter.skipped_ticks == 3
 
 
-def test_steps_missed_at_the_end_are_counted_too(caplog) -> None:
+def test_steps_missed_at_the_end_are_counted_too(caplog: pytest.LogCaptureFixture) -> None:
     platform = FakePlatform(step_takes_s=[500.0])
     adapter, records = adapter_on(platform, 10.0)
     adapter.run(until_s=100)
@@ -304,7 +309,9 @@ def test_a_clock_that_jumps_neither_ends_the_loop_nor_makes_a_burst(jump_s: floa
     assert all(later - earlier >= 10 for earlier, later in pairwise(platform.slept[2:]))
 
 
-def test_a_failing_record_does_not_end_the_loop_and_is_told_at_the_end(caplog) -> None:
+def test_a_failing_record_does_not_end_the_loop_and_is_told_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     faults = Faults({"record": [OSError("disk full")] * 3})
     records: list[DecisionRecord] = []
 
@@ -347,7 +354,7 @@ def without_log() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def some_faults(*kinds) -> st.SearchStrategy:
+def some_faults(*kinds: str) -> st.SearchStrategy:
     return st.lists(st.none() | st.sampled_from(kinds), max_size=12)
 
 
@@ -364,7 +371,7 @@ def some_faults(*kinds) -> st.SearchStrategy:
     hold=st.booleans(),
 )
 def test_whatever_fails_the_loop_ends_its_steps_and_then_the_plan_wanted_is_in_force(
-    told: bool, hold: bool, **by_call
+    told: bool, hold: bool, **by_call: Any
 ) -> None:
     faults = Faults({name: list(found) for name, found in by_call.items()})
     # How many steps are planned is known only from a clock that is right when the loop begins.
@@ -375,7 +382,7 @@ def test_whatever_fails_the_loop_ends_its_steps_and_then_the_plan_wanted_is_in_f
     class Faulty:
         name = "faulty"
 
-        def forecast(self, history_rps, now_s=None):  # noqa: ARG002 (the protocol's signature)
+        def forecast(self, history_rps: list[Any], now_s: float | None = None):  # noqa: ARG002 (the protocol's signature)
             fault = faults.next("forecast")
             return Forecast(30.0, "faulty") if fault is None else fault.value
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -151,7 +152,7 @@ def fuzz(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     )
 
 
-def test_command_lines(through_the_door, tmp_path: Path) -> None:
+def test_command_lines(through_the_door: Any, tmp_path: Path) -> None:
     with through_the_door("command lines") as door:
 
         @fuzz(250)
@@ -237,7 +238,7 @@ def mutated(data: st.DataObject, text: str, words: tuple[str, ...], separators: 
     return bytes(content)
 
 
-def test_pipeline_files(through_the_door, tmp_path: Path) -> None:
+def test_pipeline_files(through_the_door: Any, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(PROFILE)
     with through_the_door("pipeline files") as door:
 
@@ -261,7 +262,7 @@ NASTY_CELLS = (
 )
 
 
-def test_profile_files(through_the_door, tmp_path: Path) -> None:
+def test_profile_files(through_the_door: Any, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(PIPELINE)
     with through_the_door("profile files") as door:
 
@@ -301,7 +302,7 @@ NASTY_LINES = (
 COMPRESS = (bytes, gzip.compress, lzma.compress, bz2.compress, zstandard.compress)
 
 
-def test_load_files(through_the_door, tmp_path: Path) -> None:
+def test_load_files(through_the_door: Any, tmp_path: Path) -> None:
     with through_the_door("load files") as door:
 
         @fuzz(300)
@@ -344,7 +345,7 @@ NASTY_JSON = (
 )
 
 
-def test_files_to_replay(through_the_door, tmp_path: Path) -> None:
+def test_files_to_replay(through_the_door: Any, tmp_path: Path) -> None:
     with through_the_door("files to replay") as door:
 
         @fuzz(300)

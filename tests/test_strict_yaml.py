@@ -1,7 +1,9 @@
 """YAML files: bounded, of plain values, each key once, and never a traceback or a hang."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +51,7 @@ def read(tmp_path: Path):
         ("a: &x {b: 1}\nc: {<<: *x, d: 2}", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}),
     ],
 )
-def test_a_value_means_what_it_shows(read, text, value):
+def test_a_value_means_what_it_shows(read: Callable[[str], Any], text: str, value: Any) -> None:
     found = read(text)
     assert found == value
     assert type(found) is type(value)
@@ -89,7 +91,9 @@ def test_a_value_means_what_it_shows(read, text, value):
         ("x" * (YAML_BYTES + 1), "is larger than the limit of 1,000,000 bytes"),
     ],
 )
-def test_what_is_no_such_file_is_refused_fast_and_in_one_line(read, text, problem):
+def test_what_is_no_such_file_is_refused_fast_and_in_one_line(
+    read: Callable[[str], Any], text: str, problem: str
+) -> None:
     began_s = time.process_time()
     with pytest.raises(ConfigError) as caught:
         read(text)
@@ -99,7 +103,7 @@ def test_what_is_no_such_file_is_refused_fast_and_in_one_line(read, text, proble
     assert time.process_time() - began_s < 5
 
 
-def test_the_first_offending_key_of_a_model_is_named(tmp_path):
+def test_the_first_offending_key_of_a_model_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     file.write_text("a: [1, x]")
     with pytest.raises(ConfigError, match=r"a\[1\]: .*got 'x'"):

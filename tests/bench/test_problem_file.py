@@ -1,6 +1,7 @@
 """Files of problems to replay: read back as stored, and anything else refused in one line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,9 @@ def test_a_graph_and_a_limit_of_cores_are_kept(tmp_path: Path) -> None:
         (changed("edges", [[0, 5]]), "edges must lead from a stage to a later one of the 1"),
     ],
 )
-def test_what_is_no_problem_is_refused_with_its_place(refusal, text: str | bytes, problem: str) -> None:
+def test_what_is_no_problem_is_refused_with_its_place(
+    refusal: Callable[..., str], text: str | bytes, problem: str
+) -> None:
     assert problem in refusal(text)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from ipa.cli.outcome import exit_unless_succeeded
 from ipa.paper import published_table
 from ipa.report.claims import CHECKS, stored, table
 from ipa.report.claims.check import Finding, Support
+from tests.support.command import Ipa
 
 IDS = list(published_table("claims")["id"])
 LINE = re.compile(
@@ -25,14 +28,14 @@ def lines(out: str) -> dict[str, re.Match[str]]:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Leave the checks of two published tables, and nothing stored."""
     monkeypatch.setattr(stored, "stored_results_dir", lambda: tmp_path)
     monkeypatch.setattr(table, "CHECKS", {claim: CHECKS[claim] for claim in ("C21", "C24")})
 
 
 @pytest.mark.usefixtures("quick")
-def test_it_ends_with_a_line_per_claim_and_succeeds_if_nothing_fails(ipa, tmp_path):
+def test_it_ends_with_a_line_per_claim_and_succeeds_if_nothing_fails(ipa: Ipa, tmp_path: Path) -> None:
     done = ipa("claims", "--results", tmp_path)
     assert done.code == 0
     found = lines(done.out)
@@ -46,7 +49,7 @@ def test_it_ends_with_a_line_per_claim_and_succeeds_if_nothing_fails(ipa, tmp_pa
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_claim_that_fails_exits_with_one(ipa, tmp_path, monkeypatch):
+def test_a_claim_that_fails_exits_with_one(ipa: Ipa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(table.CHECKS, "C24", lambda _: Finding(Support.SUPPORTED, "", {"same_variants": 5}))
     done = ipa("claims", "--results", tmp_path)
     assert done.code == 1
@@ -55,7 +58,7 @@ def test_a_claim_that_fails_exits_with_one(ipa, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("quick")
-def test_verdicts_are_stored_on_request_and_shown_afterwards(ipa, tmp_path):
+def test_verdicts_are_stored_on_request_and_shown_afterwards(ipa: Ipa, tmp_path: Path) -> None:
     assert not stored.stored_claims_file().exists()
     assert ipa("claims", "--results", tmp_path, "--store").code == 0
     rows = json.loads(ipa("claims", "--results", tmp_path, "--json").out)
@@ -63,7 +66,9 @@ def test_verdicts_are_stored_on_request_and_shown_afterwards(ipa, tmp_path):
     assert shown["C24"] == ("contradicted · PASS", "")
 
 
-def test_nothing_is_stored_where_runs_are_missing(ipa, tmp_path, monkeypatch):
+def test_nothing_is_stored_where_runs_are_missing(
+    ipa: Ipa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored, "stored_results_dir", lambda: tmp_path)
     monkeypatch.setattr(table, "CHECKS", {"C2": CHECKS["C2"]})
     done = ipa("claims", "--results", tmp_path, "--store")
@@ -75,7 +80,7 @@ def test_nothing_is_stored_where_runs_are_missing(ipa, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("statuses", "code"), [(["PASS", "NOT COVERED"], None), (["PASS", "FAIL"], 1), (["NOT RUN"], 1)]
 )
-def test_what_failed_or_was_not_run_exits_with_one(statuses, code):
+def test_what_failed_or_was_not_run_exits_with_one(statuses: Any, code: int) -> None:
     frame = pd.DataFrame({"status": statuses})
     if code is None:
         exit_unless_succeeded(frame)

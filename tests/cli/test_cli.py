@@ -1,19 +1,23 @@
 """What every command has in common: help with examples, errors without a traceback, exit codes."""
 
 import json
+from pathlib import Path
+from typing import Any, Never
 
 import pytest
+
+from tests.support.command import Ipa
 
 COMMANDS = ["reproduce", "run", "grid", "solve", "describe", "claims", "published"]
 
 
-def test_no_command_shows_the_help(ipa):
+def test_no_command_shows_the_help(ipa: Ipa) -> None:
     outcome = ipa()
     assert "Usage" in outcome.out + outcome.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_examples_that_name_the_command(ipa, command):
+def test_help_shows_examples_that_name_the_command(ipa: Ipa, command: str) -> None:
     outcome = ipa(command, "--help")
     assert outcome.code == 0
     assert "Examples:" in outcome.out
@@ -21,13 +25,13 @@ def test_help_shows_examples_that_name_the_command(ipa, command):
 
 
 @pytest.mark.parametrize("group", ["trace", "bench"])
-def test_a_group_without_a_command_lists_its_commands(ipa, group):
+def test_a_group_without_a_command_lists_its_commands(ipa: Ipa, group: str) -> None:
     outcome = ipa(group, "--help")
     assert outcome.code == 0
     assert "Commands" in outcome.out
 
 
-def test_an_unknown_command_exits_with_2(ipa):
+def test_an_unknown_command_exits_with_2(ipa: Ipa) -> None:
     assert ipa("slove").code == 2
 
 
@@ -71,7 +75,9 @@ def test_an_unknown_command_exits_with_2(ipa):
         (["grid", "-w", "x.txt", "--timestamps", "--per-minute"], "either --timestamps or --per-minute"),
     ],
 )
-def test_bad_input_is_explained_in_one_line_and_exits_with_2(ipa, tmp_path, monkeypatch, arguments, message):
+def test_bad_input_is_explained_in_one_line_and_exits_with_2(
+    ipa: Ipa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: Any, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     outcome = ipa(*arguments)
     assert outcome.code == 2
@@ -80,7 +86,9 @@ def test_bad_input_is_explained_in_one_line_and_exits_with_2(ipa, tmp_path, monk
     assert outcome.out == ""
 
 
-def test_without_a_trace_its_info_is_an_answer(ipa, tmp_path, monkeypatch):
+def test_without_a_trace_its_info_is_an_answer(
+    ipa: Ipa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("IPA_TRACE", raising=False)
     monkeypatch.setattr("ipa.workload.source.cache_dir", lambda: tmp_path)
     outcome = ipa("trace", "info")
@@ -89,7 +97,7 @@ def test_without_a_trace_its_info_is_an_answer(ipa, tmp_path, monkeypatch):
     assert json.loads(ipa("trace", "info", "--json").out) == {"path": None}
 
 
-def test_run_grid_and_info_read_a_load_file_alike(ipa, tmp_path):
+def test_run_grid_and_info_read_a_load_file_alike(ipa: Ipa, tmp_path: Path) -> None:
     file = tmp_path / "requests.csv"
     file.write_text("Timestamp,Model\n5,a\n45,a\n64.2,b\n")
     info = json.loads(ipa("trace", "info", file, "--timestamps", "--json").out)
@@ -101,7 +109,7 @@ def test_run_grid_and_info_read_a_load_file_alike(ipa, tmp_path):
     assert (grid[0]["duration_s"], grid[0]["requests"]) == (60, 3)
 
 
-def test_a_trace_with_letters_names_the_place(ipa, tmp_path):
+def test_a_trace_with_letters_names_the_place(ipa: Ipa, tmp_path: Path) -> None:
     file = tmp_path / "trace.txt"
     file.write_text("4 5 six 7")
     outcome = ipa("trace", "info", file)
@@ -109,7 +117,7 @@ def test_a_trace_with_letters_names_the_place(ipa, tmp_path):
     assert "six" in outcome.err
 
 
-def test_a_broken_pipeline_file_names_file_and_key(ipa, tmp_path):
+def test_a_broken_pipeline_file_names_file_and_key(ipa: Ipa, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\nsla_s: -1\nstages: []\n")
     outcome = ipa("describe", "--pipeline", file)
@@ -118,8 +126,8 @@ def test_a_broken_pipeline_file_names_file_and_key(ipa, tmp_path):
     assert "sla_s" in outcome.err
 
 
-def test_ctrl_c_exits_with_130_and_says_that_work_is_kept(ipa, monkeypatch):
-    def interrupted(*_args, **_kwargs):
+def test_ctrl_c_exits_with_130_and_says_that_work_is_kept(ipa: Ipa, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: Any, **_kwargs: Any) -> Never:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ipa.cli.grid.run_grid", interrupted)

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,34 +12,35 @@ from ipa.cli import forecast as commands
 from ipa.forecast.networks.training import TrainingSettings
 from ipa.forecast.networks.weights import NetworkRecord, load_weights
 from ipa.studies.forecast_errors import EVALUATED, TEST_WEEK
+from tests.support.command import Ipa
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "compare", "flapping"])
-def test_help_shows_examples(ipa, command):
+def test_help_shows_examples(ipa: Ipa, command: str) -> None:
     outcome = ipa("forecast", command, "--help")
     assert outcome.code == 0
     assert f"ipa forecast {command}" in outcome.out
 
 
-def test_the_stored_scores_are_shown_without_the_trace(ipa):
+def test_the_stored_scores_are_shown_without_the_trace(ipa: Ipa) -> None:
     outcome = ipa("forecast", "evaluate", "--json")
     rows = json.loads(outcome.out)
     assert [row["forecaster"] for row in rows if row["series"] == TEST_WEEK] == list(EVALUATED)
 
 
-def test_only_some_forecasters_can_be_shown(ipa):
+def test_only_some_forecasters_can_be_shown(ipa: Ipa) -> None:
     rows = json.loads(ipa("forecast", "evaluate", "--json", "-f", "mlp", "-f", "lstm").out)
     assert {row["forecaster"] for row in rows} == {"mlp", "lstm"}
     assert TEST_WEEK in ipa("forecast", "evaluate", "-f", "mlp").out
 
 
-def test_the_stored_closed_loop_is_shown(ipa):
+def test_the_stored_closed_loop_is_shown(ipa: Ipa) -> None:
     rows = json.loads(ipa("forecast", "compare", "--json").out)
     assert {row["edition"] for row in rows} == {"as-published-v1", "corrected"}
     assert "quantile-0.95" in ipa("forecast", "compare").out
 
 
-def test_the_stored_flapping_is_shown(ipa):
+def test_the_stored_flapping_is_shown(ipa: Ipa) -> None:
     rows = json.loads(ipa("forecast", "flapping", "--json").out)
     assert {row["rate_rps"] for row in rows} == {5, 10, 20, 30}
     shown = ipa("forecast", "flapping").out
@@ -48,23 +51,25 @@ def test_the_stored_flapping_is_shown(ipa):
 @pytest.mark.parametrize(
     "arguments", [("evaluate", "--fresh"), ("evaluate", "--store"), ("compare", "--store")]
 )
-def test_measuring_without_the_trace_says_how_to_get_it(ipa, arguments):
+def test_measuring_without_the_trace_says_how_to_get_it(ipa: Ipa, arguments: Any) -> None:
     outcome = ipa("forecast", *arguments)
     assert outcome.code == 2
     assert "ipa trace fetch" in outcome.err
 
 
-def test_training_without_pytorch_holds_the_install_line(ipa, monkeypatch):
+def test_training_without_pytorch_holds_the_install_line(ipa: Ipa, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     outcome = ipa("forecast", "train")
     assert outcome.code == 2
     assert "[lstm]" in outcome.err
 
 
-def test_training_writes_weights_and_record(ipa, monkeypatch, tmp_path):
+def test_training_writes_weights_and_record(
+    ipa: Ipa, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     asked = []
 
-    def train(rates_rps, digest, settings, progress):
+    def train(rates_rps: list[int], digest: str, settings: Any, progress: Any):
         progress(1, 2, "loss 1")
         asked.append((rates_rps.tolist(), settings))
         record = NetworkRecord("mlp", digest, 0, 14, (8,), 3, settings, "none", (0.5,), 1.0, {})
@@ -93,19 +98,19 @@ def test_training_writes_weights_and_record(ipa, monkeypatch, tmp_path):
         ("quantile-0.83", "there are no stored scores of quantile-0.83; measure with --fresh"),
     ],
 )
-def test_a_forecaster_that_cannot_be_shown_is_an_error(ipa, name, message):
+def test_a_forecaster_that_cannot_be_shown_is_an_error(ipa: Ipa, name: str, message: str) -> None:
     outcome = ipa("forecast", "evaluate", "-f", name)
     assert outcome.code == 2
     assert message in " ".join(outcome.err.split())
 
 
-def test_a_part_of_the_scores_is_never_stored(ipa):
+def test_a_part_of_the_scores_is_never_stored(ipa: Ipa) -> None:
     outcome = ipa("forecast", "evaluate", "--store", "-f", "max")
     assert outcome.code == 2
     assert "--store keeps the scores of all forecasters" in outcome.err
 
 
-def test_committed_weights_are_replaced_only_if_asked_for(ipa):
+def test_committed_weights_are_replaced_only_if_asked_for(ipa: Ipa) -> None:
     outcome = ipa("forecast", "train", "--replace", "--output", "mine.npz")
     assert outcome.code == 2
     assert "either --output or --replace" in outcome.err

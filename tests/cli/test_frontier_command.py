@@ -1,8 +1,11 @@
 """``ipa frontier``."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+from tests.support.command import Ipa
 
 KEYS = {
     "pipeline",
@@ -28,7 +31,7 @@ METHOD_KEYS = {
 }
 
 
-def test_json_has_exactly_the_documented_keys(ipa):
+def test_json_has_exactly_the_documented_keys(ipa: Ipa) -> None:
     outcome = ipa("frontier", "--rate", 20, "--json")
     report = json.loads(outcome.out)
     assert outcome.code == 0
@@ -38,7 +41,7 @@ def test_json_has_exactly_the_documented_keys(ipa):
     assert [method["method"] for method in report["methods"]] == ["ipa", "fa2-low", "fa2-high", "rim"]
 
 
-def test_the_weights_of_an_interval_make_ipa_solve_choose_its_plan(ipa):
+def test_the_weights_of_an_interval_make_ipa_solve_choose_its_plan(ipa: Ipa) -> None:
     report = json.loads(ipa("frontier", "--rate", 20, "--json").out)
     for point in report["points"]:
         if point["alpha_per_beta"]:
@@ -48,7 +51,7 @@ def test_the_weights_of_an_interval_make_ipa_solve_choose_its_plan(ipa):
             assert json.loads(solved.out)["cost_cores"] == point["cost_cores"]
 
 
-def test_people_see_the_plans_their_weights_and_the_methods(ipa):
+def test_people_see_the_plans_their_weights_and_the_methods(ipa: Ipa) -> None:
     outcome = ipa("frontier", "--rate", 20)
     assert "12 plans on the frontier, 7 of them chosen by some alpha/beta" in outcome.out
     assert "the edition's weights 2/1 choose the plan of 4 cores" in outcome.out
@@ -57,7 +60,7 @@ def test_people_see_the_plans_their_weights_and_the_methods(ipa):
 
 
 @pytest.mark.parametrize("form", [["--json"], []])
-def test_an_sla_that_no_plan_keeps_exits_with_1(ipa, form):
+def test_an_sla_that_no_plan_keeps_exits_with_1(ipa: Ipa, form: str) -> None:
     outcome = ipa("frontier", "--rate", 20, "--sla", 0.01, *form)
     assert outcome.code == 1
     if form:
@@ -68,13 +71,13 @@ def test_an_sla_that_no_plan_keeps_exits_with_1(ipa, form):
         assert "raise --sla to 0.16195.\nThe methods show their best effort." in outcome.err
 
 
-def test_only_plans_within_the_limits_are_listed(ipa):
+def test_only_plans_within_the_limits_are_listed(ipa: Ipa) -> None:
     report = json.loads(ipa("frontier", "--rate", 20, "--json", "--max-cores", 9, "--max-replicas", 2).out)
     assert max(point["cost_cores"] for point in report["points"]) <= 9
     assert all(stage["replicas"] <= 2 for point in report["points"] for stage in point["stages"])
 
 
-def test_a_figure_is_drawn_on_demand(ipa, tmp_path):
+def test_a_figure_is_drawn_on_demand(ipa: Ipa, tmp_path: Path) -> None:
     outcome = ipa("frontier", "--rate", 12, "--pipeline", "sum-qa", "--figure", "--results", tmp_path)
     assert outcome.code == 0
     names = sorted(file.name for file in (tmp_path / "figures").iterdir())
@@ -82,7 +85,7 @@ def test_a_figure_is_drawn_on_demand(ipa, tmp_path):
     assert "frontier-sum-qa-corrected-12rps.png" in outcome.err
 
 
-def test_a_negative_rate_is_refused(ipa):
+def test_a_negative_rate_is_refused(ipa: Ipa) -> None:
     outcome = ipa("frontier", "--rate", -1)
     assert outcome.code == 2
     assert "arrival rate" in outcome.err

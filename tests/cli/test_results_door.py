@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.command import Ipa
+
 COMMANDS = (
     ("run", "-w", "constant-5", "--duration", "20"),
     ("grid", "-e", "corrected", "-p", "video", "-w", "constant-5", "-m", "ipa", "--trace", "synthetic"),
@@ -16,7 +18,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_no_results_folder_is_one_line(ipa, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_no_results_folder_is_one_line(ipa: Ipa, tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     counts: Counter[int] = Counter()

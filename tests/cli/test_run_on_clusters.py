@@ -1,12 +1,14 @@
 """``ipa run`` on clusters that are not ideal."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from ipa.cli.parse import cluster_settings
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.simulator import ClusterSettings
+from tests.support.command import Ipa
 
 
 def test_properties_are_set_by_name() -> None:
@@ -31,7 +33,7 @@ def test_wrong_properties_say_what_is_wrong(text: str, error: type[Exception], m
         cluster_settings([text])
 
 
-def test_run_takes_them(ipa, tmp_path) -> None:
+def test_run_takes_them(ipa: Ipa, tmp_path: Path) -> None:
     short = ("--duration", 40, "--workload", "steady-low", "--trace", "synthetic", "--results", tmp_path)
     options = ("--cluster", "start_up_s=2", "--drop", "none", "--interval", 5, "--network-delay", 0.1)
     summary = json.loads(ipa("run", *short, *options, "--json").out)

@@ -1,8 +1,11 @@
 """``ipa solve``."""
 
 import json
+from typing import Any
 
 import pytest
+
+from tests.support.command import Ipa
 
 KEYS = {
     "pipeline",
@@ -27,33 +30,33 @@ KEYS = {
 STAGE_KEYS = {"stage", "variant", "batch", "replicas", "cores_per_replica", "cost_cores", "batch_wait_s"}
 
 
-def solved(ipa, *arguments):
+def solved(ipa: Ipa, *arguments: Any):
     outcome = ipa("solve", "--json", *arguments)
     return json.loads(outcome.out), outcome.code
 
 
-def test_json_has_exactly_the_documented_keys(ipa):
+def test_json_has_exactly_the_documented_keys(ipa: Ipa) -> None:
     report, code = solved(ipa, "--rate", 20)
     assert code == 0
     assert set(report) == KEYS
     assert all(set(stage) == STAGE_KEYS for stage in report["stages"])
 
 
-def test_the_plan_carries_the_rate_within_the_sla(ipa):
+def test_the_plan_carries_the_rate_within_the_sla(ipa: Ipa) -> None:
     report, _ = solved(ipa, "--pipeline", "nlp", "--rate", 12, "--solver", "exact")
     assert report["throughput_rps"] >= 12
     assert report["latency_s"] <= report["sla_s"]
     assert report["cost_cores"] == sum(stage["cost_cores"] for stage in report["stages"])
 
 
-def test_rate_zero_keeps_one_replica_and_batch_one(ipa):
+def test_rate_zero_keeps_one_replica_and_batch_one(ipa: Ipa) -> None:
     report, code = solved(ipa, "--rate", 0)
     assert code == 0
     assert [(stage["replicas"], stage["batch"]) for stage in report["stages"]] == [(1, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_an_sla_that_no_plan_keeps_exits_with_1_and_shows_the_best_effort(ipa, as_json):
+def test_an_sla_that_no_plan_keeps_exits_with_1_and_shows_the_best_effort(ipa: Ipa, as_json: bool) -> None:
     outcome = ipa("solve", "--rate", 20, "--sla", 0.01, *(["--json"] if as_json else []))
     assert outcome.code == 1
     if as_json:
@@ -67,19 +70,19 @@ def test_an_sla_that_no_plan_keeps_exits_with_1_and_shows_the_best_effort(ipa, a
         assert "raise --sla to 0.16195.\nShown is the fastest plan" in outcome.err
 
 
-def test_a_rate_beyond_all_replicas_says_so(ipa):
+def test_a_rate_beyond_all_replicas_says_so(ipa: Ipa) -> None:
     outcome = ipa("solve", "--rate", 1e6)
     assert outcome.code == 1
     assert "at most 100 are allowed; raise --max-replicas to 66327" in outcome.err
     assert "Shown is the largest throughput" in outcome.err
 
 
-def test_what_is_said_to_help_helps(ipa):
+def test_what_is_said_to_help_helps(ipa: Ipa) -> None:
     assert ipa("solve", "--rate", 20, "--sla", 0.16195).code == 0
     assert ipa("solve", "--rate", 1e6, "--max-replicas", 66327).code == 0
 
 
-def test_a_limit_of_cores_is_kept_and_named_where_it_is_too_low(ipa):
+def test_a_limit_of_cores_is_kept_and_named_where_it_is_too_low(ipa: Ipa) -> None:
     report, code = solved(ipa, "--rate", 20, "--alpha", 1000, "--max-cores", 6)
     assert (code, report["cost_cores"], report["max_cores"]) == (0, 6, 6)
     report, code = solved(ipa, "--rate", 20, "--max-cores", 3)
@@ -88,40 +91,40 @@ def test_a_limit_of_cores_is_kept_and_named_where_it_is_too_low(ipa):
     assert report["cost_cores"] <= 3
 
 
-def test_only_the_ratio_of_the_weights_decides(ipa):
+def test_only_the_ratio_of_the_weights_decides(ipa: Ipa) -> None:
     small, _ = solved(ipa, "--rate", 20, "--alpha", 2e-5, "--beta", 1e-5)
     large, _ = solved(ipa, "--rate", 20, "--alpha", 2, "--beta", 1)
     assert small["stages"] == large["stages"]
     assert small["objective"] == pytest.approx(1e-5 * large["objective"], rel=1e-9)
 
 
-def test_all_exact_solvers_print_the_same_plan(ipa):
+def test_all_exact_solvers_print_the_same_plan(ipa: Ipa) -> None:
     plans = [
         solved(ipa, "--rate", 17, "--solver", name)[0]["stages"] for name in ("exact", "brute-force", "pulp")
     ]
     assert plans[0] == plans[1] == plans[2]
 
 
-def test_weights_move_the_plan(ipa):
+def test_weights_move_the_plan(ipa: Ipa) -> None:
     cheap, _ = solved(ipa, "--rate", 10, "--alpha", 0)
     accurate, _ = solved(ipa, "--rate", 10, "--alpha", 1000)
     assert accurate["pas"] > cheap["pas"]
     assert accurate["cost_cores"] > cheap["cost_cores"]
 
 
-def test_the_table_names_every_chosen_variant(ipa):
+def test_the_table_names_every_chosen_variant(ipa: Ipa) -> None:
     report, _ = solved(ipa, "--rate", 20)
     outcome = ipa("solve", "--rate", 20)
     assert all(stage["variant"] in outcome.out for stage in report["stages"])
 
 
-def test_what_the_method_chooses_itself_cannot_be_fixed(ipa):
+def test_what_the_method_chooses_itself_cannot_be_fixed(ipa: Ipa) -> None:
     outcome = ipa("solve", "--pipeline", "video", "--rate", "20", "--replicas", "3,3")
     assert outcome.code == 2
     assert "method ipa chooses the replicas itself; leave replicas out" in outcome.err
 
 
-def test_a_graph_is_described_with_its_edges(ipa):
+def test_a_graph_is_described_with_its_edges(ipa: Ipa) -> None:
     outcome = ipa("describe", "--pipeline", "traffic", "--json")
     edges = json.loads(outcome.out)["edges"]
     assert [edge["requests_per_request"] for edge in edges] == [1.5, 0.5]

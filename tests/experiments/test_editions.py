@@ -1,6 +1,8 @@
 """Parameters of the published runs and of the corrected edition."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -33,7 +35,7 @@ def test_there_are_160_published_runs() -> None:
 
 
 @pytest.mark.parametrize("row", RUNS, ids=run_id)
-def test_a_published_run_has_the_published_parameters(row) -> None:
+def test_a_published_run_has_the_published_parameters(row: Any) -> None:
     found = parameters_of(row)
     assert found.objective.alpha == float(row.alpha)
     assert found.objective.beta == float(row.beta)
@@ -59,7 +61,7 @@ def test_a_published_run_has_the_published_parameters(row) -> None:
 
 
 @pytest.mark.parametrize("row", RUNS, ids=run_id)
-def test_a_published_run_has_the_published_allocations(row) -> None:
+def test_a_published_run_has_the_published_allocations(row: Any) -> None:
     table = published_table("allocations")
     rows = table[
         (table["edition"] == row.edition)
@@ -80,7 +82,7 @@ def start_of(row: object):
     return spec.parameters(), first_plan(spec.parameters(), planner_for(spec), workload)
 
 
-def least_cost_cores(row: object, parameters) -> int:
+def least_cost_cores(row: object, parameters: Any) -> int:
     """Return what the published first variants cost with the fewest replicas they can have had."""
     cores = [
         stage.variant(name).base_cores
@@ -91,7 +93,7 @@ def least_cost_cores(row: object, parameters) -> int:
 
 
 @pytest.mark.parametrize("row", RUNS, ids=run_id)
-def test_a_published_run_starts_with_the_published_variants_at_the_published_cost(row) -> None:
+def test_a_published_run_starts_with_the_published_variants_at_the_published_cost(row: Any) -> None:
     parameters, start = start_of(row)
     assert start.variants == tuple(row.initial_variants.split("|"))
     assert all(stage.batch == 1 for stage in start.stages)
@@ -106,7 +108,7 @@ def test_the_start_cost_is_out_of_reach_in_a_quarter_of_the_runs_only() -> None:
 
 
 @pytest.mark.parametrize("row", [r for r in RUNS if r.edition == "v1" and r.initial_accuracy], ids=run_id)
-def test_a_first_submission_run_starts_at_the_published_accuracy(row) -> None:
+def test_a_first_submission_run_starts_at_the_published_accuracy(row: Any) -> None:
     parameters, start = start_of(row)
     ours = start.accuracy(parameters.pipeline, METRICS["rank-sum"])
     assert ours == pytest.approx(float(row.initial_accuracy), abs=1e-3)
@@ -166,7 +168,7 @@ def test_an_unknown_edition_lists_the_editions() -> None:
         EDITIONS["published"]
 
 
-def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path) -> None:
+def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path: Path) -> None:
     source = load_pipeline("video")
     file = editions.data_dir() / "pipelines" / "video.yaml"
     own = tmp_path / "own.yaml"
@@ -208,7 +210,9 @@ def test_settings_outside_their_range_are_refused(change: dict[str, object], pro
         ("defaults: {\n", "is not valid YAML"),
     ],
 )
-def test_a_broken_edition_file_is_named(tmp_path, monkeypatch, content: str, problem: str) -> None:
+def test_a_broken_edition_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, problem: str
+) -> None:
     (tmp_path / "editions").mkdir()
     (tmp_path / "editions" / "corrected.yaml").write_text(content)
     (tmp_path / "pipelines").symlink_to(editions.data_dir() / "pipelines")

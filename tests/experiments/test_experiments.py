@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Never
 
 import numpy as np
 import pandas as pd
@@ -205,7 +206,7 @@ def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, obje
 def test_a_solver_that_is_not_installed_is_an_error_and_no_series_of_held_steps(
     edition: str,
 ) -> None:
-    def missing(problem, deadline_s):  # noqa: ARG001 (the signature of a solver)
+    def missing(problem: str, deadline_s: Any) -> Never:  # noqa: ARG001 (the signature of a solver)
         raise MissingExtraError("gurobipy", "gurobi")
 
     with SOLVERS.temporarily("gurobi", missing), pytest.raises(MissingExtraError, match=r"pip install"):
@@ -240,7 +241,9 @@ def test_an_sla_that_no_plan_can_meet_is_said_in_every_step() -> None:
 @pytest.mark.parametrize(
     ("edition", "action", "replicas"), [("corrected", "applied", 100), ("as-published", "held", None)]
 )
-def test_above_capacity_an_edition_applies_the_best_effort_or_holds(edition, action, replicas) -> None:
+def test_above_capacity_an_edition_applies_the_best_effort_or_holds(
+    edition: str, action: str, replicas: Any
+) -> None:
     load = Workload("jump", np.repeat([5, 3000], [30, 10]), "synthetic")
     *_, before, last = simulate(replace(SHORT, edition=edition, duration_s=None), load).decisions
     assert (last.status, last.action) == ("infeasible", action)

@@ -91,7 +91,7 @@ def test_delays_lengthen_every_latency_by_the_hops() -> None:
     assert np.mean(slow - plain) == pytest.approx(3 * 0.1 + 0.5, abs=0.05)
 
 
-def test_a_run_on_another_cluster_is_written_and_read(tmp_path) -> None:
+def test_a_run_on_another_cluster_is_written_and_read(tmp_path: Path) -> None:
     spec = resolve(replace(SHORT, cluster=ClusterSettings(mean_life_s=60.0)))
     summary = read_summary(run(spec, tmp_path))
     assert summary["cluster"]["mean_life_s"] == 60.0

@@ -170,7 +170,9 @@ def with_deadline(factor: float):
         ("solver", with_deadline, 1.0, 0.5),
     ],
 )
-def test_what_the_user_registered_counts_by_what_it_does(what, make, one, other) -> None:
+def test_what_the_user_registered_counts_by_what_it_does(
+    what: str, make: Callable[..., Any], one: Any, other: Any
+) -> None:
     spec = replace(SHORT, **{what: "mine"})
     hashes = []
     for value in (one, other, one):
@@ -234,7 +236,7 @@ def test_an_input_edited_while_a_run_is_under_way_is_noticed(
     file = data / "pipelines" / "video.yaml"
     text = file.read_text()
 
-    def edits(rates, rng):
+    def edits(rates: Any, rng: np.random.Generator):
         file.write_text(text.replace("sla_s: 6.89", "sla_s: 6.88"))
         return ARRIVAL_PROCESSES["uniform"](rates, rng)
 

@@ -13,7 +13,9 @@ few = st.lists(st.integers(1, 16), min_size=1, max_size=3)
 
 
 @given(few, st.data())
-def test_a_cost_that_can_be_met_is_met_with_at_least_the_known_replicas(cores: list[int], data) -> None:
+def test_a_cost_that_can_be_met_is_met_with_at_least_the_known_replicas(
+    cores: list[int], data: st.DataObject
+) -> None:
     n = len(cores)
     least = tuple(data.draw(st.lists(st.integers(1, 5), min_size=n, max_size=n)))
     added = data.draw(st.lists(st.integers(0, MOST_ADDED // n), min_size=n, max_size=n))

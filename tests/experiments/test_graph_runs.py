@@ -12,6 +12,7 @@ from ipa.results.folder import read_requests
 from ipa.simulator import SimulationSettings
 from ipa.simulator.graph import simulate_graph
 from ipa.studies.latency import breakdown
+from tests.support.command import Ipa
 
 PROFILES = """stage,variant,cores,batch,latency_p99_s,throughput_rps
 pre,v,1,1,0.01,100
@@ -60,7 +61,7 @@ def test_an_ensemble_is_merged_once_when_both_branches_are_done(
     assert table.loc["merge", "visits_per_request"] == pytest.approx(visits, abs=0.05)
 
 
-def test_a_run_of_an_ensemble_leaves_the_files_of_a_chain(ipa, tmp_path):
+def test_a_run_of_an_ensemble_leaves_the_files_of_a_chain(ipa: Ipa, tmp_path: Path) -> None:
     file = ensemble(tmp_path, "after: [bert, resnet]")
     arguments = ("run", "-p", file, "-w", "constant-8", "--duration", 60, "--results", tmp_path / "results")
     summary = json.loads(ipa(*arguments, "--json").out)
@@ -73,7 +74,7 @@ def test_a_run_of_an_ensemble_leaves_the_files_of_a_chain(ipa, tmp_path):
     assert breakdown(requests)["share"].sum() == pytest.approx(1.0, abs=1e-4)
 
 
-def test_a_grid_takes_graphs_and_chains_side_by_side(ipa, tmp_path):
+def test_a_grid_takes_graphs_and_chains_side_by_side(ipa: Ipa, tmp_path: Path) -> None:
     file = ensemble(tmp_path, "after: [bert, resnet]")
     chosen = ("-e", "corrected", "-p", file, "-p", "traffic", "-w", "constant-6", "-m", "ipa")
     rows = json.loads(ipa("grid", *chosen, "--results", tmp_path / "results", "-j", 1, "--json").out)
@@ -88,14 +89,18 @@ def test_a_grid_takes_graphs_and_chains_side_by_side(ipa, tmp_path):
         ("after: [bert, resnet]\n    join: any", "stages[3].join: Input should be 'all' or 'sum', got 'any'"),
     ],
 )
-def test_a_join_that_makes_no_sense_is_one_clear_line(ipa, tmp_path, merge, message):
+def test_a_join_that_makes_no_sense_is_one_clear_line(
+    ipa: Ipa, tmp_path: Path, merge: str, message: str
+) -> None:
     outcome = ipa("run", "-p", ensemble(tmp_path, merge), "-w", "constant-8", "--results", tmp_path)
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
 
 
-def test_a_graph_that_multiplies_its_load_beyond_memory_is_refused_before_it_runs(ipa, tmp_path):
+def test_a_graph_that_multiplies_its_load_beyond_memory_is_refused_before_it_runs(
+    ipa: Ipa, tmp_path: Path
+) -> None:
     file = ensemble(tmp_path, "after: [bert, resnet]")
     file.write_text(file.read_text().replace("after: pre", "after: {pre: 1000}"))
     outcome = ipa("run", "-p", file, "-w", "constant-100", "--duration", 300, "--results", tmp_path)

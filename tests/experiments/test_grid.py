@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ SHORT = {"trace": "synthetic", "duration_s": 30}
 METHODS = ("ipa", "fa2-low", "rim")
 
 
-def small_grid(**changes) -> list[RunSpec]:
+def small_grid(**changes: Any) -> list[RunSpec]:
     return grid_specs(["corrected"], ["video"], ["bursty"], METHODS, **(SHORT | changes))
 
 

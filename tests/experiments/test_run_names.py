@@ -18,6 +18,7 @@ from ipa.experiments.run import grid_specs, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder_names import LONGEST, folder_name
 from ipa.simulator import ClusterSettings
+from tests.support.command import Ipa
 
 SAFE = re.compile(r"[a-z0-9][a-z0-9_.+=~-]*(?<!\.)")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -184,7 +185,7 @@ def own_pipeline(folder: Path, variant: str) -> Path:
 
 
 @pytest.mark.parametrize("variant", ["x/../../../../victim", "/etc/x", "..", "a b", "C:\\x", "-", "é"])
-def test_no_name_of_a_variant_leads_out_of_the_results(ipa, tmp_path: Path, variant: str) -> None:
+def test_no_name_of_a_variant_leads_out_of_the_results(ipa: Ipa, tmp_path: Path, variant: str) -> None:
     """The file system outside of the run's folder is, byte by byte, what it was before."""
     (tmp_path / "victim").mkdir()
     (tmp_path / "victim" / "precious").write_text("mine")

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -84,7 +85,7 @@ def runs(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 @FEW
 @given(runs())
-def test_one_run_and_a_whole_figure_are_drawn_without_a_warning(tables) -> None:
+def test_one_run_and_a_whole_figure_are_drawn_without_a_warning(tables: Any) -> None:
     steps, averages, load = tables
     first = steps.iloc[0]
     one = steps[(steps["workload"] == first["workload"]) & (steps["method"] == first["method"])]
@@ -96,7 +97,7 @@ def test_one_run_and_a_whole_figure_are_drawn_without_a_warning(tables) -> None:
 
 @FEW
 @given(runs())
-def test_editions_are_drawn_whatever_is_missing(tables) -> None:
+def test_editions_are_drawn_whatever_is_missing(tables: Any) -> None:
     _, averages, _ = tables
     both = pd.concat([averages.assign(edition="as-published"), averages])
     with warnings.catch_warnings():
@@ -116,7 +117,9 @@ def test_a_column_of_only_missing_values_crashes_no_panel(value: object) -> None
 
 @FEW
 @given(names(1, 6), names(1, 5), st.lists(SHARES, min_size=4, max_size=4))
-def test_figure_16_and_the_knob_take_any_pipelines_and_values(pipelines, forecasters, values) -> None:
+def test_figure_16_and_the_knob_take_any_pipelines_and_values(
+    pipelines: Any, forecasters: Any, values: Any
+) -> None:
     table = pd.DataFrame(
         [
             {
@@ -136,7 +139,7 @@ def test_figure_16_and_the_knob_take_any_pipelines_and_values(pipelines, forecas
 
 @FEW
 @given(names(1, 6), names(1, 6), SHARES)
-def test_a_breakdown_takes_any_number_of_stages(pipelines, stages, mean_s) -> None:
+def test_a_breakdown_takes_any_number_of_stages(pipelines: Any, stages: Any, mean_s: Any) -> None:
     parts = pd.DataFrame(
         [
             {

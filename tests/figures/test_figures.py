@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -83,7 +85,7 @@ def test_no_text_is_cut_off_at_the_edge_of_the_figure(name: str) -> None:
         lambda empty: deviations(empty, ""),
     ],
 )
-def test_an_empty_table_is_refused_with_what_to_do(draw) -> None:
+def test_an_empty_table_is_refused_with_what_to_do(draw: Callable[..., Any]) -> None:
     with pytest.raises(ResultsError, match=r"no rows; run the experiments first: ipa grid"):
         draw(pd.DataFrame())
 

@@ -1,8 +1,12 @@
 """Figures 7 and 16, the errors and the quantile as a knob."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
 from ipa.figures import forecast_errors, forecaster_ablation, load_forecasts, quantile_tradeoff
@@ -14,11 +18,11 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 300)
 LOAD = pd.DataFrame({"workload": "bursty", "time_s": range(300), "load_rps": RATES_RPS})
 
 
-def texts(figure):
+def texts(figure: Figure):
     return [t.get_text() for legend in figure.legends for t in legend.get_texts()]
 
 
-def averages(*editions, violation_pct=1.0):
+def averages(*editions: str, violation_pct: float = 1.0):
     content = [
         {
             "edition": edition, "trace": "real", "pipeline": pipeline, "forecaster": forecaster,
@@ -33,7 +37,7 @@ def averages(*editions, violation_pct=1.0):
     return pd.DataFrame(content)
 
 
-def test_figure_7_has_a_panel_per_workload_with_truth_and_forecasts():
+def test_figure_7_has_a_panel_per_workload_with_truth_and_forecasts() -> None:
     both = series_table({"bursty": RATES_RPS, "mine": RATES_RPS}, ["lstm", "mlp"])
     load = pd.concat([LOAD, LOAD.assign(workload="mine")])
     figure = load_forecasts(both, load, "seed 7")
@@ -47,7 +51,7 @@ def test_figure_7_has_a_panel_per_workload_with_truth_and_forecasts():
     assert figure.get_supxlabel() == "seed 7"
 
 
-def test_three_workloads_leave_no_empty_panel():
+def test_three_workloads_leave_no_empty_panel() -> None:
     names = ("a", "b", "c")
     figure = load_forecasts(
         series_table(dict.fromkeys(names, RATES_RPS), ["max"]),
@@ -57,7 +61,7 @@ def test_three_workloads_leave_no_empty_panel():
     assert len(figure.axes) == 3
 
 
-def test_errors_are_ordered_by_smape_and_bounds_are_hatched():
+def test_errors_are_ordered_by_smape_and_bounds_are_hatched() -> None:
     scores = score_table({"a": RATES_RPS}, ["max", "last", "near-oracle"])
     figure = forecast_errors(scores, "a", "")
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
@@ -69,7 +73,7 @@ def test_errors_are_ordered_by_smape_and_bounds_are_hatched():
     assert figure.axes[0].lines[0].get_xdata()[0] == 6.6
 
 
-def test_whiskers_tell_how_much_windows_as_short_as_the_published_one_differ():
+def test_whiskers_tell_how_much_windows_as_short_as_the_published_one_differ() -> None:
     scores = score_table({"a": RATES_RPS}, ["max", "last"])
     windows = pd.DataFrame({"forecaster": "max", "percentile": [10, 50, 90], "paired_pct": [5.0, 8.0, 12.0]})
     figure = forecast_errors(scores, "a", "a week", windows)
@@ -81,7 +85,7 @@ def test_whiskers_tell_how_much_windows_as_short_as_the_published_one_differ():
     assert "whiskers" not in forecast_errors(scores, "a", "a week").get_supxlabel()
 
 
-def test_a_load_of_nothing_has_forecasts_to_draw():
+def test_a_load_of_nothing_has_forecasts_to_draw() -> None:
     nothing = np.zeros(300, dtype=int)
     figure = load_forecasts(
         series_table({"none": nothing}, ["max"]), LOAD.assign(workload="none", load_rps=0), ""
@@ -89,11 +93,11 @@ def test_a_load_of_nothing_has_forecasts_to_draw():
     assert figure.axes[0].get_ylim() == (0, 1)
 
 
-def panel_of(figure, heading):
+def panel_of(figure: Figure, heading: str):
     return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(heading))
 
 
-def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_published_ones():
+def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_published_ones() -> None:
     figure = forecaster_ablation(beside_published(averages(FIGURE_16)), "trace")
     cost = panel_of(figure, f"Cost, {FIGURE_16}")
     assert cost.get_yscale() == "log"
@@ -103,7 +107,7 @@ def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_publis
     assert texts(figure)[-1] == "published"
 
 
-def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen():
+def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen() -> None:
     table = beside_published(averages(FIGURE_16, "corrected", violation_pct=0.0))
     figure = forecaster_ablation(table, "trace")
     headings = [axes.get_title(loc="left").split(",")[0] for axes in figure.axes]
@@ -116,7 +120,7 @@ def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen():
     assert [text.get_text() for text in drops.texts].count("0") == 10
 
 
-def test_figure_16_tells_what_is_averaged():
+def test_figure_16_tells_what_is_averaged() -> None:
     table = beside_published(averages(FIGURE_16, "corrected")).assign(runs=5)
     table.loc[table["edition"] == FIGURE_16, "runs"] = 1
     caption = forecaster_ablation(table, "trace").get_supxlabel()
@@ -124,7 +128,7 @@ def test_figure_16_tells_what_is_averaged():
     assert "corrected: means of 5 runs" in caption
 
 
-def test_the_knob_leaves_out_pipelines_where_nobody_is_late_and_names_them():
+def test_the_knob_leaves_out_pipelines_where_nobody_is_late_and_names_them() -> None:
     table = averages("corrected")
     table.loc[table["pipeline"] == "nlp", "violation_pct"] = 0.0
     figure = quantile_tradeoff(table, "trace")
@@ -136,7 +140,7 @@ def test_the_knob_leaves_out_pipelines_where_nobody_is_late_and_names_them():
     assert not nowhere.legends
 
 
-def test_the_quantiles_form_a_line_from_low_to_high():
+def test_the_quantiles_form_a_line_from_low_to_high() -> None:
     figure = quantile_tradeoff(averages("corrected"), "")
     line = figure.axes[0].lines[0]
     assert line.get_xdata().tolist() == [3.0, 5.0]
@@ -144,7 +148,7 @@ def test_the_quantiles_form_a_line_from_low_to_high():
     assert texts(figure) == ["quantile 0.5 to 0.9", "reactive (max)", "LSTM", "oracle"]
 
 
-def test_looks_differ_in_colour_and_marker():
+def test_looks_differ_in_colour_and_marker() -> None:
     named = [look(name) for name in ("lstm", "max", "oracle", "mlp", "linear", "ewma-poisson", "quantile-1")]
     assert len({one.colour for one in named}) == len({one.marker for one in named}) == len(named)
 
@@ -159,6 +163,8 @@ def test_looks_differ_in_colour_and_marker():
         (lambda: quantile_tradeoff(averages("corrected").query("forecaster == 'max'"), ""), "quantile"),
     ],
 )  # fmt: skip
-def test_a_table_that_a_figure_cannot_be_drawn_from_is_refused(draw, message):
+def test_a_table_that_a_figure_cannot_be_drawn_from_is_refused(
+    draw: Callable[..., Any], message: str
+) -> None:
     with pytest.raises(ResultsError, match=message):
         draw()

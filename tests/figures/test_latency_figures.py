@@ -1,5 +1,8 @@
 """The figures of the latency notebook, drawn from small tables."""
 
+from collections.abc import Callable
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -115,7 +118,7 @@ def test_every_figure_carries_its_caption_and_leaves_the_style_alone(name: str) 
         lambda empty: reaction(empty, empty, ""),
     ],
 )
-def test_an_empty_table_is_refused(draw) -> None:
+def test_an_empty_table_is_refused(draw: Callable[..., Any]) -> None:
     with pytest.raises(ResultsError, match="no rows"):
         draw(pd.DataFrame())
 

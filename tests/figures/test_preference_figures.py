@@ -1,6 +1,7 @@
 """Figure 14 and the maps over rate and SLA."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,7 @@ def legend(figure: Figure) -> list[str]:
         ({"within": False, "within_with_ties": False}, "published, missed", "full"),
     ],
 )
-def test_published_points_are_filled_by_whether_they_are_met(changes, entry, fill) -> None:
+def test_published_points_are_filled_by_whether_they_are_met(changes: Any, entry: Any, fill: Any) -> None:
     figure = preferences(points(**changes), curves(), "trace")
     assert [text for text in legend(figure) if text.startswith("published")] == [entry]
     outlines = [line for line in figure.axes[0].lines if line.get_markersize() == 10]

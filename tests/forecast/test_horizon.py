@@ -1,5 +1,7 @@
 """Forecasts over other spans than the paper's 20 s."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,7 +69,7 @@ def test_no_load_is_none_over_any_horizon_and_some_is_some(name: str, horizon_s:
 @pytest.mark.parametrize(
     ("change", "horizon_s"), [({}, 20), ({"interval_s": 30.0}, 60), ({"horizon_s": 7}, 7)]
 )
-def test_a_run_forecasts_over_two_intervals_unless_told_otherwise(change, horizon_s: int) -> None:
+def test_a_run_forecasts_over_two_intervals_unless_told_otherwise(change: Any, horizon_s: int) -> None:
     spec = RunSpec(forecaster="oracle", **change)
     assert forecaster_for(spec, np.arange(100)).forecast([], now_s=0).rate_rps == horizon_s - 1
 

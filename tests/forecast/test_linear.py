@@ -1,6 +1,8 @@
 """The least-squares forecaster and its training data."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,19 +20,19 @@ RECORD = TrainingRecord("a" * 64, 0, 14, 8, 5, 1.25)
 MODEL = LinearModel((*[0.0] * 10, 0.25, 0.5), 2.0, RECORD)
 
 
-def test_a_prediction_is_weights_times_ten_second_maxima_plus_intercept():
+def test_a_prediction_is_weights_times_ten_second_maxima_plus_intercept() -> None:
     window = np.zeros(120)
     window[105], window[117] = 8, 40
     assert MODEL.predict(window) == 2 + 0.25 * 8 + 0.5 * 40
 
 
-def test_the_forecaster_uses_the_committed_coefficients():
+def test_the_forecaster_uses_the_committed_coefficients() -> None:
     window = np.random.default_rng(0).poisson(20, 120)
     expected = load_linear(linear_path()).predict(window.astype(float))
     assert make_forecaster("linear").forecast(window).rate_rps == expected
 
 
-def test_a_saved_model_is_read_back_exactly(tmp_path):
+def test_a_saved_model_is_read_back_exactly(tmp_path: Path) -> None:
     MODEL.save(tmp_path / "model.json")
     assert load_linear(tmp_path / "model.json") == MODEL
 
@@ -44,7 +46,7 @@ def test_a_saved_model_is_read_back_exactly(tmp_path):
         ({"training": {}}, r"training\.trace_sha256"),
     ],
 )
-def test_a_broken_model_names_file_and_key(tmp_path, change, message):
+def test_a_broken_model_names_file_and_key(tmp_path: Path, change: Any, message: str) -> None:
     path = tmp_path / "model.json"
     MODEL.save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -53,13 +55,13 @@ def test_a_broken_model_names_file_and_key(tmp_path, change, message):
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_model_is_an_error(tmp_path):
+def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_linear(tmp_path / "none.json")
 
 
 @given(st.lists(st.integers(0, 300), min_size=140, max_size=400))
-def test_samples_are_what_a_forecaster_sees_and_what_then_happens(rates_rps):
+def test_samples_are_what_a_forecaster_sees_and_what_then_happens(rates_rps: list[int]) -> None:
     inputs, targets = samples(np.array(rates_rps))
     assert len(inputs) == len(targets) == (len(rates_rps) - 140) // 10 + 1
     for k in (0, len(targets) - 1):
@@ -68,12 +70,12 @@ def test_samples_are_what_a_forecaster_sees_and_what_then_happens(rates_rps):
         assert targets[k] == max(rates_rps[10 * k + 120 : 10 * k + 140])
 
 
-def test_a_series_too_short_for_a_sample_is_refused():
+def test_a_series_too_short_for_a_sample_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="139 seconds are too few: one sample needs 140"):
         samples(np.ones(139, dtype=int))
 
 
-def test_days_are_damped_and_without_gaps():
+def test_days_are_damped_and_without_gaps() -> None:
     trace_rps = np.repeat([80, 7, 16, 99], [DAY_S, DAY_S, DAY_S, 10])
     assert days(trace_rps, 0, 3).tolist() == [10] * DAY_S + [2] * DAY_S
     with pytest.raises(InvalidValueError, match="need a trace of 345600 seconds, this one has 259210"):
@@ -86,7 +88,7 @@ def ramp_and_noise():
     return np.repeat(levels, 10)
 
 
-def test_the_fit_solves_the_normal_equations_and_records_its_loss():
+def test_the_fit_solves_the_normal_equations_and_records_its_loss() -> None:
     model = fit_linear(ramp_and_noise(), trace_sha256="a" * 64)
     inputs, targets = samples(ramp_and_noise() // 8)
     residuals = inputs @ np.array(model.weights) + model.intercept_rps - targets
@@ -97,7 +99,7 @@ def test_the_fit_solves_the_normal_equations_and_records_its_loss():
 
 
 @pytest.mark.trace
-def test_refitting_on_the_real_trace_reproduces_the_committed_coefficients(trace_path):
+def test_refitting_on_the_real_trace_reproduces_the_committed_coefficients(trace_path: str) -> None:
     committed = load_linear(linear_path())
     refitted = fit_linear(load_trace(trace_path, published=True), trace_sha256=published_source().text_sha256)
     assert refitted.weights == pytest.approx(committed.weights, abs=1e-9)
@@ -108,7 +110,7 @@ def test_refitting_on_the_real_trace_reproduces_the_committed_coefficients(trace
 
 
 @pytest.mark.trace
-def test_training_and_test_days_do_not_overlap(trace_path):
+def test_training_and_test_days_do_not_overlap(trace_path: str) -> None:
     trace_rps = load_trace(trace_path)
     gapless = trace_rps[: 21 * DAY_S] // 8
     both = np.concatenate([training_rates(trace_rps), held_out_rates(trace_rps)])
@@ -120,7 +122,9 @@ def test_training_and_test_days_do_not_overlap(trace_path):
     ("name", "smape_pct"),
     [("last", 27.09), ("max", 9.02), ("mean", 26.07), ("ewma-poisson", 7.98), ("linear", 9.14)],
 )
-def test_the_error_on_the_full_test_week_is_the_one_reported(trace_path, name, smape_pct):
+def test_the_error_on_the_full_test_week_is_the_one_reported(
+    trace_path: str, name: str, smape_pct: float
+) -> None:
     found = evaluate(make_forecaster(name), held_out_rates(load_trace(trace_path)))
     assert found.smape_pct == pytest.approx(smape_pct, abs=0.01)
     assert found.n == 59_205

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,40 +33,40 @@ def mlp_model():
     return load_mlp(weights_path("mlp"))
 
 
-def ten_second_maxima(windows_rps):
+def ten_second_maxima(windows_rps: Any):
     return windows_rps.reshape(-1, 12, 10).max(axis=2)
 
 
-def test_the_lstm_answers_as_pytorch_did():
+def test_the_lstm_answers_as_pytorch_did() -> None:
     found = lstm_model().predict(ten_second_maxima(WINDOWS_RPS))
     assert found == pytest.approx(np.array(ANSWERS["lstm_rps"]), abs=1e-6)
 
 
-def test_the_quantile_network_answers_as_pytorch_did():
+def test_the_quantile_network_answers_as_pytorch_did() -> None:
     found = mlp_model().quantiles(WINDOWS_RPS)
     assert found == pytest.approx(np.array(ANSWERS["mlp_rps"]), abs=1e-6)
 
 
-def test_one_window_is_answered_as_in_a_batch():
+def test_one_window_is_answered_as_in_a_batch() -> None:
     for window, lstm_rps, mlp_rps in zip(WINDOWS_RPS, ANSWERS["lstm_rps"], ANSWERS["mlp_rps"], strict=True):
         if window.max() <= lstm_model().largest_rps:
             assert make_forecaster("lstm").forecast(window).rate_rps == pytest.approx(lstm_rps, abs=1e-6)
         assert mlp_model().predict(window)[0] == pytest.approx(mlp_rps, abs=1e-6)
 
 
-def test_the_network_of_the_paper_has_25_units():
+def test_the_network_of_the_paper_has_25_units() -> None:
     assert lstm_model().recurrent.shape == (25, 100)
 
 
 @given(st.lists(st.integers(0, 500), min_size=120, max_size=120))
-def test_a_higher_quantile_is_never_a_lower_rate(rates_rps):
+def test_a_higher_quantile_is_never_a_lower_rate(rates_rps: list[int]) -> None:
     quantiles, _ = mlp_model().predict(np.array(rates_rps, dtype=float))
     assert (np.diff(quantiles) >= 0).all()
     found = [make_forecaster(f"quantile-{level}").forecast(rates_rps).rate_rps for level in (0.1, 0.42, 0.99)]
     assert found == sorted(found)
 
 
-def test_quantiles_between_those_of_the_network_are_interpolated():
+def test_quantiles_between_those_of_the_network_are_interpolated() -> None:
     quantiles, _ = mlp_model().predict(WINDOWS_RPS[0])
     at_45 = make_forecaster("quantile-0.45").forecast(WINDOWS_RPS[0])
     middle = (quantiles[LEVELS.index(0.4)] + quantiles[LEVELS.index(0.5)]) / 2
@@ -73,39 +74,41 @@ def test_quantiles_between_those_of_the_network_are_interpolated():
     assert at_45.forecaster == "quantile-0.45"
 
 
-def test_mlp_is_the_median_as_a_whole_number():
+def test_mlp_is_the_median_as_a_whole_number() -> None:
     for window in WINDOWS_RPS:
         median = make_forecaster("quantile-0.5").forecast(window).rate_rps
         assert make_forecaster("mlp").forecast(window).rate_rps == round(median)
 
 
-def test_quantile_alone_means_nine_of_ten():
+def test_quantile_alone_means_nine_of_ten() -> None:
     default, named = (make_forecaster(n).forecast(WINDOWS_RPS[3]) for n in ("quantile", "quantile-0.9"))
     assert default.rate_rps == named.rate_rps
     assert (default.forecaster, named.forecaster) == ("quantile", "quantile-0.9")
 
 
 @pytest.mark.parametrize("level", ["0", "0.04", "0.999", "1", "7"])
-def test_a_quantile_out_of_range_says_what_is_allowed(level):
+def test_a_quantile_out_of_range_says_what_is_allowed(level: str) -> None:
     with pytest.raises(InvalidValueError, match=r"between 0\.05 and 0\.995"):
         make_forecaster(f"quantile-{level}")
 
 
 @pytest.mark.parametrize("name", ["quantile-", "quantile-x", "quantile--1", "quantile-0.9.9"])
-def test_what_is_no_quantile_is_an_unknown_name(name):
+def test_what_is_no_quantile_is_an_unknown_name(name: str) -> None:
     assert name not in FORECASTERS
     with pytest.raises(UnknownNameError, match="quantile-<level>"):
         make_forecaster(name)
 
 
-def test_a_quantile_can_be_chosen_for_a_run():
+def test_a_quantile_can_be_chosen_for_a_run() -> None:
     assert "quantile-0.95" in FORECASTERS
     assert "quantile-0.95" not in list(FORECASTERS)
 
 
 @pytest.mark.parametrize("rate_rps", [3, 30, 300, 3000, 30_000])
 @pytest.mark.parametrize(("name", "tolerance"), [("mlp", 0.04), ("lstm", 0.12)])
-def test_poisson_load_of_any_size_is_forecast_without_much_bias(name, tolerance, rate_rps):
+def test_poisson_load_of_any_size_is_forecast_without_much_bias(
+    name: str, tolerance: float, rate_rps: float
+) -> None:
     rates_rps = np.random.default_rng(4).poisson(rate_rps, 3000)
     found = evaluate(make_forecaster(name), rates_rps)
     mean_maximum = np.mean([rates_rps[t : t + 20].max() for t in range(120, 2981, 10)])
@@ -113,14 +116,14 @@ def test_poisson_load_of_any_size_is_forecast_without_much_bias(name, tolerance,
     assert abs(found.bias_rps) < tolerance * mean_maximum if rate_rps > 3 else 0.35 * mean_maximum
 
 
-def test_the_quantile_is_not_exceeded_more_often_than_it_says_at_other_loads():
+def test_the_quantile_is_not_exceeded_more_often_than_it_says_at_other_loads() -> None:
     for rate_rps, divisor in ((60, 1), (240, 8), (500, 4)):
         rates_rps = np.random.default_rng(6).poisson(rate_rps, 12_000) // divisor
         share = evaluate(make_forecaster("quantile-0.9"), rates_rps).under_forecast_share
         assert 0.002 < share < 0.1
 
 
-def test_a_load_beyond_the_training_of_the_lstm_is_scaled_down_and_says_so():
+def test_a_load_beyond_the_training_of_the_lstm_is_scaled_down_and_says_so() -> None:
     window = WINDOWS_RPS[-3]
     small = window * 40 / window.max()
     factor = float(lstm_model().largest_rps) / 40
@@ -130,7 +133,7 @@ def test_a_load_beyond_the_training_of_the_lstm_is_scaled_down_and_says_so():
     assert beyond.fallback == "load above the 48 rps of the training data: scaled"
 
 
-def test_a_load_above_the_training_data_says_so_and_a_steady_one_does_not():
+def test_a_load_above_the_training_data_says_so_and_a_steady_one_does_not() -> None:
     beyond = make_forecaster("mlp").forecast([5000] * 120)
     assert beyond.fallback == "load above the training data: limited"
     assert 5000 <= beyond.rate_rps <= 6000
@@ -139,11 +142,11 @@ def test_a_load_above_the_training_data_says_so_and_a_steady_one_does_not():
 
 
 @given(st.floats(0, 1e6))
-def test_roots_are_undone(rate_rps):
+def test_roots_are_undone(rate_rps: float) -> None:
     assert from_root(to_root(np.array(rate_rps))) == pytest.approx(rate_rps, abs=1e-6)
 
 
-def test_features_of_a_constant_load_are_zero_but_for_the_level():
+def test_features_of_a_constant_load_are_zero_but_for_the_level() -> None:
     found, level = features(np.full((2, 120), 24.625))
     assert found.shape == (2, N_FEATURES)
     assert level == pytest.approx([5, 5])
@@ -151,7 +154,7 @@ def test_features_of_a_constant_load_are_zero_but_for_the_level():
     assert found[:, -1] == pytest.approx(5)
 
 
-def test_features_see_only_their_own_span():
+def test_features_see_only_their_own_span() -> None:
     window = np.full(120, 9.0)
     window[:60] = 400
     late, full = features(window[None])[0], features(np.full((1, 120), 9.0))[0]
@@ -160,7 +163,7 @@ def test_features_see_only_their_own_span():
     assert full[0, maximum_of_20_s] == pytest.approx(0)
 
 
-def broken_weights(model, name, value):
+def broken_weights(model: str, name: str, value: Any):
     with np.load(weights_path(model)) as archive:
         return dict(archive) | {name: value}
 
@@ -168,7 +171,7 @@ def broken_weights(model, name, value):
 @pytest.mark.parametrize(
     ("model", "load", "shapes"), [("lstm", load_lstm, LSTM_SHAPES), ("mlp", load_mlp, MLP_SHAPES)]
 )
-def test_broken_weights_name_file_and_array(tmp_path, model, load, shapes):
+def test_broken_weights_name_file_and_array(tmp_path: Path, model: str, load: Any, shapes: Any) -> None:
     name = next(iter(shapes))
     for number, (value, message) in enumerate(
         [(np.ones((3, 2)), "must have the shape"), (np.full(shapes[name], np.nan), "not finite")]
@@ -181,19 +184,19 @@ def test_broken_weights_name_file_and_array(tmp_path, model, load, shapes):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not an archive", b"text"])
-def test_a_damaged_file_of_weights_is_an_error(tmp_path, content):
+def test_a_damaged_file_of_weights_is_an_error(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "weights.npz"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="weights"):
         load_weights(path, {"kernel": (1, 100)})
 
 
-def test_missing_weights_say_how_to_train_them(tmp_path):
+def test_missing_weights_say_how_to_train_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ipa forecast train"):
         load_lstm(tmp_path / "none.npz")
 
 
-def test_saved_weights_are_read_back_and_equal_weights_are_equal_bytes(tmp_path):
+def test_saved_weights_are_read_back_and_equal_weights_are_equal_bytes(tmp_path: Path) -> None:
     weights = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array(2.5, dtype=np.float32)}
     for folder in ("one", "two"):
         save_weights(tmp_path / folder / "w.npz", weights, RECORD)
@@ -206,7 +209,7 @@ def test_saved_weights_are_read_back_and_equal_weights_are_equal_bytes(tmp_path)
     assert load_record(tmp_path / "one" / "w.json") == RECORD
 
 
-def test_a_broken_record_names_the_key(tmp_path):
+def test_a_broken_record_names_the_key(tmp_path: Path) -> None:
     path = tmp_path / "w.json"
     save_weights(path.with_suffix(".npz"), {}, replace(RECORD))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"n_samples": "many"}))
@@ -217,7 +220,7 @@ def test_a_broken_record_names_the_key(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["lstm", "mlp"])
-def test_the_record_of_the_committed_weights_is_complete(model):
+def test_the_record_of_the_committed_weights_is_complete(model: str) -> None:
     record = load_record(weights_path(model).with_suffix(".json"))
     assert (record.model, record.first_day, record.end_day) == (model, 0, 14)
     assert len(record.losses) == record.settings.epochs

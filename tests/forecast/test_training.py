@@ -3,7 +3,10 @@
 import importlib.util
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,11 +26,11 @@ needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reas
 QUICK = TrainingSettings(epochs=3, batch=64, learning_rate=0.01)
 
 
-def line(torch, weights, inputs):  # noqa: ARG001 (the signature of a network)
+def line(torch: Any, weights: Any, inputs: Any):  # noqa: ARG001 (the signature of a network)
     return inputs @ weights["slope"]
 
 
-def squared(torch, outputs, targets):
+def squared(torch: Any, outputs: Any, targets: Any):
     return torch.mean((outputs - targets) ** 2)
 
 
@@ -40,20 +43,20 @@ def start():
     return {"slope": np.zeros(2, dtype=np.float32)}
 
 
-def test_without_pytorch_the_error_holds_the_install_line(monkeypatch):
+def test_without_pytorch_the_error_holds_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"pip install .*\[lstm\]"):
         load_torch()
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 0}, {"learning_rate": math.nan}, {"seed": -1}])
-def test_settings_out_of_range_are_refused(change):
+def test_settings_out_of_range_are_refused(change: Any) -> None:
     with pytest.raises(InvalidValueError, match="training needs at least 1 epoch"):
         replace(QUICK, **change)
 
 
 @needs_torch
-def test_fitting_finds_a_line_and_reports_its_progress():
+def test_fitting_finds_a_line_and_reports_its_progress() -> None:
     reports = []
     settings = TrainingSettings(epochs=40, batch=64, learning_rate=0.05)
     fitted = fit(
@@ -66,7 +69,7 @@ def test_fitting_finds_a_line_and_reports_its_progress():
 
 
 @needs_torch
-def test_a_seed_fixes_the_weights():
+def test_a_seed_fixes_the_weights() -> None:
     one, same, other = (
         fit(start(), line, squared, samples_of_a_line(), replace(QUICK, seed=seed)).weights["slope"].tolist()
         for seed in (0, 0, 1)
@@ -75,7 +78,7 @@ def test_a_seed_fixes_the_weights():
 
 
 @needs_torch
-def test_too_few_samples_and_a_lost_training_are_errors():
+def test_too_few_samples_and_a_lost_training_are_errors() -> None:
     inputs, targets = samples_of_a_line()
     with pytest.raises(InvalidValueError, match="10 samples are fewer than a batch of 64"):
         fit(start(), line, squared, (inputs[:10], targets[:10]), QUICK)
@@ -84,7 +87,7 @@ def test_too_few_samples_and_a_lost_training_are_errors():
 
 
 @needs_torch
-def test_numpy_and_pytorch_agree_on_the_committed_weights():
+def test_numpy_and_pytorch_agree_on_the_committed_weights() -> None:
     torch = load_torch()
     windows_rps = np.random.default_rng(7).poisson(200, (300, 120)) // 8
     maxima_rps = windows_rps.reshape(-1, 12, 10).max(axis=2).astype(float)
@@ -102,7 +105,7 @@ def test_numpy_and_pytorch_agree_on_the_committed_weights():
     assert model.quantiles(windows_rps.astype(float)) == pytest.approx(expected, abs=1e-6)
 
 
-def as_tensors(arrays):
+def as_tensors(arrays: Any):
     torch = load_torch()
     return {name: torch.tensor(array) for name, array in arrays.items()}
 
@@ -120,7 +123,7 @@ def small_trace():
 @pytest.mark.parametrize(
     ("train", "load"), [(lstm_training.train_lstm, load_lstm), (mlp_training.train_mlp, load_mlp)]
 )
-def test_what_is_trained_can_be_saved_and_used(tmp_path, train, load):
+def test_what_is_trained_can_be_saved_and_used(tmp_path: Path, train: Callable[..., Any], load: Any) -> None:
     weights, record = train(small_trace(), trace_sha256="b" * 64, settings=QUICK)
     save_weights(tmp_path / "w.npz", weights, record)
     model = load(tmp_path / "w.npz")
@@ -131,20 +134,20 @@ def test_what_is_trained_can_be_saved_and_used(tmp_path, train, load):
     assert record.n_samples > 1000
 
 
-def test_windows_are_what_is_seen_and_what_comes():
+def test_windows_are_what_is_seen_and_what_comes() -> None:
     past, coming = windows(np.arange(165), every_s=20)
     assert past[:, 0].tolist() == [0, 20]
     assert coming[:, -1].tolist() == [139, 159]
     assert (past.shape, coming.shape) == ((2, 120), (2, 20))
 
 
-def test_days_can_be_damped_otherwise():
+def test_days_can_be_damped_otherwise() -> None:
     trace = np.full(DAY_S, 17)
     assert days(trace, 0, 1, damping_divisor=1)[0] == 17
     assert days(trace, 0, 1, damping_divisor=4)[0] == 4
 
 
-def test_the_quantile_network_is_trained_at_several_dampings():
+def test_the_quantile_network_is_trained_at_several_dampings() -> None:
     found, targets = mlp_training.training_samples(small_trace())
     assert len(found) == len(targets)
     levels = found[:, -1]

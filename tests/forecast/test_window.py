@@ -1,6 +1,7 @@
 """Warm-up and damaged histories."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ rates = st.lists(st.integers(0, 400), min_size=WINDOW_S, max_size=WINDOW_S + 20)
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
 @given(history_rps=anything)
-def test_whatever_the_history_holds_the_forecast_is_a_finite_rate(name, history_rps):
+def test_whatever_the_history_holds_the_forecast_is_a_finite_rate(name: str, history_rps: list[Any]) -> None:
     forecast = make_forecaster(name).forecast(history_rps)
     assert math.isfinite(forecast.rate_rps)
     assert forecast.rate_rps >= 0
@@ -29,13 +30,13 @@ def test_whatever_the_history_holds_the_forecast_is_a_finite_rate(name, history_
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
 @given(history_rps=rates)
-def test_only_the_last_two_minutes_count(name, history_rps):
+def test_only_the_last_two_minutes_count(name: str, history_rps: list[Any]) -> None:
     forecaster = make_forecaster(name)
     assert forecaster.forecast(history_rps) == forecaster.forecast(np.array(history_rps[-WINDOW_S:]))
 
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
-def test_a_young_run_is_forecast_by_its_maximum_so_far(name):
+def test_a_young_run_is_forecast_by_its_maximum_so_far(name: str) -> None:
     assert make_forecaster(name).forecast([3, 9, *[1] * 117]) == Forecast(
         9.0, name, "warm-up: maximum so far"
     )
@@ -44,17 +45,17 @@ def test_a_young_run_is_forecast_by_its_maximum_so_far(name):
 
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
-def test_an_empty_history_is_forecast_as_no_load(name):
+def test_an_empty_history_is_forecast_as_no_load(name: str) -> None:
     assert make_forecaster(name).forecast([]) == Forecast(0.0, name, "warm-up: maximum so far")
 
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
-def test_a_history_without_a_usable_second_is_forecast_as_no_load(name):
+def test_a_history_without_a_usable_second_is_forecast_as_no_load(name: str) -> None:
     assert make_forecaster(name).forecast([math.nan] * 120) == Forecast(0.0, name, "no usable history")
 
 
 @pytest.mark.parametrize("name", LOOKING_BACK)
-def test_a_damaged_history_is_forecast_like_the_repaired_one_and_says_so(name):
+def test_a_damaged_history_is_forecast_like_the_repaired_one_and_says_so(name: str) -> None:
     damaged = [math.nan, math.nan, *[5] * 50, -3, *[8] * 60, math.inf, *[6] * 6]
     repaired = [5, 5, *[5] * 50, 5, *[8] * 60, 8, *[6] * 6]
     forecast = make_forecaster(name).forecast(damaged)
@@ -63,14 +64,14 @@ def test_a_damaged_history_is_forecast_like_the_repaired_one_and_says_so(name):
     assert forecast.fallback.endswith("4 unusable seconds repaired")
 
 
-def test_warm_up_and_repair_are_both_reported():
+def test_warm_up_and_repair_are_both_reported() -> None:
     forecast = make_forecaster("max").forecast([4, math.nan, 2])
     assert forecast.fallback == "warm-up: maximum so far; 1 unusable seconds repaired"
     assert forecast.rate_rps == 4
 
 
 @given(anything)
-def test_a_repaired_window_holds_only_values_of_the_history(history_rps):
+def test_a_repaired_window_holds_only_values_of_the_history(history_rps: list[Any]) -> None:
     window, repair = clean_window(history_rps)
     usable = [x for x in history_rps[-WINDOW_S:] if 0 <= x <= LARGEST_RPS]
     assert set(window) <= set(usable)
@@ -87,7 +88,7 @@ def test_a_repaired_window_holds_only_values_of_the_history(history_rps):
         (12.5, Forecast(12.5, "rule", None)),
     ],
 )
-def test_a_rule_that_answers_nonsense_is_replaced(answer, expected):
+def test_a_rule_that_answers_nonsense_is_replaced(answer: Any, expected: Any) -> None:
     assert WindowForecaster("rule", lambda _window: answer).forecast([*[2] * 119, 7]) == expected
 
 
@@ -107,13 +108,15 @@ def test_a_rule_that_answers_nonsense_is_replaced(answer, expected):
         ),
     ],
 )
-def test_a_guarded_rule_stays_near_the_load_that_is_there(answer, expected):
+def test_a_guarded_rule_stays_near_the_load_that_is_there(answer: Any, expected: Any) -> None:
     guarded = WindowForecaster("rule", lambda _window: answer, guarded=True)
     assert guarded.forecast([*[2] * 108, 20, 20, *[4] * 10]) == expected
 
 
 @pytest.mark.parametrize(("guarded", "seen_rps"), [(True, 24.0), (False, 800.0)])
-def test_a_guarded_rule_takes_one_second_for_no_more_than_three_times_the_next(guarded, seen_rps):
+def test_a_guarded_rule_takes_one_second_for_no_more_than_three_times_the_next(
+    guarded: Any, seen_rps: Any
+) -> None:
     highest = WindowForecaster("rule", lambda window: float(window.max()), guarded=guarded)
     forecast = highest.forecast([*[8] * 119, 800])
     assert forecast.rate_rps == seen_rps
@@ -126,16 +129,16 @@ def test_two_high_seconds_are_load() -> None:
 
 
 @pytest.mark.parametrize("history_rps", [[[1, 2], [3, 4]], 5, ["a", "b"], [[1], [2, 3]]])
-def test_what_is_no_list_of_numbers_is_refused(history_rps):
+def test_what_is_no_list_of_numbers_is_refused(history_rps: list[Any]) -> None:
     with pytest.raises(InvalidValueError, match="the history must be a list of"):
         make_forecaster("max").forecast(history_rps)
 
 
-def test_an_unmeasured_second_may_be_none():
+def test_an_unmeasured_second_may_be_none() -> None:
     assert make_forecaster("max").forecast([None, 3]).rate_rps == 3
 
 
-def test_an_unknown_forecaster_names_the_known_ones():
+def test_an_unknown_forecaster_names_the_known_ones() -> None:
     with pytest.raises(
         UnknownNameError,
         match=r"last, max, mean, ewma-poisson, linear, lstm, mlp, quantile, oracle.*quantile-<level>",
@@ -143,7 +146,7 @@ def test_an_unknown_forecaster_names_the_known_ones():
         make_forecaster("liner")
 
 
-def test_a_new_forecaster_is_a_rule_under_a_name():
+def test_a_new_forecaster_is_a_rule_under_a_name() -> None:
     with FORECASTERS.temporarily("median"):
         FORECASTERS.register("median", lambda _context: WindowForecaster("median", np.median))
         assert make_forecaster("median", ForecastContext()).forecast([1] * 61 + [9] * 59).rate_rps == 1
@@ -151,7 +154,9 @@ def test_a_new_forecaster_is_a_rule_under_a_name():
 
 @pytest.mark.parametrize("name", [*LOOKING_BACK, "quantile-0.5", "quantile-0.9", "quantile-0.95"])
 @given(high_rps=st.integers(1, 500), share=st.floats(0, 0.99), since_s=st.integers(1, 119))
-def test_a_load_that_steps_down_is_not_forecast_above_what_was_seen(name, high_rps, share, since_s):
+def test_a_load_that_steps_down_is_not_forecast_above_what_was_seen(
+    name: str, high_rps: int, share: float, since_s: int
+) -> None:
     history_rps = [high_rps] * (WINDOW_S - since_s) + [int(share * high_rps)] * since_s
     assert make_forecaster(name).forecast(history_rps).rate_rps <= high_rps
 
@@ -163,18 +168,20 @@ def test_a_load_that_steps_down_is_not_forecast_above_what_was_seen(name, high_r
     share=st.floats(0, 0.4),
     since_s=st.integers(5, 40),
 )
-def test_a_noisy_load_that_stops_is_not_forecast_above_what_was_seen(name, seed, high_rps, share, since_s):
+def test_a_noisy_load_that_stops_is_not_forecast_above_what_was_seen(
+    name: str, seed: int, high_rps: int, share: float, since_s: int
+) -> None:
     rng = np.random.default_rng(seed)
     before, after = rng.poisson(high_rps, WINDOW_S - since_s), rng.poisson(share * high_rps, since_s)
     assert make_forecaster(name).forecast([*before, *after]).rate_rps <= before.max()
 
 
-def test_a_load_that_falls_is_cut_to_the_maximum_seen_and_says_so():
+def test_a_load_that_falls_is_cut_to_the_maximum_seen_and_says_so() -> None:
     guarded = WindowForecaster("rule", lambda _window: 90.0, guarded=True)
     forecast = guarded.forecast([*[50] * 100, *[5] * 20])
     assert forecast == Forecast(50.0, "rule", "prediction 90 cut to the maximum seen: the load falls")
 
 
-def test_noise_around_a_constant_mean_is_hardly_ever_taken_for_a_fall():
+def test_noise_around_a_constant_mean_is_hardly_ever_taken_for_a_fall() -> None:
     windows = np.random.default_rng(6).poisson(30, (2000, WINDOW_S)).astype(float)
     assert np.mean([falling(window) for window in windows]) < 0.02

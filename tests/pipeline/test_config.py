@@ -328,14 +328,14 @@ def test_every_published_variant_of_the_runs_is_in_a_pipeline() -> None:
     assert shipped == set(zip(used["stage"], used["variant"], strict=True))
 
 
-def test_a_key_that_stands_twice_is_refused(tmp_path):
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "twice.yaml"
     file.write_text("name: a\nsla_s: 1\nname: b\n")
     with pytest.raises(ConfigError, match="key 'name' stands twice"):
         load_pipeline(file)
 
 
-def test_a_misspelt_key_is_named_rather_than_the_one_it_leaves_missing(tmp_path):
+def test_a_misspelt_key_is_named_rather_than_the_one_it_leaves_missing(tmp_path: Path) -> None:
     file = tmp_path / "misspelt.yaml"
     file.write_text("name: a\nsla: 1\nstages: []\n")
     with pytest.raises(ConfigError, match=r"misspelt\.yaml: sla: unknown key; allowed: name, sla_s"):

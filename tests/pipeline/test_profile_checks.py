@@ -1,11 +1,14 @@
 """Rows of a profile that contradict themselves are warned of, with file, line and values."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ipa.pipeline.load import WARNINGS_SHOWN, load_pipeline, pipeline_names, pipeline_warnings
+from tests.support.command import Ipa
 
 HEADER = "stage,variant,cores,batch,latency_p99_s,latency_avg_s,throughput_rps"
 PIPELINE = """name: own
@@ -49,7 +52,9 @@ def own(tmp_path: Path):
         ("1,450,,2.5", "leave 0.4 s for each, the p99 latency is 450 s; are these milliseconds?"),
     ],
 )
-def test_a_contradiction_is_told_with_file_line_and_values(own, caplog, row, problem):
+def test_a_contradiction_is_told_with_file_line_and_values(
+    own: Callable[..., Path], caplog: pytest.LogCaptureFixture, row: Any, problem: str
+) -> None:
     file = own(row)
     load_pipeline(file)
     (line,) = pipeline_warnings(file)
@@ -61,21 +66,23 @@ def test_a_contradiction_is_told_with_file_line_and_values(own, caplog, row, pro
 @pytest.mark.parametrize(
     "row", ["1,0.45,0.40,2.5", "1,0.45,0.40,2.6", "1,0.5,0.1,1", "1,0.4,,2.5", "1,0.4,,0.1"]
 )
-def test_what_can_be_is_not_doubted(own, row):
+def test_what_can_be_is_not_doubted(own: Callable[..., Path], row: Any) -> None:
     assert pipeline_warnings(own(row)) == []
 
 
 @pytest.mark.parametrize("name", pipeline_names())
-def test_the_published_profiles_do_not_contradict_themselves(name):
+def test_the_published_profiles_do_not_contradict_themselves(name: str) -> None:
     assert pipeline_warnings(name) == []
 
 
-def test_an_sla_in_milliseconds_is_doubted(own):
+def test_an_sla_in_milliseconds_is_doubted(own: Callable[..., Path]) -> None:
     (line,) = pipeline_warnings(own("1,0.4,0.3,2.5", pipeline=PIPELINE.replace("1.0", "2500")))
     assert "own.yaml: sla_s: 2500 s is 1250 times what the paper's rule gives (2 s); are these milli" in line
 
 
-def test_of_many_contradictions_the_first_are_logged_and_all_are_listed(own, caplog):
+def test_of_many_contradictions_the_first_are_logged_and_all_are_listed(
+    own: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
     file = own(*(f"{batch},0.45,0.4,1000" for batch in range(1, 11)))
     load_pipeline(file)
     assert len(pipeline_warnings(file)) == 10
@@ -86,7 +93,9 @@ def test_of_many_contradictions_the_first_are_logged_and_all_are_listed(own, cap
 @pytest.mark.parametrize(
     "command", [["describe"], ["solve", "--rate", "1"], ["run", "-w", "constant-1", "--duration", "20"]]
 )
-def test_every_command_that_takes_a_pipeline_warns(ipa, own, tmp_path, command):
+def test_every_command_that_takes_a_pipeline_warns(
+    ipa: Ipa, own: Callable[..., Path], tmp_path: Path, command: str
+) -> None:
     results = ["--results", tmp_path] if command[0] == "run" else []
     outcome = ipa(*command, "-p", own("1,0.45,0.40,10"), "--json", *results)
     assert outcome.code == 0
@@ -96,6 +105,6 @@ def test_every_command_that_takes_a_pipeline_warns(ipa, own, tmp_path, command):
     assert isinstance(json.loads(outcome.out), dict)
 
 
-def test_describe_lists_the_warnings_for_programs(ipa, own):
+def test_describe_lists_the_warnings_for_programs(ipa: Ipa, own: Callable[..., Path]) -> None:
     found = json.loads(ipa("describe", "-p", own("1,0.45,0.40,10"), "--json").out)
     assert len(found["warnings"]) == 1

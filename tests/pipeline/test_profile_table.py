@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ def test_missing_columns_are_listed(tmp_path: Path) -> None:
         (lambda text: text.replace("series", "cores"), "names the column 'cores' twice"),
     ],
 )
-def test_a_header_of_another_form_is_named(tmp_path: Path, change, problem: str) -> None:
+def test_a_header_of_another_form_is_named(tmp_path: Path, change: Any, problem: str) -> None:
     error = error_of(tmp_path, change(HEADER + ROWS))
     assert (error.key, error.problem) == ("header", problem)
 

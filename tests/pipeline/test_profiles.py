@@ -43,7 +43,9 @@ def test_unmeasured_batch_sizes_of_an_exact_quadratic_are_exact(
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=6), st.data())
-def test_an_estimate_lies_between_its_measured_neighbours(latencies_s: list[float], data) -> None:
+def test_an_estimate_lies_between_its_measured_neighbours(
+    latencies_s: list[float], data: st.DataObject
+) -> None:
     at = sorted(data.draw(st.sets(st.integers(1, 64), min_size=len(latencies_s), max_size=len(latencies_s))))
     measured = profile(dict(zip(at, latencies_s, strict=True)))
     for low, high in zip(measured.points, measured.points[1:], strict=False):

@@ -1,6 +1,8 @@
 """The simulator as a platform."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ def test_it_fits_the_protocol() -> None:
 
 
 @pytest.mark.parametrize("call", [lambda p: p.observe(), lambda p: p.sleep_until(1), lambda p: p.simulator])
-def test_nothing_works_before_a_pipeline_is_deployed(call) -> None:
+def test_nothing_works_before_a_pipeline_is_deployed(call: Callable[..., Any]) -> None:
     with pytest.raises(RuntimeError, match="deploy"):
         call(SimulatedPlatform(np.array([0.5]), SETTINGS))
 
@@ -128,7 +130,7 @@ def test_a_plan_applied_in_half_is_observed_in_half(monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patched:
         reconfigure = SimulatedStage.reconfigure
 
-        def only_the_first(stage: SimulatedStage, *arguments) -> tuple[int, int]:
+        def only_the_first(stage: SimulatedStage, *arguments: Any) -> tuple[int, int]:
             if stage._stage.name != wanted.stages[0].stage:
                 raise ConnectionError("the second stage did not answer")
             return reconfigure(stage, *arguments)

@@ -44,7 +44,9 @@ def damage(file: Path, how: bytes | int | None) -> str:
     return "one bit"
 
 
-def test_any_damage_to_any_file_is_found_and_mended(complete: Path, tmp_path_factory) -> None:
+def test_any_damage_to_any_file_is_found_and_mended(
+    complete: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     counts: Counter[str] = Counter()
     expected = read_summary(run_once(SHORT, complete).folder)
 

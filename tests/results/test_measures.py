@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def requests(latency_s: dict[float, float | None]) -> RequestRecords:
     return RequestRecords(arrival_s, arrival_s + latencies, outcome, none, none, ())
 
 
-def measured(latency_s: dict[float, float | None], *steps: DecisionRecord, **values) -> Measures:
+def measured(latency_s: dict[float, float | None], *steps: DecisionRecord, **values: Any) -> Measures:
     settings = {"sla_s": 1.0, "duration_s": 4, "running_core_seconds": 10.0} | values
     return measure(steps or (step(0, 1),), requests(latency_s), **settings)
 
@@ -176,7 +177,7 @@ def test_switches_add_up(found: list[Plan]) -> None:
     st.integers(1, 8),
     st.integers(0, 2**32 - 1),
 )
-def test_the_p99_of_each_second_is_numpys(arrival_s, duration_s: int, seed: int) -> None:
+def test_the_p99_of_each_second_is_numpys(arrival_s: Any, duration_s: int, seed: int) -> None:
     latency_s = np.random.default_rng(seed).exponential(1.0, len(arrival_s))
     found = p99_by_second(arrival_s, latency_s, duration_s)
     assert found.shape == (duration_s,)

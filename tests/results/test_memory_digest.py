@@ -72,7 +72,7 @@ values = st.recursive(
 
 
 @given(values, values)
-def test_plain_values_have_the_same_hash_when_they_print_the_same(one, other) -> None:
+def test_plain_values_have_the_same_hash_when_they_print_the_same(one: Any, other: Any) -> None:
     assert digest(one) == digest(one)
     assert (digest(one) == digest(other)) == (repr(one) == repr(other))
 
@@ -106,7 +106,9 @@ DIFFERENT: list[Callable[[], list[object]]] = [
 
 
 @pytest.mark.parametrize("make", DIFFERENT)
-def test_what_differs_has_different_hashes_and_the_same_made_again_has_the_same(make) -> None:
+def test_what_differs_has_different_hashes_and_the_same_made_again_has_the_same(
+    make: Callable[..., Any],
+) -> None:
     hashes = [digest(value) for value in make()]
     assert len(set(hashes)) == len(hashes)
     assert [digest(value) for value in make()] == hashes

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,9 @@ plain = st.recursive(
 
 
 @given(plain)
-def test_plain_values_survive_the_way_to_disk_and_back(tmp_path_factory, value) -> None:
+def test_plain_values_survive_the_way_to_disk_and_back(
+    tmp_path_factory: pytest.TempPathFactory, value: Any
+) -> None:
     file = tmp_path_factory.mktemp("json") / "file.json"
     write_json(file, value)
     assert read_json(file) == value
@@ -68,7 +72,9 @@ def test_a_value_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> N
 
 
 @given(st.lists(st.fixed_dictionaries({"step": st.integers(0, 9), "reason": st.text()}), max_size=4))
-def test_decisions_survive_the_way_to_disk_and_back(tmp_path_factory, records) -> None:
+def test_decisions_survive_the_way_to_disk_and_back(
+    tmp_path_factory: pytest.TempPathFactory, records: Any
+) -> None:
     folder = tmp_path_factory.mktemp("run")
     write_lines(folder / DECISIONS, records)
     assert read_decisions(folder).to_dict("records") == records
@@ -97,7 +103,7 @@ def test_a_run_that_lacks_a_file_has_none(tmp_path: Path, missing: str) -> None:
 
 @pytest.mark.parametrize("name", [DECISIONS, REQUESTS, SUMMARY])
 @pytest.mark.parametrize("change", [lambda _: b"", lambda old: old[:-1], lambda old: old + b" "])
-def test_a_run_with_an_edited_file_has_none(tmp_path: Path, name: str, change) -> None:
+def test_a_run_with_an_edited_file_has_none(tmp_path: Path, name: str, change: Any) -> None:
     folder = complete_run(tmp_path / "run")
     (folder / REQUESTS).write_bytes(b"PAR1")
     hashes = {each: file_sha256(folder / each) for each in ALL_FILES}
@@ -134,7 +140,7 @@ def test_a_run_with_a_damaged_provenance_has_none(tmp_path: Path, content: str) 
 
 
 @pytest.mark.parametrize("read", [read_decisions, read_requests, read_summary])
-def test_a_missing_file_says_to_run_again(tmp_path: Path, read) -> None:
+def test_a_missing_file_says_to_run_again(tmp_path: Path, read: Callable[..., Any]) -> None:
     with pytest.raises(ResultsError, match=r"cannot be read: .*; run the experiment again"):
         read(tmp_path)
 
@@ -142,7 +148,7 @@ def test_a_missing_file_says_to_run_again(tmp_path: Path, read) -> None:
 @pytest.mark.parametrize(
     ("name", "read"), [(DECISIONS, read_decisions), (REQUESTS, read_requests), (SUMMARY, read_summary)]
 )
-def test_a_damaged_file_says_to_delete_it(tmp_path: Path, name: str, read) -> None:
+def test_a_damaged_file_says_to_delete_it(tmp_path: Path, name: str, read: Callable[..., Any]) -> None:
     (tmp_path / name).write_bytes(b"\xff{half")
     with pytest.raises(ResultsError, match=rf"{name}: is damaged: .*; run the experiment again"):
         read(tmp_path)

@@ -1,6 +1,7 @@
 """Measures in bounded memory agree with those of runs that keep everything."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def run(rates_rps: np.ndarray, collect: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("ipa.platforms.streamed.COLLECT_REQUESTS", collect)
     chunks, measures = [], RunningMeasures(sla_s=0.5)
 
-    def take(records) -> None:
+    def take(records: Any) -> None:
         chunks.append(records)
         measures.add_requests(records)
 

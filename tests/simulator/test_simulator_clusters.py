@@ -5,6 +5,7 @@ Service is deterministic: 1 s for ``a`` (1 core, 8 s to start), 0.5 s for ``b`` 
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,11 @@ def chosen(name: str, replicas: int) -> Plan:
 
 
 def simulator(
-    first: Plan, arrivals_s: Sequence[float] = (), seed: int = 0, limits_s: tuple[float, ...] = (), **cluster
+    first: Plan,
+    arrivals_s: Sequence[float] = (),
+    seed: int = 0,
+    limits_s: tuple[float, ...] = (),
+    **cluster: Any,
 ) -> PipelineSimulator:
     settings = SimulationSettings(
         seed=seed,

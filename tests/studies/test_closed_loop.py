@@ -1,5 +1,8 @@
 """Forecasters in whole runs: specs, averages, published values, what the quantile is worth."""
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -23,7 +26,7 @@ from ipa.studies.forecasters import (
 )
 
 
-def rows(edition="corrected", **by_forecaster):
+def rows(edition: str = "corrected", **by_forecaster: Any):
     """Return averages of the pipeline video from (cost, violations) by forecaster."""
     content = [
         {
@@ -36,7 +39,7 @@ def rows(edition="corrected", **by_forecaster):
     return pd.DataFrame(content)
 
 
-def test_specs_are_every_combination():
+def test_specs_are_every_combination() -> None:
     specs = closed_loop_specs(
         "corrected", ["bursty"], ["max", "quantile-0.7"], seeds=(0, 1), trace="synthetic"
     )
@@ -46,7 +49,7 @@ def test_specs_are_every_combination():
     }
 
 
-def test_runs_are_averaged_by_edition_pipeline_and_forecaster(tmp_path):
+def test_runs_are_averaged_by_edition_pipeline_and_forecaster(tmp_path: Path) -> None:
     specs = [
         RunSpec(workload="steady-low", trace="synthetic", duration_s=60, forecaster=forecaster, seed=seed)
         for forecaster in ("max", "quantile-0.95")
@@ -63,7 +66,7 @@ def test_runs_are_averaged_by_edition_pipeline_and_forecaster(tmp_path):
     assert table.loc["max", "violation_pct"] == pytest.approx(100 * of_max["violation_share"].mean())
 
 
-def test_published_values_stand_beside_the_settings_they_belong_to():
+def test_published_values_stand_beside_the_settings_they_belong_to() -> None:
     both = pd.concat([rows(FIGURE_16, lstm=(2.8, 0.0), oracle=(2.8, 0.0), mlp=(2.8, 0.0)), rows(lstm=(3, 0))])
     found = beside_published(both)
     assert found["published_cost_cores"].round(4).tolist()[:2] == [2.8016, 2.8167]
@@ -73,7 +76,7 @@ def test_published_values_stand_beside_the_settings_they_belong_to():
     assert printed.loc[(FIGURE_16, "video", "lstm"), "published cost"] == 2.8
 
 
-def test_the_gain_of_a_quantile_is_measured_at_equal_cost_and_at_equal_violations():
+def test_the_gain_of_a_quantile_is_measured_at_equal_cost_and_at_equal_violations() -> None:
     table = rows(max=(5.0, 2.0), quantile_0_5=(4.0, 2.0), quantile_0_7=(4.9, 0.5), quantile_0_9=(6.0, 0.0))
     table["forecaster"] = table["forecaster"].str.replace("-0-", "-0.")
     gain = quantile_gains(table, "max").iloc[0]
@@ -81,19 +84,19 @@ def test_the_gain_of_a_quantile_is_measured_at_equal_cost_and_at_equal_violation
     assert (gain["no worse"], gain["no worse: cost"]) == ("quantile-0.5", 4.0)
 
 
-def test_a_quantile_that_gains_nothing_is_not_named():
+def test_a_quantile_that_gains_nothing_is_not_named() -> None:
     table = rows(max=(5.0, 0.0), quantile_9=(6.0, 1.0))
     gain = quantile_gains(table, "max").iloc[0]
     assert gain["no dearer"] is None
     assert gain["no worse"] is None
 
 
-def test_a_missing_reference_is_an_error():
+def test_a_missing_reference_is_an_error() -> None:
     with pytest.raises(ResultsError, match="no run of pipeline video with the forecaster max"):
         quantile_gains(rows(quantile_9=(6.0, 1.0)), "max")
 
 
-def test_the_stored_quantiles_beat_reactive_and_lstm_in_every_pipeline():
+def test_the_stored_quantiles_beat_reactive_and_lstm_in_every_pipeline() -> None:
     stored = stored_table("closed-loop")
     assert set(stored["forecaster"]) == {*REFERENCES, *QUANTILES}
     assert set(ABLATION) <= set(stored["forecaster"])
@@ -106,7 +109,7 @@ def test_the_stored_quantiles_beat_reactive_and_lstm_in_every_pipeline():
 
 
 @pytest.mark.parametrize("forecaster", ["lstm", "mlp", "quantile-0.9", "near-oracle-whole"])
-def test_a_run_can_use_any_forecaster_and_records_its_fallback(forecaster):
+def test_a_run_can_use_any_forecaster_and_records_its_fallback(forecaster: str) -> None:
     spec = RunSpec(workload="bursty", trace="synthetic", duration_s=140, forecaster=forecaster)
     decisions = simulate(spec).decisions
     warm_up = [bool(d.fallback.startswith("warm-up")) for d in decisions[1:]]
@@ -116,7 +119,7 @@ def test_a_run_can_use_any_forecaster_and_records_its_fallback(forecaster):
 
 @pytest.mark.trace
 @pytest.mark.usefixtures("trace_path")
-def test_a_stored_average_is_what_the_real_trace_gives():
+def test_a_stored_average_is_what_the_real_trace_gives() -> None:
     stored = stored_table("closed-loop").set_index(["edition", "pipeline", "forecaster"])
     runs = [
         simulate(

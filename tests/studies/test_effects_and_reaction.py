@@ -112,7 +112,7 @@ def test_late_requests_are_counted_by_the_second_of_their_sending() -> None:
     assert np.all(nothing == 0.0)
 
 
-def reactions(worth) -> pd.DataFrame:
+def reactions(worth: float) -> pd.DataFrame:
     """Return reactions whose late share a function of (what is real, seed) gives."""
     rows = [
         {"forecast": f, "interval": i, "start_up": s, "profile": p, "seed": seed, "second": second,

@@ -1,6 +1,8 @@
 """Tables of the evaluation, stored and measured again, and damaged histories."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +20,13 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 1400)
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Stored tables lie in an empty folder."""
     monkeypatch.setattr(tables, "stored_results_dir", lambda: tmp_path / "results" / "stored")
     return tmp_path
 
 
-def test_a_score_table_has_a_row_for_every_series_and_forecaster():
+def test_a_score_table_has_a_row_for_every_series_and_forecaster() -> None:
     reports = []
     found = tables.score_table(
         {"a": RATES_RPS, "b": RATES_RPS[:400]}, ["max", "oracle"], lambda *done: reports.append(done)
@@ -40,7 +42,7 @@ def test_a_score_table_has_a_row_for_every_series_and_forecaster():
     assert reports[-1] == (4, 4, "oracle on b")
 
 
-def test_all_forecasters_are_judged_alike_before_and_after_rounding():
+def test_all_forecasters_are_judged_alike_before_and_after_rounding() -> None:
     table = tables.score_table({"a": RATES_RPS}, ["mlp", "quantile-0.5", "ewma-poisson", "max"])
     found = table.set_index("forecaster")
     unrounded, rounded = found["smape_unrounded_pct"], found["smape_rounded_pct"]
@@ -52,7 +54,7 @@ def test_all_forecasters_are_judged_alike_before_and_after_rounding():
     assert rounded["ewma-poisson"] == smape_pct(np.round(exact_rps), true_rps) != unrounded["ewma-poisson"]
 
 
-def test_a_series_table_holds_each_forecast_at_its_time():
+def test_a_series_table_holds_each_forecast_at_its_time() -> None:
     found = tables.series_table({"a": RATES_RPS}, ["max"])
     assert found["time_s"].tolist() == list(range(120, 1381, 10))
     at_500 = found.set_index("time_s").loc[500]
@@ -60,7 +62,7 @@ def test_a_series_table_holds_each_forecast_at_its_time():
     assert at_500["true_rps"] == RATES_RPS[500:520].max()
 
 
-def test_the_scoring_table_shows_every_way_of_scoring():
+def test_the_scoring_table_shows_every_way_of_scoring() -> None:
     row = tables.scoring_table({"a": RATES_RPS}, ["max"]).iloc[0]
     steps = tables.series_table({"a": RATES_RPS}, ["max"])
     forecast_rps, true_rps = steps["forecast_rps"].to_numpy(), steps["true_rps"].to_numpy()
@@ -70,14 +72,14 @@ def test_the_scoring_table_shows_every_way_of_scoring():
     assert row["mape_pct"] == pytest.approx(100 * np.mean(np.abs(forecast_rps - true_rps) / true_rps))
 
 
-def test_windows_are_ranked_by_their_error():
+def test_windows_are_ranked_by_their_error() -> None:
     found = tables.window_table(RATES_RPS, ["max"], window_s=200)
     assert set(found["windows"]) == {6}
     assert found["paired_pct"].is_monotonic_increasing
     assert found["broadcast_pct"].is_monotonic_increasing
 
 
-def test_series_of_the_evaluation_are_the_last_seven_days_and_the_excerpts():
+def test_series_of_the_evaluation_are_the_last_seven_days_and_the_excerpts() -> None:
     trace = np.repeat(np.arange(1, 22) * 8 + 3, DAY_S)
     found = tables.evaluation_series(trace, {"mine": RATES_RPS})
     assert list(found) == [tables.TEST_WEEK, tables.UNDAMPED_WEEK, "mine"]
@@ -85,7 +87,7 @@ def test_series_of_the_evaluation_are_the_last_seven_days_and_the_excerpts():
     assert found[tables.UNDAMPED_WEEK][0] == 15 * 8 + 3
 
 
-def test_a_table_is_kept_and_read_back(elsewhere):
+def test_a_table_is_kept_and_read_back(elsewhere: Path) -> None:
     frame = pd.DataFrame({"series": ["a"], "smape_pct": [6.25]})
     file = tables.store_table(frame, "scores")
     assert file == elsewhere / "results" / "stored" / "forecast-scores.csv"
@@ -94,19 +96,19 @@ def test_a_table_is_kept_and_read_back(elsewhere):
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(("name", "command"), [("scores", "evaluate"), ("closed-loop", "compare")])
-def test_a_table_that_was_never_stored_says_how_to_make_it(name, command):
+def test_a_table_that_was_never_stored_says_how_to_make_it(name: str, command: str) -> None:
     with pytest.raises(ResultsError, match=f"ipa forecast {command} --store"):
         tables.stored_table(name)
 
 
-def test_printed_scores_are_rounded():
+def test_printed_scores_are_rounded() -> None:
     frame = tables.score_table({"a": RATES_RPS}, ["max"])
     printed = tables.printed_scores(frame)
     assert printed.loc[("a", "max"), "SMAPE (%)"] == round(frame["smape_pct"][0], 2)
     assert printed.loc[("a", "max"), "too low (%)"] == round(100 * frame["under_forecast_share"][0], 2)
 
 
-def test_our_forecaster_beats_the_published_kinds_on_the_stored_week():
+def test_our_forecaster_beats_the_published_kinds_on_the_stored_week() -> None:
     scores = tables.stored_table("scores")
     week = scores[scores["series"] == tables.TEST_WEEK].set_index("forecaster")["smape_pct"]
     assert set(week.index) == set(tables.EVALUATED)
@@ -116,7 +118,7 @@ def test_our_forecaster_beats_the_published_kinds_on_the_stored_week():
     assert undamped["mlp"] <= 6.5
 
 
-def test_the_stored_quantiles_hold_what_they_say():
+def test_the_stored_quantiles_hold_what_they_say() -> None:
     scores = tables.stored_table("scores").set_index(["series", "forecaster"])["under_forecast_share"]
     for series in (tables.TEST_WEEK, tables.UNDAMPED_WEEK):
         for level in (0.5, 0.9, 0.95):
@@ -125,7 +127,7 @@ def test_the_stored_quantiles_hold_what_they_say():
 
 @pytest.mark.parametrize("name", ["max", "linear", "ewma-poisson", "lstm", "mlp", "quantile-0.95"])
 @pytest.mark.parametrize("history", damaged_histories())
-def test_forecasts_on_damaged_histories_are_finite_and_safe(name, history):
+def test_forecasts_on_damaged_histories_are_finite_and_safe(name: str, history: Any) -> None:
     seconds = damaged_histories()[history]
     forecast = make_forecaster(name).forecast(seconds)
     seen = [x for x in seconds if math.isfinite(x) and x >= 0]
@@ -136,7 +138,7 @@ def test_forecasts_on_damaged_histories_are_finite_and_safe(name, history):
         assert forecast.fallback
 
 
-def test_one_spike_does_not_make_load_vanish_or_explode_for_two_minutes():
+def test_one_spike_does_not_make_load_vanish_or_explode_for_two_minutes() -> None:
     for age_s in range(1, 120):
         seconds = [8.0] * 120
         seconds[-age_s] = 800
@@ -147,7 +149,7 @@ def test_one_spike_does_not_make_load_vanish_or_explode_for_two_minutes():
                 assert 8 <= make_forecaster(name).forecast(seconds).rate_rps <= 400
 
 
-def test_the_fault_table_says_what_was_done():
+def test_the_fault_table_says_what_was_done() -> None:
     found = fault_table(["max", "oracle", "mlp"]).set_index(["history", "forecaster"])
     assert found.loc[("gap of 30 s (NaN)", "max"), "fallback"] == "30 unusable seconds repaired"
     assert found.loc[("steady, no fault", "max"), "fallback"] == ""
@@ -156,7 +158,7 @@ def test_the_fault_table_says_what_was_done():
 
 
 @pytest.mark.trace
-def test_the_stored_scores_are_those_of_the_real_trace(trace_path):
+def test_the_stored_scores_are_those_of_the_real_trace(trace_path: str) -> None:
     excerpts = {name: load_workload(name, trace="real").rates_rps for name in PAPER_WORKLOADS}
     stored = tables.stored_table("scores")
     for series in (excerpts, {tables.TEST_WEEK: held_out_rates(load_trace(trace_path, published=True))}):
@@ -170,7 +172,7 @@ def test_the_stored_scores_are_those_of_the_real_trace(trace_path):
 
 @pytest.mark.trace
 @pytest.mark.usefixtures("trace_path")
-def test_the_stored_scoring_is_that_of_the_real_trace():
+def test_the_stored_scoring_is_that_of_the_real_trace() -> None:
     excerpts = {name: load_workload(name, trace="real").rates_rps for name in PAPER_WORKLOADS}
     fresh, kept = tables.scoring_table(excerpts), tables.stored_table("scoring")
     assert kept.iloc[:, 2:].to_numpy() == pytest.approx(fresh.iloc[:, 2:].to_numpy(), rel=1e-4)

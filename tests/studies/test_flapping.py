@@ -1,5 +1,6 @@
 """How often plans change under a load of constant mean."""
 
+import pandas as pd
 import pytest
 
 from ipa.experiments.grid import run_grid, summaries
@@ -9,7 +10,7 @@ from ipa.studies.forecast_errors import stored_table
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory):
+def table(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("flapping")
     specs = flapping_specs(
         pipelines=["video"], rates_rps=[5, 20], forecasters=["max"], seeds=2, duration_s=300
@@ -18,7 +19,7 @@ def table(tmp_path_factory):
     return flapping_table(summaries(specs, folder))
 
 
-def test_every_method_and_forecaster_meets_every_rate(table):
+def test_every_method_and_forecaster_meets_every_rate(table: pd.DataFrame) -> None:
     assert table[["method", "forecaster", "rate_rps", "runs"]].to_numpy().tolist() == [
         ["ipa", "max", 5, 2],
         ["ipa", "max", 20, 2],
@@ -26,7 +27,7 @@ def test_every_method_and_forecaster_meets_every_rate(table):
     ]
 
 
-def test_switches_add_up_and_rim_keeps_its_replicas(table):
+def test_switches_add_up_and_rim_keeps_its_replicas(table: pd.DataFrame) -> None:
     kinds = ["variant_switches_per_hour", "replica_switches_per_hour", "batch_switches_per_hour"]
     assert table[kinds].sum(axis=1).tolist() == pytest.approx(table["switches_per_hour"].tolist())
     assert (table[table["method"] == "rim"]["replica_switches_per_hour"] == 0).all()
@@ -34,7 +35,7 @@ def test_switches_add_up_and_rim_keeps_its_replicas(table):
     assert table["changed_steps_pct"].max() > 10
 
 
-def test_the_printed_tables_are_means_over_rates(table):
+def test_the_printed_tables_are_means_over_rates(table: pd.DataFrame) -> None:
     changed, means = (frame.set_index(["method", "forecaster"]) for frame in printed_flapping(table))
     of_max = table[table["forecaster"] == "max"]
     assert changed.loc[("ipa", "max"), "video"] == pytest.approx(of_max["changed_steps_pct"].mean(), abs=0.1)
@@ -44,7 +45,7 @@ def test_the_printed_tables_are_means_over_rates(table):
     )
 
 
-def test_the_stored_table_holds_every_forecaster_and_pipeline():
+def test_the_stored_table_holds_every_forecaster_and_pipeline() -> None:
     stored = stored_table("flapping")
     assert set(stored["pipeline"]) == set(PIPELINES)
     assert set(stored[stored["method"] == "ipa"]["forecaster"]) == set(FORECASTERS)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -66,7 +67,7 @@ def test_within_means_5_percent_of_cost_and_2_percent_of_accuracy(
         pytest.param((8, 50), (10, 60), False, id="cost and accuracy are within at different mixtures"),
     ],
 )
-def test_any_choice_among_exact_ties_counts(chosen, other, inside: bool) -> None:
+def test_any_choice_among_exact_ties_counts(chosen: Any, other: Any, inside: bool) -> None:
     assert within_with_ties(Averages(*chosen), Averages(*other), PUBLISHED) is inside
 
 

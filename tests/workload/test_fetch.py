@@ -4,6 +4,8 @@ import hashlib
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ class ArchiveServer(BaseHTTPRequestHandler):
     sends_bytes = len(ARCHIVE)
     requests: list[str | None]
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.requests.append(asked)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
@@ -48,12 +50,12 @@ class ArchiveServer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.content[start : self.sends_bytes])
 
-    def log_message(self, *_):
+    def log_message(self, *_: Any) -> None:
         """Keep quiet."""
 
 
 @contextmanager
-def serving(**behaviour):
+def serving(**behaviour: Any):
     handler = type("Handler", (ArchiveServer,), {**behaviour, "requests": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -66,7 +68,7 @@ def serving(**behaviour):
 
 
 @pytest.fixture(autouse=True)
-def archive_is_the_published_one(tmp_path, monkeypatch):
+def archive_is_the_published_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the data folder announce ``ARCHIVE``, and let no proxy come between."""
     folder = tmp_path / "data" / "workloads"
     folder.mkdir(parents=True)
@@ -80,37 +82,37 @@ def archive_is_the_published_one(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def target(tmp_path):
+def target(tmp_path: Path):
     return tmp_path / "new" / "trace.tbz2"
 
 
 @pytest.fixture
-def part(target):
+def part(target: Path):
     return target.with_name("trace.tbz2.part")
 
 
-def with_part(part, content):
+def with_part(part: Path, content: Any) -> None:
     part.parent.mkdir(parents=True)
     part.write_bytes(content)
 
 
-def files_beside(target):
+def files_beside(target: Path):
     return sorted(path.name for path in target.parent.iterdir())
 
 
-def test_the_archive_arrives_whole_and_leaves_nothing_beside_it(target):
+def test_the_archive_arrives_whole_and_leaves_nothing_beside_it(target: Path) -> None:
     with serving() as (url, _):
         assert fetch_trace(target, source=url) == target
     assert target.read_bytes() == ARCHIVE
     assert files_beside(target) == ["trace.tbz2"]
 
 
-def test_without_a_target_it_goes_into_the_cache(tmp_path):
+def test_without_a_target_it_goes_into_the_cache(tmp_path: Path) -> None:
     with serving() as (url, _):
         assert fetch_trace(source=url) == tmp_path / "cache" / "trace.tbz2"
 
 
-def test_progress_rises_to_the_total(target):
+def test_progress_rises_to_the_total(target: Path) -> None:
     seen = []
     with serving() as (url, _):
         fetch_trace(target, source=url, progress=lambda done, total: seen.append((done, total)))
@@ -119,28 +121,28 @@ def test_progress_rises_to_the_total(target):
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
-def test_progress_has_no_total_if_the_server_does_not_say(target):
+def test_progress_has_no_total_if_the_server_does_not_say(target: Path) -> None:
     seen = []
     with serving(says_length=False) as (url, _):
         fetch_trace(target, source=url, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (len(ARCHIVE), None)
 
 
-def test_what_is_there_already_is_not_downloaded_again(target):
+def test_what_is_there_already_is_not_downloaded_again(target: Path) -> None:
     with serving() as (url, requests):
         fetch_trace(target, source=url)
         fetch_trace(target, source=url)
         assert len(requests) == 1
 
 
-def test_a_wrong_file_at_the_target_is_replaced(target):
+def test_a_wrong_file_at_the_target_is_replaced(target: Path) -> None:
     with_part(target, b"something else")
     with serving() as (url, _):
         fetch_trace(target, source=url)
     assert target.read_bytes() == ARCHIVE
 
 
-def test_an_aborted_download_resumes_where_it_broke_off(target, part):
+def test_an_aborted_download_resumes_where_it_broke_off(target: Path, part: Path) -> None:
     with serving(sends_bytes=HALF) as (url, _), pytest.raises(TraceError, match=f"broke after {HALF} of"):
         fetch_trace(target, source=url)
     assert part.read_bytes() == ARCHIVE[:HALF]
@@ -151,21 +153,23 @@ def test_an_aborted_download_resumes_where_it_broke_off(target, part):
     assert target.read_bytes() == ARCHIVE
 
 
-def test_a_server_without_ranges_starts_over(target, part):
+def test_a_server_without_ranges_starts_over(target: Path, part: Path) -> None:
     with_part(part, ARCHIVE[:HALF])
     with serving(ranges=False) as (url, _):
         fetch_trace(target, source=url)
     assert target.read_bytes() == ARCHIVE
 
 
-def test_a_server_that_sends_another_range_than_asked_for_is_taken_at_its_word(target, part):
+def test_a_server_that_sends_another_range_than_asked_for_is_taken_at_its_word(
+    target: Path, part: Path
+) -> None:
     with_part(part, ARCHIVE[:HALF])
     with serving(sends_from=0) as (url, _):
         fetch_trace(target, source=url)
     assert target.read_bytes() == ARCHIVE
 
 
-def test_a_download_that_stopped_just_before_the_move_is_completed(target, part):
+def test_a_download_that_stopped_just_before_the_move_is_completed(target: Path, part: Path) -> None:
     with_part(part, ARCHIVE)
     with serving() as (url, requests):
         fetch_trace(target, source=url)
@@ -173,7 +177,7 @@ def test_a_download_that_stopped_just_before_the_move_is_completed(target, part)
     assert target.read_bytes() == ARCHIVE
 
 
-def test_a_partial_file_longer_than_the_archive_is_thrown_away(target, part):
+def test_a_partial_file_longer_than_the_archive_is_thrown_away(target: Path, part: Path) -> None:
     with_part(part, ARCHIVE + b"too long")
     with serving() as (url, requests):
         fetch_trace(target, source=url)
@@ -182,7 +186,7 @@ def test_a_partial_file_longer_than_the_archive_is_thrown_away(target, part):
 
 
 @pytest.mark.parametrize("start", [b"", b"wrong beginning"])
-def test_a_wrong_checksum_is_refused_and_set_aside(target, part, start):
+def test_a_wrong_checksum_is_refused_and_set_aside(target: Path, part: Path, start: Any) -> None:
     if start:
         with_part(part, start)
     with (
@@ -193,7 +197,7 @@ def test_a_wrong_checksum_is_refused_and_set_aside(target, part, start):
     assert files_beside(target) == ["trace.tbz2.rejected"]
 
 
-def test_a_refused_archive_is_not_resumed_but_fetched_anew(target):
+def test_a_refused_archive_is_not_resumed_but_fetched_anew(target: Path) -> None:
     with serving(content=b"wrong") as (url, _), pytest.raises(TraceError):
         fetch_trace(target, source=url)
     with serving() as (url, requests):
@@ -203,26 +207,26 @@ def test_a_refused_archive_is_not_resumed_but_fetched_anew(target):
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_refusing_server_is_an_error_that_offers_a_local_copy(target, status):
+def test_a_refusing_server_is_an_error_that_offers_a_local_copy(target: Path, status: int) -> None:
     with serving(status=status) as (url, _), pytest.raises(TraceError, match=rf"{status}.*set IPA_TRACE"):
         fetch_trace(target, source=url)
     assert not target.exists()
 
 
-def test_nobody_listening_is_an_error_that_offers_a_local_copy(target):
+def test_nobody_listening_is_an_error_that_offers_a_local_copy(target: Path) -> None:
     with serving() as (url, _):
         pass
     with pytest.raises(TraceError, match="set IPA_TRACE to a local copy"):
         fetch_trace(target, source=url)
 
 
-def test_a_target_that_cannot_be_written_is_an_error(tmp_path):
+def test_a_target_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with serving() as (url, _), pytest.raises(TraceError, match=r"cannot download .* to .*file/trace"):
         fetch_trace(tmp_path / "file" / "trace.tbz2", source=url)
 
 
 @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://somewhere/x", "workload.tbz2"])
-def test_only_web_addresses_are_sources(target, source):
+def test_only_web_addresses_are_sources(target: Path, source: str) -> None:
     with pytest.raises(TraceError, match="must start with http"):
         fetch_trace(target, source=source)

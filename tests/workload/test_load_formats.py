@@ -3,6 +3,8 @@
 import gzip
 import re
 import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +18,10 @@ from ipa.workload.load_formats import _spread
 
 
 @pytest.fixture
-def rates(tmp_path):
+def rates(tmp_path: Path):
     """Read a text as a load file; the same through every door."""
 
-    def read(text, load_format="rates", gaps="refuse"):
+    def read(text: str, load_format: str = "rates", gaps: str = "refuse"):
         file = tmp_path / "load"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         found = load_trace(file, load_format=load_format, gaps=gaps)
@@ -33,10 +35,10 @@ def rates(tmp_path):
 
 
 @pytest.fixture
-def refusal(rates):
+def refusal(rates: Callable[..., list[int]]):
     """Return what is said about a text that is no load of a format, without the name of the file."""
 
-    def read(text, load_format="rates", gaps="refuse"):
+    def read(text: str, load_format: str = "rates", gaps: str = "refuse"):
         with pytest.raises(TraceError) as caught:
             rates(text, load_format, gaps)
         message = str(caught.value)
@@ -63,7 +65,7 @@ def refusal(rates):
         ("time,rate\n1700000000000,4\n1700000001000,6\n", [4, 6]),
     ],
 )
-def test_requests_per_second_are_read(rates, text, found):
+def test_requests_per_second_are_read(rates: Callable[..., list[int]], text: str, found: list[int]) -> None:
     assert rates(text) == found
 
 
@@ -118,15 +120,17 @@ def test_requests_per_second_are_read(rates, text, found):
         (b"PK\x03\x04", "is a zip archive; unpack it first"),
     ],
 )
-def test_what_is_no_list_of_rates_is_refused_with_its_place(refusal, text, says):
+def test_what_is_no_list_of_rates_is_refused_with_its_place(
+    refusal: Callable[..., str], text: str, says: str
+) -> None:
     assert re.match(says, refusal(text))
 
 
-def test_gaps_are_filled_with_nothing_when_asked(rates):
+def test_gaps_are_filled_with_nothing_when_asked(rates: Callable[..., list[int]]) -> None:
     assert rates("time,rate\n0,12\n5,15\n6,1\n", gaps="fill") == [12, 0, 0, 0, 0, 15, 1]
 
 
-def test_coarser_rows_are_not_filled_up(refusal):
+def test_coarser_rows_are_not_filled_up(refusal: Callable[..., str]) -> None:
     assert "--per-minute" in refusal("time,rate\n0,12\n60,15\n120,1\n", gaps="fill")
 
 
@@ -156,7 +160,9 @@ BURST_GPT = """Timestamp,Model,Request tokens,Response tokens,Total tokens,Log T
         ("app,func,end_timestamp,duration\na,b,0.07,0.04\na,b,1.2,0.1\n", [1, 1]),
     ],
 )
-def test_times_of_requests_are_counted_per_second(rates, text, found):
+def test_times_of_requests_are_counted_per_second(
+    rates: Callable[..., list[int]], text: str, found: list[int]
+) -> None:
     assert rates(text, "timestamps") == found
 
 
@@ -178,7 +184,9 @@ def test_times_of_requests_are_counted_per_second(rates, text, found):
         ("5 6\n7\n", "line 1 is no time stamp"),
     ],
 )
-def test_what_is_no_list_of_times_is_refused_with_its_place(refusal, text, says):
+def test_what_is_no_list_of_times_is_refused_with_its_place(
+    refusal: Callable[..., str], text: str, says: str
+) -> None:
     assert refusal(text, "timestamps").startswith(says)
 
 
@@ -197,7 +205,9 @@ AZURE = "HashOwner,HashApp,HashFunction,Trigger,1,2,3\no,a,f,http,60,0,1\no,a,g,
         ("Timestamp,Model\n5,a\n59.9,a\n60,b\n", [2, 1]),
     ],
 )
-def test_requests_per_minute_are_spread_over_its_seconds(rates, text, minutes):
+def test_requests_per_minute_are_spread_over_its_seconds(
+    rates: Callable[..., list[int]], text: str, minutes: list[int]
+) -> None:
     found = rates(text, "per-minute")
     assert np.add.reduceat(found, range(0, len(found), 60)).tolist() == minutes
     assert len(found) == 60 * len(minutes)
@@ -216,22 +226,24 @@ def test_requests_per_minute_are_spread_over_its_seconds(rates, text, minutes):
         ("1700000000\n1\n", "line 1 is more than 600,000,000 requests"),
     ],
 )
-def test_what_is_no_list_of_minutes_is_refused_with_its_place(refusal, text, says):
+def test_what_is_no_list_of_minutes_is_refused_with_its_place(
+    refusal: Callable[..., str], text: str, says: str
+) -> None:
     assert refusal(text, "per-minute").startswith(says)
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
-def test_spreading_a_minute_keeps_its_sum_and_is_even(minutes):
+def test_spreading_a_minute_keeps_its_sum_and_is_even(minutes: list[int]) -> None:
     rates_rps = _spread(np.array(minutes)).reshape(-1, 60)
     assert rates_rps.sum(axis=1).tolist() == minutes
     assert (rates_rps.max(axis=1) - rates_rps.min(axis=1) <= 1).all()
 
 
-def test_a_load_of_too_many_seconds_is_refused(refusal):
+def test_a_load_of_too_many_seconds_is_refused(refusal: Callable[..., str]) -> None:
     assert "at most 10,000,000 s are read" in refusal("0\n" * (DURATION_S.high // 60 + 1), "per-minute")
 
 
-def test_epoch_times_taken_for_rates_allocate_nothing(tmp_path):
+def test_epoch_times_taken_for_rates_allocate_nothing(tmp_path: Path) -> None:
     file = tmp_path / "epoch.txt"
     file.write_text("804571201\n" * 6)
     tracemalloc.start()
@@ -241,7 +253,7 @@ def test_epoch_times_taken_for_rates_allocate_nothing(tmp_path):
     tracemalloc.stop()
 
 
-def test_too_many_requests_are_refused_before_they_are_made(tmp_path):
+def test_too_many_requests_are_refused_before_they_are_made(tmp_path: Path) -> None:
     file = tmp_path / "much.txt"
     file.write_text("4000000\n" * 3)
     with pytest.raises(InvalidValueError, match=f"12,000,000 requests, .* at most {REQUESTS.high:,}"):
@@ -253,7 +265,9 @@ def test_too_many_requests_are_refused_before_they_are_made(tmp_path):
         load_workload("constant-1", duration_s=99999999999)
 
 
-def test_a_load_that_never_falls_is_warned_of(rates, caplog):
+def test_a_load_that_never_falls_is_warned_of(
+    rates: Callable[..., list[int]], caplog: pytest.LogCaptureFixture
+) -> None:
     rates("7\n31\n96\n96\n251\n260\n")
     assert "the numbers never fall; if these are times of requests, say --timestamps" in caplog.text
     caplog.clear()
@@ -263,7 +277,7 @@ def test_a_load_that_never_falls_is_warned_of(rates, caplog):
     assert not caplog.text
 
 
-def test_only_files_have_a_format():
+def test_only_files_have_a_format() -> None:
     with pytest.raises(InvalidValueError, match="only a file has the format timestamps; bursty is no file"):
         load_workload("bursty", load_format="timestamps")
     with pytest.raises(UnknownNameError, match="allowed: rates, timestamps, per-minute"):
@@ -272,7 +286,7 @@ def test_only_files_have_a_format():
         load_trace(__file__, gaps="guess")  # type: ignore[arg-type]
 
 
-def test_an_edited_file_is_read_again(tmp_path):
+def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "mine"
     file.write_bytes(gzip.compress(b"5\n6\n"))
     assert load_workload(str(file)).rates_rps.tolist() == [5, 6]

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ TYPICAL_SEEDS = range(40)
 
 @settings(max_examples=50)
 @given(st.sampled_from(PAPER_WORKLOADS), st.integers(0, 2**63))
-def test_every_seed_keeps_to_the_published_statistics(name, seed):
+def test_every_seed_keeps_to_the_published_statistics(name: str, seed: int) -> None:
     rates_rps, published = synthetic_workload(name, seed=seed).rates_rps, excerpts()[name]
     assert len(rates_rps) == published.n_s
     assert rates_rps.mean() == pytest.approx(published.mean_rps, rel=MEAN_TOLERANCE)
@@ -32,7 +33,9 @@ def test_every_seed_keeps_to_the_published_statistics(name, seed):
 
 
 @pytest.mark.parametrize("name", PAPER_WORKLOADS)
-def test_the_typical_seed_hits_the_published_mean_within_one_percent_and_extremes_within_one(name):
+def test_the_typical_seed_hits_the_published_mean_within_one_percent_and_extremes_within_one(
+    name: str,
+) -> None:
     twins = [synthetic_workload(name, seed=seed).rates_rps for seed in TYPICAL_SEEDS]
     published = excerpts()[name]
     assert np.mean([twin.mean() for twin in twins]) == pytest.approx(published.mean_rps, rel=0.01)
@@ -49,12 +52,12 @@ def test_the_typical_seed_hits_the_published_mean_within_one_percent_and_extreme
         ("fluctuating", "6e632acaf388f92a"),
     ],
 )
-def test_seed_0_gives_the_bytes_that_stored_results_were_made_from(name, digest):
+def test_seed_0_gives_the_bytes_that_stored_results_were_made_from(name: str, digest: str) -> None:
     content = synthetic_workload(name).rates_rps.astype("<i8").tobytes()
     assert hashlib.sha256(content).hexdigest()[:16] == digest
 
 
-def test_seeds_and_workloads_have_streams_of_their_own():
+def test_seeds_and_workloads_have_streams_of_their_own() -> None:
     draws = {
         synthetic_workload(name, seed=seed).rates_rps[:300].tobytes()
         for name in PAPER_WORKLOADS
@@ -63,13 +66,13 @@ def test_seeds_and_workloads_have_streams_of_their_own():
     assert len(draws) == 5 * len(PAPER_WORKLOADS)
 
 
-def test_steady_high_plays_the_same_ten_minutes_twice_like_the_paper():
+def test_steady_high_plays_the_same_ten_minutes_twice_like_the_paper() -> None:
     rates_rps = synthetic_workload("steady-high", seed=3).rates_rps
     assert (rates_rps[:600] == rates_rps[600:]).all()
 
 
 @pytest.mark.parametrize("dispersion", [1.0, 1.5])
-def test_dispersion_is_variance_over_mean(dispersion):
+def test_dispersion_is_variance_over_mean(dispersion: float) -> None:
     shape = SyntheticShape(levels=((0, 50), (40_000, 50)), dispersion=dispersion)
     rates_rps = shape.draw(np.random.default_rng(0))
     assert rates_rps.mean() == pytest.approx(50, rel=0.01)
@@ -92,7 +95,7 @@ def test_dispersion_is_variance_over_mean(dispersion):
         ("x: [", r"is not valid YAML: .*line 1, column 5"),
     ],
 )
-def test_a_broken_shape_names_file_and_key(tmp_path, content, message):
+def test_a_broken_shape_names_file_and_key(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "synthetic.yaml"
     path.write_text(content)
     with pytest.raises(ConfigError, match=message) as caught:
@@ -100,25 +103,25 @@ def test_a_broken_shape_names_file_and_key(tmp_path, content, message):
     assert str(path) in str(caught.value)
 
 
-def test_unknown_twins_and_negative_seeds_are_refused():
+def test_unknown_twins_and_negative_seeds_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="steady-low"):
         synthetic_workload("steady")
     with pytest.raises(InvalidValueError, match="seed must be a whole number of at least 0, got -1"):
         synthetic_workload("bursty", seed=-1)
 
 
-def twenty_second_maxima(rates_rps):
+def twenty_second_maxima(rates_rps: list[int]):
     ten = rates_rps[: len(rates_rps) // 10 * 10].reshape(-1, 10).max(axis=1)
     return np.maximum(ten[:-1], ten[1:])
 
 
-def autocorrelation(rates_rps, lag_s):
+def autocorrelation(rates_rps: list[int], lag_s: int):
     return np.corrcoef(rates_rps[:-lag_s], rates_rps[lag_s:])[0, 1]
 
 
 @pytest.mark.trace
 @pytest.mark.parametrize("name", PAPER_WORKLOADS)
-def test_a_twin_behaves_like_the_real_excerpt(name, trace_path):
+def test_a_twin_behaves_like_the_real_excerpt(name: str, trace_path: str) -> None:
     real = real_workload(name, Path(trace_path)).rates_rps
     twins = [synthetic_workload(name, seed=seed).rates_rps for seed in TYPICAL_SEEDS]
     maxima = [twenty_second_maxima(twin) for twin in twins]
@@ -131,8 +134,8 @@ def test_a_twin_behaves_like_the_real_excerpt(name, trace_path):
 
 @pytest.mark.trace
 @pytest.mark.parametrize("name", ["bursty", "fluctuating"])
-def test_a_burst_begins_when_the_real_one_does(name, trace_path):
-    def onset_s(rates_rps):
+def test_a_burst_begins_when_the_real_one_does(name: str, trace_path: str) -> None:
+    def onset_s(rates_rps: list[int]):
         return int((np.convolve(rates_rps, np.ones(5) / 5, "valid") > 15).argmax())
 
     real_s = onset_s(real_workload(name, Path(trace_path)).rates_rps)
@@ -141,5 +144,5 @@ def test_a_burst_begins_when_the_real_one_does(name, trace_path):
     )
 
 
-def test_the_data_file_describes_exactly_the_paper_workloads():
+def test_the_data_file_describes_exactly_the_paper_workloads() -> None:
     assert set(shapes()) == set(PAPER_WORKLOADS) == set(excerpts())

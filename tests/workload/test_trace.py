@@ -6,7 +6,9 @@ import hashlib
 import io
 import lzma
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ TEXT = b"5 0 12 7 \n"
 RATES = [5, 0, 12, 7]
 
 
-def tar_of(files, mode="w"):
+def tar_of(files: Any, mode: str = "w"):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:
         for name, content in files.items():
@@ -34,8 +36,8 @@ def tar_of(files, mode="w"):
 
 
 @pytest.fixture
-def write(tmp_path):
-    def to_file(content, name="trace.txt"):
+def write(tmp_path: Path):
+    def to_file(content: Any, name: str = "trace.txt"):
         path = tmp_path / name
         path.write_bytes(content)
         return path
@@ -60,14 +62,16 @@ def write(tmp_path):
         ("a.tgz", tar_of({"other.txt": TEXT, "data.csv": b"x"}, "w:gz")),
     ],
 )
-def test_every_supported_container_gives_the_same_rates(write, name, content):
+def test_every_supported_container_gives_the_same_rates(
+    write: Callable[..., Path], name: str, content: Any
+) -> None:
     rates = load_trace(write(content, name))
     assert rates.tolist() == RATES
     assert rates.dtype == np.int64
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1), st.sampled_from([" ", "\n", "\r\n", " \t"]))
-def test_what_was_written_is_read(rates, separator):
+def test_what_was_written_is_read(rates: Any, separator: str) -> None:
     text = separator.join(map(str, rates)).encode()
     assert _parse(text, Path("x"), "rates", "refuse").tolist() == rates
 
@@ -97,7 +101,9 @@ def test_what_was_written_is_read(rates, separator):
         (tar_of({"a.txt": b"1", "b.txt": b"2"}), r"must hold one \.txt file"),
     ],
 )
-def test_a_damaged_trace_is_refused_with_its_fault(write, content, message):
+def test_a_damaged_trace_is_refused_with_its_fault(
+    write: Callable[..., Path], content: Any, message: str
+) -> None:
     path = write(content)
     with pytest.raises(TraceError, match=message) as caught:
         load_trace(path)
@@ -105,18 +111,18 @@ def test_a_damaged_trace_is_refused_with_its_fault(write, content, message):
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "."])
-def test_a_missing_file_is_an_error_that_says_where_to_get_it(tmp_path, name):
+def test_a_missing_file_is_an_error_that_says_where_to_get_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(TraceError, match="ipa trace fetch"):
         load_trace(tmp_path / name)
 
 
-def test_another_trace_is_refused_where_the_published_one_is_demanded(write):
+def test_another_trace_is_refused_where_the_published_one_is_demanded(write: Callable[..., Path]) -> None:
     path = write(TEXT)
     with pytest.raises(TraceError, match=f"{hashlib.sha256(TEXT).hexdigest()}, expected 2285592c"):
         load_trace(path, published=True)
 
 
-def test_a_trace_is_described(write):
+def test_a_trace_is_described(write: Callable[..., Path]) -> None:
     info = describe_trace(write(TEXT))
     assert (info.n_s, info.total_requests, info.min_rps, info.max_rps, info.zero_seconds) == (4, 24, 0, 12, 1)
     assert info.mean_rps == 6
@@ -125,13 +131,15 @@ def test_a_trace_is_described(write):
 
 
 @pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("ipa.workload.source.cache_dir", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 
-def test_the_named_trace_is_preferred_to_the_download(write, empty_cache, monkeypatch):
+def test_the_named_trace_is_preferred_to_the_download(
+    write: Callable[..., Path], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     empty_cache.mkdir()
     cached_trace().write_bytes(TEXT)
     monkeypatch.delenv("IPA_TRACE", raising=False)
@@ -142,7 +150,9 @@ def test_the_named_trace_is_preferred_to_the_download(write, empty_cache, monkey
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_without_variable_and_download_there_is_no_trace(empty_cache, monkeypatch, value):
+def test_without_variable_and_download_there_is_no_trace(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
     monkeypatch.delenv("IPA_TRACE", raising=False)
     if value is not None:
         monkeypatch.setenv("IPA_TRACE", value)
@@ -150,14 +160,14 @@ def test_without_variable_and_download_there_is_no_trace(empty_cache, monkeypatc
     assert find_trace() is None
 
 
-def test_a_variable_that_points_nowhere_is_an_error(tmp_path, monkeypatch):
+def test_a_variable_that_points_nowhere_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPA_TRACE", str(tmp_path / "nowhere"))
     with pytest.raises(TraceError, match=r"IPA_TRACE is set to .*nowhere, which is not a file"):
         find_trace()
 
 
 @pytest.mark.trace
-def test_the_real_trace_has_the_published_fingerprint_and_totals(trace_path):
+def test_the_real_trace_has_the_published_fingerprint_and_totals(trace_path: str) -> None:
     info = describe_trace(trace_path)
     assert info.published
     assert info.n_s == published_source().n_s

@@ -1,6 +1,7 @@
 """When a comparison counts."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,12 +24,12 @@ FLOATS = st.floats(-1e3, 1e3)
         ([1.0], Order.UNKNOWN),
     ],
 )
-def test_an_order_counts_beyond_the_interval(differences, expected) -> None:
+def test_an_order_counts_beyond_the_interval(differences: list[float], expected: Any) -> None:
     assert order(mean_interval(differences)) is expected
 
 
 @given(st.lists(FLOATS, min_size=2, max_size=6))
-def test_turning_a_difference_around_turns_the_order(differences) -> None:
+def test_turning_a_difference_around_turns_the_order(differences: list[float]) -> None:
     opposite = {Order.ABOVE: Order.BELOW, Order.BELOW: Order.ABOVE, Order.TIED: Order.TIED}
     found = order(mean_interval(differences))
     assert order(mean_interval([-one for one in differences])) is opposite[found]
@@ -46,19 +47,19 @@ def test_turning_a_difference_around_turns_the_order(differences) -> None:
         (Orders(3, 0, 0, 1), Support.UNDECIDED),
     ],
 )
-def test_ties_never_support(orders, support) -> None:
+def test_ties_never_support(orders: Any, support: Support) -> None:
     assert orders.support is support
 
 
 @given(st.lists(st.sampled_from([Order.ABOVE, Order.BELOW]), max_size=8), st.integers(1, 5))
-def test_more_ties_never_make_a_claim_better(orders, ties) -> None:
+def test_more_ties_never_make_a_claim_better(orders: Any, ties: int) -> None:
     rank = [Support.CONTRADICTED, Support.NO_EFFECT, Support.PARTLY, Support.SUPPORTED]
     before, after = Orders.of(orders), Orders.of([*orders, *[Order.TIED] * ties])
     assert rank.index(after.support) <= max(rank.index(before.support), rank.index(Support.NO_EFFECT))
 
 
 @given(FLOATS, st.floats(0, 1e3), FLOATS)
-def test_a_limit_within_the_interval_decides_nothing(mean, half_width, limit) -> None:
+def test_a_limit_within_the_interval_decides_nothing(mean: float, half_width: float, limit: float) -> None:
     value = Interval(mean, half_width, 0.95, 3)
     reached, kept = at_least(value, limit), at_most(value, limit)
     if value.low < limit - 1e-6 < limit + 1e-6 < value.high:

@@ -1,6 +1,8 @@
 """Claims about the forecaster, on the stored tables and on altered ones."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from ipa.studies.forecasters import FIGURE_16
 EVIDENCE = Evidence("nowhere", trace="synthetic")
 
 
-def loops(reactive, lstm, cost=(5.0, 5.0), interval=0.0):
+def loops(reactive: Any, lstm: Any, cost: Any = (5.0, 5.0), interval: float = 0.0):
     content = [
         {
             "edition": edition, "pipeline": pipeline, "forecaster": name, "cost_cores": cores,
@@ -29,7 +31,7 @@ def loops(reactive, lstm, cost=(5.0, 5.0), interval=0.0):
     return pd.DataFrame(content)
 
 
-def check(monkeypatch, claim, table):
+def check(monkeypatch: pytest.MonkeyPatch, claim: str, table: pd.DataFrame):
     monkeypatch.setattr(from_forecast, "stored_table", lambda _name: table)
     finding = CHECKS[claim](EVIDENCE)
     return finding.support, judge(EVIDENCE.claim(claim), finding)
@@ -49,12 +51,14 @@ def check(monkeypatch, claim, table):
     ],
 )
 def test_the_gain_of_the_lstm_is_graded_at_equal_cost_beyond_the_intervals(
-    monkeypatch, table, support, status
-):
+    monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame, support: Support, status: Status
+) -> None:
     assert check(monkeypatch, "C18", table) == (support, status)
 
 
-def test_a_pipeline_where_the_lstm_is_worse_counts_against_one_where_it_is_better(monkeypatch):
+def test_a_pipeline_where_the_lstm_is_worse_counts_against_one_where_it_is_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     table = loops(0.0, 0.0)
     table.loc[(table["pipeline"] == "video") & (table["forecaster"] == "lstm"), "violation_pct"] = 1.0
     table.loc[(table["pipeline"] == "nlp") & (table["forecaster"] == "max"), "violation_pct"] = 1.0
@@ -63,7 +67,7 @@ def test_a_pipeline_where_the_lstm_is_worse_counts_against_one_where_it_is_bette
     assert check(monkeypatch, "C18", table) == (Support.CONTRADICTED, Status.DIFFERS)
 
 
-def scores(week, windows):
+def scores(week: float, windows: float):
     content = {"forecaster": "lstm", "series": [TEST_WEEK, *WORKLOADS], "smape_pct": [week, *windows]}
     return pd.DataFrame(content)
 
@@ -78,36 +82,38 @@ def scores(week, windows):
         (3.0, (3, 3, 3, 3), Support.SUPPORTED, Status.FAILED),
     ],
 )
-def test_the_error_of_the_lstm_is_graded_on_the_whole_week(monkeypatch, week, windows, support, status):
+def test_the_error_of_the_lstm_is_graded_on_the_whole_week(
+    monkeypatch: pytest.MonkeyPatch, week: float, windows: float, support: Support, status: Status
+) -> None:
     assert check(monkeypatch, "C19", scores(week, windows)) == (support, status)
 
 
-def test_the_error_on_the_whole_week_is_shown(monkeypatch):
+def test_the_error_on_the_whole_week_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(from_forecast, "stored_table", lambda _name: scores(6.5, (9, 9, 9, 9)))
     assert "6.5 % on the whole test week" in CHECKS["C19"](EVIDENCE).reproduced
 
 
-def test_stored_tables_that_lack_a_row_are_not_run(monkeypatch):
+def test_stored_tables_that_lack_a_row_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ResultsError, match="lacks corrected, max, nlp"):
         check(monkeypatch, "C18", loops(1, 1).query("not (pipeline == 'nlp' and edition == 'corrected')"))
     with pytest.raises(ResultsError, match="lacks the LSTM on test-week"):
         check(monkeypatch, "C19", scores(1, (1, 1, 1, 1)).iloc[1:])
 
 
-def test_missing_weights_are_not_run(monkeypatch, tmp_path):
+def test_missing_weights_are_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(from_forecast, "weights_path", lambda model: tmp_path / f"{model}.npz")
     with pytest.raises(ResultsError, match="ipa forecast train"):
         CHECKS["C20"](EVIDENCE)
 
 
-def test_a_slow_training_fails(monkeypatch):
+def test_a_slow_training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     record = from_forecast.load_record(from_forecast.weights_path("lstm").with_suffix(".json"))
     slow = replace(record, wall_s=900.0)
     monkeypatch.setattr(from_forecast, "load_record", lambda _file: slow)
     assert judge(EVIDENCE.claim("C20"), CHECKS["C20"](EVIDENCE)) is Status.FAILED
 
 
-def test_what_is_stored_gives_these_verdicts():
+def test_what_is_stored_gives_these_verdicts() -> None:
     found = {claim: CHECKS[claim](EVIDENCE) for claim in ("C18", "C19", "C20")}
     assert {claim: (f.support, judge(EVIDENCE.claim(claim), f)) for claim, f in found.items()} == {
         "C18": (Support.CONTRADICTED, Status.DIFFERS),

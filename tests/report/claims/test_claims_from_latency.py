@@ -1,7 +1,9 @@
 """Claims about the latency, on figures made by hand."""
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from ipa.paper import METHODS, PIPELINES
@@ -15,7 +17,7 @@ SCATTER_S = (-0.001, 0.0, 0.001)
 """What the medians of three seeds differ by."""
 
 
-def check(monkeypatch: pytest.MonkeyPatch, claim: str, change=lambda _: None):
+def check(monkeypatch: pytest.MonkeyPatch, claim: str, change: Any = lambda _: None):
     """Check a claim on figures that equal the published ones but for a change."""
     published = from_latency.published_latencies()
     cells = {key: dict(row) for key, row in published.items()}
@@ -30,7 +32,7 @@ def check(monkeypatch: pytest.MonkeyPatch, claim: str, change=lambda _: None):
 
 
 def equal(method: str = "fa2-low"):
-    def change(cells) -> None:
+    def change(cells: pd.DataFrame) -> None:
         for pipeline in PIPELINES:
             cells[pipeline, method].update(cells[pipeline, "ipa"])
 
@@ -57,7 +59,7 @@ def test_c16_is_supported_where_both_are_alike_everywhere(monkeypatch: pytest.Mo
 
 
 def medians(**values: float):
-    def change(cells) -> None:
+    def change(cells: pd.DataFrame) -> None:
         for pipeline in PIPELINES:
             for method in METHODS:
                 cells[pipeline, method]["p50_s"] = values.get(method.replace("-", "_"), 1.0)
@@ -86,7 +88,9 @@ def test_c17_is_partly_supported_by_the_published_curves(monkeypatch: pytest.Mon
         ({"rim": 0.5, "fa2_low": 0.8, "fa2_high": 0.8}, Support.CONTRADICTED),
     ],
 )
-def test_c17_asks_for_rim_alone_to_be_faster_and_ties_count_for_nothing(monkeypatch, values, support) -> None:
+def test_c17_asks_for_rim_alone_to_be_faster_and_ties_count_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, values: Any, support: Support
+) -> None:
     assert check(monkeypatch, "C17", medians(**values))[0].support is support
 
 

@@ -1,5 +1,7 @@
 """Claims that put methods in an order: ties are no effect, and it counts beyond the intervals only."""
 
+from typing import Any
+
 import pytest
 
 from ipa.paper import PIPELINES
@@ -93,7 +95,7 @@ def test_shares_far_from_the_published_ones_fail() -> None:
         (dict.fromkeys(PIPELINES, 0), Support.NO_EFFECT),
     ],
 )
-def test_rim_trades_accuracy_where_some_steps_fall_below_its_best(shares, support: Support) -> None:
+def test_rim_trades_accuracy_where_some_steps_fall_below_its_best(shares: Any, support: Support) -> None:
     # Step 0 is the given configuration, so it tells nothing about rim.
     evidence = HandMade(pas_of_rim=lambda pipeline: [0.1, 0.5, 0.5, 0.5, 0.5 - 0.1 * shares[pipeline]])
     finding = CHECKS["C6"](evidence)

@@ -48,7 +48,7 @@ def test_the_synthetic_workload_leads_to_the_verdict_of_the_published_data(
     assert outcome(claim) == (support, Status.PASSED)
 
 
-def test_the_misprinted_points_are_named_with_both_costs(points) -> None:
+def test_the_misprinted_points_are_named_with_both_costs(points: pd.DataFrame) -> None:
     points(POINTS)
     text = CHECKS["C15"](EVIDENCE).reproduced
     assert text.startswith(
@@ -57,12 +57,12 @@ def test_the_misprinted_points_are_named_with_both_costs(points) -> None:
     assert "nlp balance" in text
 
 
-def test_if_all_points_came_out_the_second_claim_would_hold(points) -> None:
+def test_if_all_points_came_out_the_second_claim_would_hold(points: pd.DataFrame) -> None:
     points(changed("within_with_ties", True))
     assert outcome("C15") == (Support.SUPPORTED, Status.FAILED)
 
 
-def test_one_more_missed_point_disagrees_with_the_published_data(points) -> None:
+def test_one_more_missed_point_disagrees_with_the_published_data(points: pd.DataFrame) -> None:
     points(
         changed("within_with_ties", False, pipeline="sum-qa", preference="balance", edition="as-published")
     )
@@ -74,18 +74,18 @@ def test_one_more_missed_point_disagrees_with_the_published_data(points) -> None
     [("cost_cores", 400.0, Support.PARTLY), ("cost_cores", 120.0, Support.PARTLY)],
 )
 def test_a_preference_that_costs_more_for_less_weakens_the_first_claim(
-    points, column: str, value: float, support: Support
+    points: pd.DataFrame, column: str, value: float, support: Support
 ) -> None:
     points(changed(column, value, pipeline="nlp", preference="balance", edition="as-published-v1"))
     assert outcome("C14") == (support, Status.FAILED)
     assert "9 of 10 cases" in CHECKS["C14"](EVIDENCE).reproduced
 
 
-def test_a_distant_cost_of_nlp_weakens_the_first_claim(points) -> None:
+def test_a_distant_cost_of_nlp_weakens_the_first_claim(points: pd.DataFrame) -> None:
     points(changed("cost_cores", 30.0, pipeline="nlp", preference="resource", edition="as-published-v1"))
     assert outcome("C14") == (Support.PARTLY, Status.FAILED)
 
 
-def test_preferences_without_any_effect_do_not_support_the_first_claim(points) -> None:
+def test_preferences_without_any_effect_do_not_support_the_first_claim(points: pd.DataFrame) -> None:
     points(POINTS.assign(cost_cores=50.0, accuracy=2.0))
     assert outcome("C14") == (Support.NO_EFFECT, Status.FAILED)

@@ -1,5 +1,7 @@
 """Claims about cost and accuracy, on runs that bear them out and on runs that do not."""
 
+from typing import Any
+
 import pytest
 
 from ipa.report.claims import CHECKS, Evidence, Support
@@ -137,7 +139,9 @@ def test_a_rerun_as_close_as_the_authors_own_supports_the_figure() -> None:
         (30, Support.CONTRADICTED, Status.FAILED),
     ],
 )
-def test_the_count_of_published_averages_is_held_against_the_independent_one(met, support, outcome) -> None:
+def test_the_count_of_published_averages_is_held_against_the_independent_one(
+    met: Any, support: Support, outcome: Any
+) -> None:
     evidence = HandMade(compared=met)
     assert CHECKS["V3"](evidence).support is support
     assert status("V3", evidence) is outcome

@@ -23,7 +23,7 @@ RATIO = {"expected": "ratio=2", "tolerance": "ratio=10%"}
     ("ratio", "status"),
     [(2.0, Status.PASSED), (2.2, Status.PASSED), (1.8, Status.PASSED), (2.3, Status.FAILED)],
 )
-def test_a_tolerance_may_be_a_percentage_of_what_is_expected(ratio, status) -> None:
+def test_a_tolerance_may_be_a_percentage_of_what_is_expected(ratio: float, status: Status) -> None:
     assert judge(claim(**RATIO), Finding(Support.PARTLY, "", {"ratio": ratio})) is status
 
 
@@ -31,7 +31,7 @@ def test_a_tolerance_may_be_a_percentage_of_what_is_expected(ratio, status) -> N
     ("ratio", "status"),
     [(2.1, Status.PASSED), (2.9, Status.DIFFERS), (1.1, Status.DIFFERS), (3.1, Status.FAILED)],
 )
-def test_a_documented_difference_is_accepted_up_to_its_size(ratio, status) -> None:
+def test_a_documented_difference_is_accepted_up_to_its_size(ratio: float, status: Status) -> None:
     known = claim(**RATIO, documented="ratio=1", differs="known since the first run")
     assert judge(known, Finding(Support.PARTLY, "", {"ratio": ratio})) is status
 
@@ -52,7 +52,7 @@ def test_too_few_seeds_are_no_failure_unless_more_was_stored() -> None:
 @pytest.mark.parametrize(
     ("seconds", "status"), [(2.0, Status.PASSED), (2.5, Status.DIFFERS), (4.0, Status.FAILED)]
 )
-def test_an_own_measurement_is_held_against_its_goal(seconds, status) -> None:
+def test_an_own_measurement_is_held_against_its_goal(seconds: float, status: Status) -> None:
     goal = claim(kind="own", claimed="seconds=2", documented="seconds=3", differs="slow")
     assert judge(goal, own("slow", seconds=seconds)) is status
 
@@ -77,7 +77,7 @@ def test_what_was_not_run_is_no_success() -> None:
         ({"kind": "guess"}, "guess"),
     ],
 )
-def test_a_bad_cell_names_the_claim(cells, problem) -> None:
+def test_a_bad_cell_names_the_claim(cells: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigError, match=f"claims.csv: claim X: .*{problem}"):
         claim(**cells)
 

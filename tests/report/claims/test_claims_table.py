@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
@@ -49,25 +50,25 @@ def without_runs(tmp_path_factory: pytest.TempPathFactory):
     return claims_table(Evidence(tmp_path_factory.mktemp("empty"), trace="synthetic")).set_index("claim")
 
 
-def test_there_is_a_row_per_claim_in_the_published_order(without_runs) -> None:
+def test_there_is_a_row_per_claim_in_the_published_order(without_runs: pd.DataFrame) -> None:
     assert list(without_runs.index) == IDS
     assert len(IDS) == len(set(IDS)) == 37
 
 
-def test_claims_without_their_runs_are_not_run_and_say_how(without_runs) -> None:
+def test_claims_without_their_runs_are_not_run_and_say_how(without_runs: pd.DataFrame) -> None:
     not_run = without_runs[without_runs["verdict"] == "not run"]
     assert list(not_run.index) == FROM_RUNS
     assert not_run["reproduced"].str.contains("was not run; run: ipa claims --run").all()
 
 
-def test_claims_that_need_no_runs_have_a_verdict(without_runs) -> None:
+def test_claims_that_need_no_runs_have_a_verdict(without_runs: pd.DataFrame) -> None:
     checked = [claim for claim in CHECKS if claim not in FROM_RUNS]
     verdicts = set(without_runs.loc[checked, "verdict"])
     assert verdicts <= {"supported", "partly supported", "contradicted", "own measurement"}
     assert set(without_runs.loc[checked, "status"]) <= {"PASS", "DIFFERS AS DOCUMENTED"}
 
 
-def test_what_tests_this_artifact_alone_never_agrees_with_the_paper(without_runs) -> None:
+def test_what_tests_this_artifact_alone_never_agrees_with_the_paper(without_runs: pd.DataFrame) -> None:
     own = without_runs[without_runs["kind"] == "own"]
     assert list(own.index) == ["C11", "C12", "C20", "C28", "C33"]
     assert set(own["verdict"]) == {"own measurement"}
@@ -75,7 +76,7 @@ def test_what_tests_this_artifact_alone_never_agrees_with_the_paper(without_runs
     assert own["reproduced"].str.startswith("not comparable with the paper: ").all()
 
 
-def test_what_no_check_covers_says_what_it_needs(without_runs) -> None:
+def test_what_no_check_covers_says_what_it_needs(without_runs: pd.DataFrame) -> None:
     rest = without_runs.drop(index=[claim for claim in CHECKS if claim in without_runs.index])
     assert set(rest["verdict"]) == {"not covered"}
     assert rest.loc["C13", "reproduced"] == "needs a live cluster"

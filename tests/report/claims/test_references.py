@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def test_the_pipelines_hold_the_published_slas_and_accuracies() -> None:
 # The scatter of the published data, from which data/paper/README.md derives the tolerances.
 
 
-def root_mean_square(values) -> float:
+def root_mean_square(values: Any) -> float:
     return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=float)))))
 
 
