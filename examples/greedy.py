@@ -17,7 +17,7 @@ from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 
@@ -71,7 +71,7 @@ def families() -> dict[str, list[Problem]]:
     objective = Objective(METRICS["pas"], alpha=20.0)
     real = {
         name: [build_problem(load_pipeline(name), 6.0 * n, objective, Constraints()) for n in range(1, 11)]
-        for name in PIPELINES
+        for name in PAPER_PIPELINES
     }
     generated = {
         f"10 x 10 x 7, {kind}": [random_problem(seed, 10, 10, 7, kind=kind) for seed in range(10)]

@@ -42,7 +42,7 @@ class AdapterSettings:
         Seconds between decisions.
     forecast_margin
         The forecast is multiplied by 1 + this before the decision.
-    whole_rates
+    round_rates
         Round the arrival rate of a decision to a whole number.
     on_infeasible
         What to do if no plan carries the load within the SLA: apply the ``best-effort`` plan of the decision,
@@ -51,7 +51,7 @@ class AdapterSettings:
 
     interval_s: float = 10.0
     forecast_margin: float = 0.0
-    whole_rates: bool = False
+    round_rates: bool = False
     on_infeasible: OnInfeasible = "best-effort"
 
 
@@ -203,7 +203,7 @@ class Adapter:
 
     def _rate_to_plan_for(self, forecast: Forecast) -> float:
         rate_rps = forecast.rate_rps * (1 + self._settings.forecast_margin)
-        return float(round(rate_rps)) if self._settings.whole_rates else rate_rps
+        return float(round(rate_rps)) if self._settings.round_rates else rate_rps
 
     def _converge(self, progress: _Progress, seen: Observation) -> None:
         """Apply the plan that is wanted unless it is in force."""

@@ -9,10 +9,10 @@ from ipa.errors import ConfigError
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.paths import data_dir
 
-PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
-WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
-METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
-EDITIONS = ("as-published", "as-published-v1", "corrected")
+PAPER_PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
+PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
+PAPER_METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
+PAPER_EDITIONS = ("as-published", "as-published-v1", "corrected")
 
 
 FIRST_FIGURE = 8
@@ -41,7 +41,7 @@ def _read_table(file: Path, _stamp: FileStamp) -> pd.DataFrame:
         raise ConfigError(file, "", f"cannot be read as a table: {error}") from error
 
 
-EDITION_NAMES = {"as-published": "v3", "as-published-v1": "v1"}
+VERSION_OF_EDITION = {"as-published": "v3", "as-published-v1": "v1"}
 """Editions that have published averages, and their name in the published tables."""
 
 

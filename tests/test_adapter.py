@@ -269,7 +269,7 @@ def test_an_interrupt_is_not_a_failing_step() -> None:
     [(0.0, False, 9.4), (0.2, False, 11.28), (0.2, True, 11.0), (0.0, True, 9.0)],
 )
 def test_margin_and_rounding_shape_the_rate_decided_for(margin: float, whole: bool, rate_rps: float) -> None:
-    settings = AdapterSettings(forecast_margin=margin, whole_rates=whole)
+    settings = AdapterSettings(forecast_margin=margin, round_rates=whole)
     adapter, _ = adapter_on(FakePlatform(), 9.4, settings=settings)
     assert adapter.step().rate_rps == pytest.approx(rate_rps)
 

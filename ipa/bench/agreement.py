@@ -43,7 +43,7 @@ TIGHTNESS = (None, None, None, None, -0.1, 0.0, 0.05, 1.0, 1.2)
 CORNERS_SHARE = 0.2
 """Share of the problems that lie at odd corners."""
 
-DEADLINE_S = 5.0
+AGREEMENT_DEADLINE_S = 5.0
 
 _OWN = re.compile(r"\d+-\d+\.json|disagreement-\d+-\d+-[a-z-]+\.json")
 """Names of the files that a campaign writes."""
@@ -334,7 +334,7 @@ def run_chunk(campaign: Campaign, chunk: range) -> None:
 
 def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
     problem = drawn(campaign.seed, case)
-    exact = solve(problem, deadline_s=DEADLINE_S)
+    exact = solve(problem, deadline_s=AGREEMENT_DEADLINE_S)
     counts["cases"] += 1
     counts["infeasible"] += exact.status is Status.INFEASIBLE
     counts["fell back"] += bool(exact.note)
@@ -344,7 +344,7 @@ def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
             continue
         solver = opponent.solver
         try:
-            other = solve(problem, solver, DEADLINE_S)
+            other = solve(problem, solver, AGREEMENT_DEADLINE_S)
         except (SolverUnavailableError, MissingExtraError):
             counts[f"{solver} refused"] += 1
             continue
@@ -352,6 +352,6 @@ def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
         if disagree(exact, other):
             counts[f"{solver} disagreements"] += 1
             name = f"disagreement-{campaign.seed}-{case}-{solver}.json"
-            store_problem(campaign.folder / name, shrunk(problem, solver, DEADLINE_S), solver)
+            store_problem(campaign.folder / name, shrunk(problem, solver, AGREEMENT_DEADLINE_S), solver)
         else:
             counts[f"{solver} {'unproven' if other.status is Status.FEASIBLE else 'same'}"] += 1

@@ -12,7 +12,7 @@ import numpy as np
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem
-from ipa.optimizer.solve import DEADLINE_S, solve
+from ipa.optimizer.solve import DEFAULT_DEADLINE_S, solve
 
 COMPARED = ("exact", "highs", "pulp-highs", "pulp-cbc", "gurobi", "gurobi-nonlinear")
 """Solvers that are compared by default, as far as they can be used."""
@@ -86,7 +86,7 @@ def _rounded(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", of: Callabl
 def compared(
     problems: Iterable[Problem],
     solvers: Sequence[str],
-    deadline_s: float = DEADLINE_S,
+    deadline_s: float = DEFAULT_DEADLINE_S,
     budget_s: float = BUDGET_S,
 ) -> list[dict[str, object]]:
     """Time solvers on a family of problems; they take turns, so that all meet the same state of the machine.

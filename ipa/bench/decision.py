@@ -11,8 +11,8 @@ from ipa.bench.comparison import BUDGET_S, compared, usable_solvers
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import ALPHA, random_problem
-from ipa.optimizer.solve import DEADLINE_S
-from ipa.paper import PIPELINES
+from ipa.optimizer.solve import DEFAULT_DEADLINE_S
+from ipa.paper import PAPER_PIPELINES
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 
@@ -21,7 +21,7 @@ METRIC_NAMES = ("pas", "rank-sum")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DecisionCase:
     """A family of problems.
 
     Parameters
@@ -43,7 +43,7 @@ class Case:
 class _Problems:
     """The problems of a case, and the time it took to make each."""
 
-    case: Case
+    case: DecisionCase
     repeats: int
     made_s: list[float] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ def bench_decision(
     repeats: int = 20,
     seed: int = 0,
     solvers: Sequence[str] | None = None,
-    deadline_s: float = DEADLINE_S,
+    deadline_s: float = DEFAULT_DEADLINE_S,
     budget_s: float = BUDGET_S,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> pd.DataFrame:
@@ -97,9 +97,9 @@ def bench_decision(
     return pd.DataFrame(rows)
 
 
-def decision_cases(seed: int) -> Iterator[Case]:
+def decision_cases(seed: int) -> Iterator[DecisionCase]:
     """Yield the families of problems."""
-    for name in PIPELINES:
+    for name in PAPER_PIPELINES:
         for metric in METRIC_NAMES:
             yield _pipeline_case(name, metric)
     for kind in ("profile", "uncorrelated"):
@@ -111,17 +111,17 @@ def decision_cases(seed: int) -> Iterator[Case]:
         yield _generated_case(seed, 50, 20, "profile", metric)
 
 
-def _pipeline_case(name: str, metric: str) -> Case:
+def _pipeline_case(name: str, metric: str) -> DecisionCase:
     pipeline, objective = load_pipeline(name), Objective(METRICS[metric], alpha=ALPHA)
-    return Case(
+    return DecisionCase(
         name,
         metric,
         lambda turn: build_problem(pipeline, RATES_RPS[turn % len(RATES_RPS)], objective, Constraints()),
     )
 
 
-def _generated_case(seed: int, stages: int, variants: int, kind: str, metric: str) -> Case:
-    return Case(
+def _generated_case(seed: int, stages: int, variants: int, kind: str, metric: str) -> DecisionCase:
+    return DecisionCase(
         f"{stages}x{variants}x7 {kind}",
         metric,
         lambda turn: random_problem(seed + turn + 1, stages, variants, 7, kind=kind, metric=metric),

@@ -95,7 +95,7 @@ def bench_trace(
         AdapterSettings(
             parameters.interval_s,
             parameters.forecast_margin,
-            whole_rates=True,
+            round_rates=True,
             on_infeasible=parameters.on_infeasible,
         ),
         record,

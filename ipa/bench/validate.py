@@ -26,7 +26,7 @@ TAIL = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class QueueCase:
     """A queue of one stage, whose batches take 1 s on average whatever their size.
 
     Parameters
@@ -88,34 +88,34 @@ def waiting_share(stage: StageRecords) -> float:
     return float(np.mean(stage.start_s > stage.enter_s))
 
 
-def cases() -> Iterator[Case]:
+def cases() -> Iterator[QueueCase]:
     """Return all queues whose theory is known in closed form."""
     for load in (0.3, 0.5, 0.7):
         wait_s = load / (1 - load)
-        yield Case(f"M/M/1, load {load}: mean wait (s)", load, wait_s, mean_wait_s, "exponential")
-        yield Case(f"M/D/1, load {load}: mean wait (s)", load, wait_s / 2, mean_wait_s, "deterministic")
+        yield QueueCase(f"M/M/1, load {load}: mean wait (s)", load, wait_s, mean_wait_s, "exponential")
+        yield QueueCase(f"M/D/1, load {load}: mean wait (s)", load, wait_s / 2, mean_wait_s, "deterministic")
         second_moment = math.exp(lognormal_spread(1.0, TAIL) ** 2)
-        yield Case(
+        yield QueueCase(
             f"M/G/1 log-normal, load {load}: mean wait (s)",
             load, wait_s / 2 * second_moment, mean_wait_s, "lognormal",
         )  # fmt: skip
     for servers, load in ((2, 0.5), (3, 0.7), (5, 0.7)):
         waits, rate_rps = erlang_c(servers, servers * load), servers * load
-        yield Case(
+        yield QueueCase(
             f"M/M/{servers}, load {load}: share that waits (Erlang C)",
             rate_rps, waits, waiting_share, "exponential", servers,
         )  # fmt: skip
-        yield Case(
+        yield QueueCase(
             f"M/M/{servers}, load {load}: mean wait (s)",
             rate_rps, waits / (servers - rate_rps), mean_wait_s, "exponential", servers,
         )  # fmt: skip
     for batch in (2, 8, LARGEST_BATCH):
         rate_rps = 20.0
-        yield Case(
+        yield QueueCase(
             f"batches of {batch}, idle replicas: wait of the oldest (s), (b-1)/rate",
             rate_rps, (batch - 1) / rate_rps, _oldest_wait_s(batch), "deterministic", 60, batch, 1e6,
         )  # fmt: skip
-        yield Case(
+        yield QueueCase(
             f"batches of {batch}, idle replicas: mean wait (s), half of it",
             rate_rps, (batch - 1) / rate_rps / 2, mean_wait_s, "deterministic", 60, batch, 1e6,
         )  # fmt: skip
@@ -181,7 +181,7 @@ def _row(case: str, theory: float, simulated: list[float]) -> dict[str, object]:
     }
 
 
-def _simulated(case: Case, requests: int, seed: int, engine: EngineName) -> float:
+def _simulated(case: QueueCase, requests: int, seed: int, engine: EngineName) -> float:
     stage = StagePlan("s", "v", case.batch, case.replicas, 1, case.batch_wait_s)
     settings = SimulationSettings(seed=seed, service=case.service, engine=engine)
     # A last batch that nobody fills would wait for ever.

@@ -32,7 +32,7 @@ from ipa.cli.options import (
 from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.experiments.spec import RunSpec
-from ipa.optimizer.solve import DEADLINE_S
+from ipa.optimizer.solve import DEFAULT_DEADLINE_S
 from ipa.optimizer.solvers.gurobi import SizeLimits, size_limits
 from ipa.paths import stored_results_dir
 from ipa.results.json_files import write_json
@@ -62,7 +62,7 @@ def decision_command(
     ] = None,
     deadline_s: Annotated[
         float, typer.Option("--deadline", callback=within(limits.DEADLINE_S), help="Time limit of one solve.")
-    ] = DEADLINE_S,
+    ] = DEFAULT_DEADLINE_S,
     adversarial: Annotated[
         bool,
         typer.Option("--adversarial", help="Search for the hardest problems instead."),

@@ -19,7 +19,7 @@ from ipa.cli.outcome import exit_unless_succeeded, print_outcome
 from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.experiments.grid import run_grid
 from ipa.experiments.run import grid_specs
-from ipa.paper import EDITION_NAMES
+from ipa.paper import VERSION_OF_EDITION
 from ipa.report.claims import Evidence, claims_table, evidence_runs
 from ipa.report.claims.stored import store_claims, stored_claims_file
 from ipa.report.claims.table import stored_comparison, stored_comparison_file
@@ -114,7 +114,7 @@ def published_command(
 
 
 def _fresh(results: Path, jobs: int | None) -> pd.DataFrame:
-    specs = grid_specs(list(EDITION_NAMES), trace="real")
+    specs = grid_specs(list(VERSION_OF_EDITION), trace="real")
     with progress_bar("published runs") as show:
         run_grid(specs, results, jobs or default_jobs(), show, KEPT_IN_BRIEF)
     return compare(specs, results)

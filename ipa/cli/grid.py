@@ -28,7 +28,7 @@ from ipa.cli.parse import load_format, whole_numbers
 from ipa.experiments.grid import run_grid, summaries
 from ipa.experiments.run import grid_specs, left_out_note
 from ipa.experiments.spec import RunSpec
-from ipa.paper import EDITION_NAMES, PIPELINES, WORKLOADS
+from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS, VERSION_OF_EDITION
 from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF
 from ipa.studies.published import compare
 
@@ -84,7 +84,7 @@ def grid_command(
       ipa grid -p video -p nlp -w bursty -m ipa -m rim --json
       ipa grid -p my-pipeline.yaml --replicas 3,3
     """
-    pipelines, workloads = pipeline or PIPELINES, workload or WORKLOADS
+    pipelines, workloads = pipeline or PAPER_PIPELINES, workload or PAPER_WORKLOADS
     specs = grid_specs(
         edition or _editions(pipelines, workloads),
         pipelines,
@@ -123,13 +123,13 @@ def grid_command(
 
 def _editions(pipelines: Sequence[str], workloads: Sequence[str]) -> list[str]:
     """Return the editions to run by default: there are published settings for the paper's names only."""
-    own = not {*pipelines} <= {*PIPELINES} or not {*workloads} <= {*WORKLOADS}
+    own = not {*pipelines} <= {*PAPER_PIPELINES} or not {*workloads} <= {*PAPER_WORKLOADS}
     return ["corrected"] if own else EDITIONS_BY_DEFAULT
 
 
 def _print_agreement(specs: list[RunSpec], results: Path) -> None:
     """Print how many runs agree with the published averages, per edition that has any."""
-    for edition, name in EDITION_NAMES.items():
+    for edition, name in VERSION_OF_EDITION.items():
         real = [spec for spec in specs if spec.edition == edition and spec.trace == "real"]
         if real:
             frame = compare(real, results)

@@ -9,7 +9,7 @@ import typer
 from ipa.cli.options import GapsOption, JsonOption, PerMinuteOption, TimestampsOption
 from ipa.cli.output import messages, print_json, print_table, progress_bar
 from ipa.cli.parse import load_format
-from ipa.paper import WORKLOADS
+from ipa.paper import PAPER_WORKLOADS
 from ipa.workload import describe_trace, fetch_trace, find_trace, load_workload
 from ipa.workload.source import published_source
 
@@ -65,7 +65,7 @@ def info_command(
     print_table([{"what": key, "value": str(value)} for key, value in content.items()])
     if info.published and path is None:
         typer.echo("")
-        print_table([_excerpt(name) for name in WORKLOADS])
+        print_table([_excerpt(name) for name in PAPER_WORKLOADS])
 
 
 def _excerpt(name: str) -> dict[str, object]:

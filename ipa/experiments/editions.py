@@ -43,7 +43,7 @@ class RunParameters:
         Name of the load forecaster.
     forecast_margin
         The forecast is multiplied by 1 + this.
-    whole_rates
+    round_rates
         Round the arrival rate of a decision to a whole number, as the published runs did.
     on_infeasible
         Where no plan carries the load within the SLA: apply the ``best-effort`` plan, or ``hold`` the last
@@ -66,7 +66,7 @@ class RunParameters:
     method_settings: MethodSettings = field(default_factory=MethodSettings)
     forecaster: str = "linear"
     forecast_margin: float = 0.0
-    whole_rates: bool = False
+    round_rates: bool = False
     on_infeasible: OnInfeasible = "best-effort"
     drop_after_s: float = 20.0
     drop_limit_sla: float | None = None
@@ -140,7 +140,7 @@ def _published(edition: str, pipeline: str, workload: str, method: str) -> RunPa
         method_settings=MethodSettings(_names(row["fixed_variants"]), _numbers(row["fixed_replicas"])),
         forecaster=settings.forecaster,
         forecast_margin=float(row["predictor_margin_pct"]) / 100,
-        whole_rates=settings.whole_rates,
+        round_rates=settings.round_rates,
         on_infeasible=settings.on_infeasible,
         drop_after_s=float(row["drop_limit_s"]),
         interval_s=float(row["adaptation_interval_s"]),
@@ -231,7 +231,7 @@ class PublishedSettings(BaseModel):
     measured_only: Annotated[bool, Field(strict=True)]
     queue: str
     forecaster: str
-    whole_rates: Annotated[bool, Field(strict=True)]
+    round_rates: Annotated[bool, Field(strict=True)]
     on_infeasible: OnInfeasible
 
 

@@ -152,7 +152,7 @@ def _runs(
 
 
 def _name(spec: RunSpec) -> str:
-    return f"{spec.experiment}/{spec.run}"
+    return f"{spec.folder_name}/{spec.run_name}"
 
 
 @contextmanager

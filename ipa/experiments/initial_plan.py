@@ -11,7 +11,7 @@ MOST_ADDED = 12
 """Replicas tried beyond the known ones to meet a published start cost."""
 
 
-def first_plan(parameters: RunParameters, planner: Planner, workload: Workload) -> Plan:
+def initial_plan(parameters: RunParameters, planner: Planner, workload: Workload) -> Plan:
     """Return the plan of step 0.
 
     Parameters

@@ -17,14 +17,14 @@ from ipa import limits
 from ipa.adapter import Adapter, AdapterSettings
 from ipa.errors import InvalidValueError, IpaError, ReplicasNeededError
 from ipa.experiments.fingerprint import fingerprint, inputs_digest
-from ipa.experiments.initial_plan import first_plan
+from ipa.experiments.initial_plan import initial_plan
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS, ForecastContext, Forecaster, make_forecaster
 from ipa.forecast.base import horizon_of
-from ipa.optimizer.methods import METHODS as METHOD_REGISTRY
+from ipa.optimizer.methods import METHODS
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solve import SOLVERS
-from ipa.paper import METHODS, PIPELINES, WORKLOADS
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.pipeline.pipeline import Pipeline
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.results.decisions import DecisionRecord
@@ -126,12 +126,12 @@ def simulate(spec: RunSpec, workload: Workload | None = None) -> RunOutcome:
         AdapterSettings(
             parameters.interval_s,
             parameters.forecast_margin,
-            parameters.whole_rates,
+            parameters.round_rates,
             parameters.on_infeasible,
         ),
         decisions.append,
     )
-    adapter.deploy(first_plan(parameters, planner, workload))
+    adapter.deploy(initial_plan(parameters, planner, workload))
     adapter.run(until_s=workload.duration_s)
     platform.sleep_until(workload.duration_s)
     running_core_seconds = platform.simulator.running_core_seconds()
@@ -205,7 +205,7 @@ def _check(spec: RunSpec) -> None:
 def check_fixed(spec: RunSpec) -> None:
     """Raise if a spec fixes what its method chooses itself."""
     parameters = spec.parameters()
-    fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
+    fixed = METHODS[spec.method](parameters.pipeline, parameters.method_settings)
     for what in ("variants", "replicas"):
         if getattr(spec, what) not in (None, getattr(fixed, what)):
             raise InvalidValueError(f"method {spec.method} chooses the {what} itself; leave {what} out")
@@ -213,7 +213,7 @@ def check_fixed(spec: RunSpec) -> None:
 
 def run_folder(results_dir: Path, spec: RunSpec) -> Path:
     """Return the folder of a resolved spec."""
-    return results_dir / spec.experiment / spec.run
+    return results_dir / spec.folder_name / spec.run_name
 
 
 def is_complete(results_dir: Path, spec: RunSpec, needed: Sequence[str] = ALL_FILES) -> bool:
@@ -305,7 +305,7 @@ def _run(spec: RunSpec, folder: Path, results_dir: Path, kept: Sequence[str]) ->
     outcome = simulate(spec)
     changed = _changed(spec, inputs)
     if changed:
-        _log.warning("%s/%s: %s; it will be run again", spec.experiment, spec.run, changed)
+        _log.warning("%s/%s: %s; it will be run again", spec.folder_name, spec.run_name, changed)
     with replacing(folder, results_dir) as draft:
         write_lines(draft / DECISIONS, (record.as_dict() for record in outcome.decisions))
         if REQUESTS in kept:
@@ -339,8 +339,8 @@ def _changed(spec: RunSpec, inputs: str) -> str:
 
 def grid_specs(
     editions: Sequence[str],
-    pipelines: Sequence[str] = PIPELINES,
-    workloads: Sequence[str] = WORKLOADS,
+    pipelines: Sequence[str] = PAPER_PIPELINES,
+    workloads: Sequence[str] = PAPER_WORKLOADS,
     methods: Sequence[str] | None = None,
     *,
     replicas: tuple[int, ...] | None = None,
@@ -366,7 +366,7 @@ def grid_specs(
         If a method was named that needs fixed replicas.
     """
     combinations: Iterator[tuple[str, str, str, str]] = product(
-        editions, pipelines, workloads, METHODS if methods is None else methods
+        editions, pipelines, workloads, PAPER_METHODS if methods is None else methods
     )
     specs = []
     for edition, pipeline, workload, method in combinations:
@@ -385,7 +385,7 @@ def _with_replicas(spec: RunSpec, replicas: tuple[int, ...] | None) -> RunSpec:
         return spec
     given = replace(spec, replicas=replicas)
     parameters = given.parameters()
-    fixed = METHOD_REGISTRY[spec.method](parameters.pipeline, parameters.method_settings)
+    fixed = METHODS[spec.method](parameters.pipeline, parameters.method_settings)
     return spec if fixed.replicas is None else given
 
 
@@ -397,5 +397,5 @@ def left_out_note(specs: Sequence[RunSpec]) -> str:
     return "; ".join(
         f"{', '.join(missing)} left out for {pipeline}: give the fixed replicas of each stage"
         for pipeline, present in by_pipeline.items()
-        if (missing := [method for method in METHODS if method not in present])
+        if (missing := [method for method in PAPER_METHODS if method not in present])
     )

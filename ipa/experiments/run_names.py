@@ -10,7 +10,7 @@ from ipa.pipeline.load import pipeline_file, pipeline_inputs
 from ipa.simulator import ClusterSettings
 from ipa.workload import WORKLOADS
 
-PAPER_NAMES = frozenset({*paper.PIPELINES, *paper.WORKLOADS, *paper.METHODS})
+PAPER_NAMES = frozenset({*paper.PAPER_PIPELINES, *paper.PAPER_WORKLOADS, *paper.PAPER_METHODS})
 
 _CONSTANT = re.compile(r"constant-(0|[1-9][0-9]*)")
 _WORD = r"[a-z0-9_.]+(-[a-z0-9_.]+)*"

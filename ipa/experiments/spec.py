@@ -210,13 +210,13 @@ class RunSpec:
         )
 
     @property
-    def experiment(self) -> str:
+    def folder_name(self) -> str:
         """Name of the folder that holds this run and its siblings."""
-        plain = self.edition in paper.EDITIONS and self.trace in {"auto", "real", "synthetic"}
+        plain = self.edition in paper.PAPER_EDITIONS and self.trace in {"auto", "real", "synthetic"}
         return folder_name([self.edition, self.trace], [self.edition, self.trace], plain=plain)
 
     @property
-    def run(self) -> str:
+    def run_name(self) -> str:
         """Name of the run's own folder: what was run, then whatever differs from the defaults.
 
         A file goes by its stem and its content, so that a run has the same name on every machine.

@@ -27,7 +27,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.studies.forecasters import ABLATION
 
 COLUMNS = (
@@ -84,7 +84,7 @@ def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
     """
     require(table, (*COLUMNS, "published_cost_cores", "published_dropped_pct"), "forecaster ablation")
     editions = list(dict.fromkeys(table["edition"]))
-    pipelines = ordered(table["pipeline"], PIPELINES)
+    pipelines = ordered(table["pipeline"], PAPER_PIPELINES)
     names = ordered(table["forecaster"], ABLATION)
     with house_style():
         figure = new_figure(PAGE_IN, 0.9 + 1.8 * len(editions))
@@ -228,7 +228,7 @@ def quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
     require(table, COLUMNS, "quantile trade-off")
     of_quantile = table["forecaster"].str.startswith("quantile-")
     require(table[of_quantile], (), "quantile trade-off (quantile forecasters)")
-    pipelines = ordered(table["pipeline"], PIPELINES)
+    pipelines = ordered(table["pipeline"], PAPER_PIPELINES)
     late = set(table.loc[table["violation_pct"] > 0, "pipeline"])
     shown = [name for name in pipelines if name in late]
     others = list(dict.fromkeys(table.loc[~of_quantile, "forecaster"]))

@@ -23,7 +23,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import METHODS
+from ipa.paper import PAPER_METHODS
 from ipa.studies.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
 
 COLUMNS = (
@@ -109,7 +109,7 @@ def _draw_points(axes: Axes, comparison: pd.DataFrame) -> None:
             facecolor="#F3F3F3", edgecolor=MUTED, linewidth=0.8, zorder=0,
         )
     )  # fmt: skip
-    for method, look in method_looks(ordered(comparison["method"], METHODS)).items():
+    for method, look in method_looks(ordered(comparison["method"], PAPER_METHODS)).items():
         rows = comparison[comparison["method"] == method]
         for inside, filled in ((True, False), (False, True)):
             part = rows[rows["within"] == inside]

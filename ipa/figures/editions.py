@@ -26,7 +26,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import METHODS, PIPELINES
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.results.folder import RUN_KEYS
 from ipa.studies.run_tables import numbers
 
@@ -64,7 +64,10 @@ def editions(averages: pd.DataFrame, before: str = "as-published", after: str = 
     chosen = averages[averages["edition"].isin([before, after])]
     require(chosen[chosen["edition"] == before], (), f"editions (edition {before})")
     require(chosen[chosen["edition"] == after], (), f"editions (edition {after})")
-    pipelines, methods = ordered(chosen["pipeline"], PIPELINES), ordered(chosen["method"], METHODS)
+    pipelines, methods = (
+        ordered(chosen["pipeline"], PAPER_PIPELINES),
+        ordered(chosen["method"], PAPER_METHODS),
+    )
     rows = [(pipeline, method) for pipeline in pipelines for method in methods]
     names = [name for name, *_ in METRICS]
     chosen = chosen.assign(**{name: numbers(chosen[name]) for name in names})

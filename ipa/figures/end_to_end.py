@@ -34,7 +34,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import METHODS, WORKLOADS
+from ipa.paper import PAPER_METHODS, PAPER_WORKLOADS
 from ipa.results.folder import RUN_KEYS
 
 STEP_COLUMNS = (*RUN_KEYS, "time_s", "cost_cores", "pas", "plan")
@@ -78,8 +78,8 @@ def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) 
     require(steps, STEP_COLUMNS, "end_to_end")
     require(averages, AVERAGE_COLUMNS, "end_to_end")
     require(load, ("workload", "time_s", "load_rps"), "end_to_end")
-    workloads = ordered(averages["workload"], WORKLOADS)
-    looks = method_looks(ordered(averages["method"], METHODS))
+    workloads = ordered(averages["workload"], PAPER_WORKLOADS)
+    looks = method_looks(ordered(averages["method"], PAPER_METHODS))
     with house_style():
         figure = new_figure(PAGE_IN, 7.1)
         over_time, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.05, 1])[:, 0]

@@ -25,7 +25,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import WORKLOADS
+from ipa.paper import PAPER_WORKLOADS
 from ipa.studies.forecast_errors import PUBLISHED_SMAPE_PCT
 
 SERIES_COLUMNS = ("workload", "forecaster", "time_s", "forecast_rps", "true_rps")
@@ -94,7 +94,7 @@ def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) ->
     """
     require(forecasts, SERIES_COLUMNS, "load forecasts")
     require(load, ("workload", "time_s", "load_rps"), "load forecasts")
-    workloads = ordered(forecasts["workload"], WORKLOADS)
+    workloads = ordered(forecasts["workload"], PAPER_WORKLOADS)
     names = list(dict.fromkeys(forecasts["forecaster"]))
     columns = min(2, len(workloads))
     rows = -(-len(workloads) // columns)

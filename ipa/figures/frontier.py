@@ -24,7 +24,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import METHODS
+from ipa.paper import PAPER_METHODS
 
 COLUMNS = ("cost_cores", "accuracy", "pas", "supported", "ratio_from", "ratio_to", "plan")
 METHOD_COLUMNS = ("method", "status", "cost_cores", "accuracy")
@@ -114,7 +114,7 @@ def _draw_steps(axes: Axes, points: pd.DataFrame, scale: int) -> None:
 
 
 def _draw_methods(axes: Axes, methods: pd.DataFrame, scale: int) -> None:
-    looks = method_looks(ordered(methods["method"], METHODS))
+    looks = method_looks(ordered(methods["method"], PAPER_METHODS))
     for method, look in looks.items():
         row = methods[methods["method"] == method].iloc[0]
         feasible = row["status"] != "infeasible"

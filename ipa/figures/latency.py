@@ -29,7 +29,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import METHODS, PIPELINES
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.studies.latency import PARTS
 
 CURVE_COLUMNS = ("pipeline", "method", "edition", "trace", "kind", "share", "latency_s")
@@ -83,8 +83,8 @@ def latency_distribution(
     """
     require(curves, CURVE_COLUMNS, "latency_distribution")
     require(summary, SUMMARY_COLUMNS, "latency_distribution")
-    pipelines = ordered(curves["pipeline"], PIPELINES)
-    looks = method_looks(ordered(curves["method"], METHODS))
+    pipelines = ordered(curves["pipeline"], PAPER_PIPELINES)
+    looks = method_looks(ordered(curves["method"], PAPER_METHODS))
     if published is not None and not set(summary["edition"]) & set(published.index.get_level_values(0)):
         published = None
     with house_style():
@@ -208,7 +208,7 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
         If the table is empty or lacks a column.
     """
     require(parts, PART_COLUMNS, "latency_breakdown")
-    pipelines = ordered(parts["pipeline"], PIPELINES)
+    pipelines = ordered(parts["pipeline"], PAPER_PIPELINES)
     means = parts.groupby(["pipeline", "method", "stage", "part"], sort=False)["mean_s"].mean()
     occurring = [part for part in PART_COLOURS if _occurs(means, part)] or list(PARTS)
     most_stages = 1
@@ -217,7 +217,7 @@ def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
         panels = figure.subplots(1, len(pipelines), squeeze=False)[0]
         for axes, pipeline in zip(panels, pipelines, strict=True):
             own = means.loc[pipeline]
-            methods = ordered(pd.Series(own.index.get_level_values("method")), METHODS)
+            methods = ordered(pd.Series(own.index.get_level_values("method")), PAPER_METHODS)
             stages = [name for name in dict.fromkeys(own.index.get_level_values("stage")) if name]
             most_stages = max(most_stages, len(stages))
             _draw_stack(axes, own, methods, stages)

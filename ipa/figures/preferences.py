@@ -22,7 +22,7 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.studies.preferences import PREFERENCES
 
 COLUMNS = (
@@ -82,7 +82,7 @@ def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Fig
     require(points, COLUMNS, "preferences")
     require(curves, CURVE_COLUMNS, "preferences")
     editions = ordered(points["edition"], tuple(AXES))
-    pipelines = ordered(points["pipeline"], PIPELINES)
+    pipelines = ordered(points["pipeline"], PAPER_PIPELINES)
     with house_style():
         figure = new_figure(PAGE_IN, 0.9 + 1.5 * len(editions))
         grid = figure.subplots(len(editions), len(pipelines), squeeze=False)

@@ -13,7 +13,7 @@ from ipa.pipeline.accuracy import METRICS
 LEAST_SHARE = 1e-9
 """Share of the arrival rate for which one replica of everything is enough."""
 
-DEADLINE_S = 0.2
+BEST_EFFORT_DEADLINE_S = 0.2
 """Longest time to look for the cheapest plan."""
 
 _STEPS = 40
@@ -80,7 +80,7 @@ def cheapest_plan(problem: Problem) -> Sequence[Option] | None:
     unlimited = replace(problem, objective=_CHEAPEST, max_cores=None)
     if impossible(unlimited):
         return None
-    choice = solve_exact(unlimited, DEADLINE_S).choice
+    choice = solve_exact(unlimited, BEST_EFFORT_DEADLINE_S).choice
     return None if choice is None else picked(problem, choice)
 
 

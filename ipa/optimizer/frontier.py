@@ -8,7 +8,7 @@ from itertools import pairwise
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice, picked
 from ipa.optimizer.labels import pareto
-from ipa.optimizer.labels.pareto import Labels, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
@@ -125,8 +125,8 @@ def frontier(problem: Problem) -> Frontier:
     Raises
     ------
     InvalidValueError
-        If there are too many partial plans (``ipa.optimizer.labels.pareto.MAX_LABELS``), or the stages form a
-        graph that is not series-parallel (``ipa.optimizer.solvers.graph``).
+        If there are too many partial plans (``ipa.optimizer.labels.pareto.MAX_PARTIAL_PLANS``), or the stages
+        form a graph that is not series-parallel (``ipa.optimizer.solvers.graph``).
 
     Notes
     -----
@@ -152,7 +152,7 @@ def frontier(problem: Problem) -> Frontier:
         labels = _all_labels(problem)
     except TooManyPlansError as error:
         raise InvalidValueError(
-            f"the frontier has more than {pareto.MAX_LABELS:,} partial plans;"
+            f"the frontier has more than {pareto.MAX_PARTIAL_PLANS:,} partial plans;"
             " use fewer stages, variants or batch sizes"
         ) from error
     if problem.max_cores is not None:
@@ -167,7 +167,7 @@ def frontier(problem: Problem) -> Frontier:
     return Frontier(tuple(_with_ratios(points)), problem)
 
 
-def _all_labels(problem: Problem) -> Labels:
+def _all_labels(problem: Problem) -> PartialPlans:
     """Put the stages together."""
     if problem.edges:
         labels = series_parallel_labels(problem, _cost_cores)

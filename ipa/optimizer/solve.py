@@ -28,7 +28,7 @@ from ipa.optimizer.tolerance import solver_error
 from ipa.pipeline.plan import Plan
 from ipa.registry import Registry
 
-DEADLINE_S = 10.0
+DEFAULT_DEADLINE_S = 10.0
 """Wall time that a solver may take by default."""
 
 SOLVERS: Registry[Solver] = Registry("solver")
@@ -46,7 +46,7 @@ for _name, _solver in {
     SOLVERS.register(_name, at_unit_scale(_solver))
 
 
-def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEADLINE_S) -> Decision:
+def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEFAULT_DEADLINE_S) -> Decision:
     """Choose the best plan.
 
     Parameters

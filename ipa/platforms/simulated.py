@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.platforms.in_simulator import InSimulator
+from ipa.platforms.simulator_platform import SimulatorPlatform
 from ipa.simulator import RequestRecords, SimulationSettings
 
 
-class SimulatedPlatform(InSimulator):
+class SimulatedPlatform(SimulatorPlatform):
     """Runs a pipeline against arrivals that are known in advance.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipa.errors import InvalidValueError
-from ipa.platforms.in_simulator import InSimulator
+from ipa.platforms.simulator_platform import SimulatorPlatform
 from ipa.simulator import RequestRecords, SimulationSettings
 from ipa.workload import arrival_times
 
@@ -17,7 +17,7 @@ COLLECT_REQUESTS = 100_000
 """Requests in the simulator's books from which on those that have ended are handed over."""
 
 
-class StreamedPlatform(InSimulator):
+class StreamedPlatform(SimulatorPlatform):
     """Runs a pipeline against a rate per second; what it keeps does not grow with the length of the run.
 
     Parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 from ipa.experiments.grid import RunSet
 from ipa.experiments.run import grid_specs
 from ipa.experiments.spec import RunSpec
-from ipa.paper import FIRST_FIGURE, PIPELINES, WORKLOADS
+from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.registry import Registry
 from ipa.report.claims.runs import claim_runs
 from ipa.report.notebook_record import is_unchanged, notebook_fingerprint, write_record
@@ -51,7 +51,7 @@ class Target:
 
 TARGETS: Registry[Target] = Registry("target")
 TARGETS.register("adaptation", Target("adaptation", "1-adaptation"))
-for _number, _pipeline in enumerate(PIPELINES, start=FIRST_FIGURE):
+for _number, _pipeline in enumerate(PAPER_PIPELINES, start=FIRST_FIGURE):
     TARGETS.register(
         f"figure-{_number}",
         Target(f"figure-{_number}", "2-end-to-end", {"pipeline": _pipeline}, BOTH_EDITIONS, (_pipeline,)),
@@ -164,7 +164,7 @@ def _task(target: Target, results_dir: Path, trace: TraceChoice, seed: int, seed
         shown |= {"seeds": seeds}
     source = NOTEBOOKS[target.notebook].file
     # Where the results lie determines nothing that is shown, and results may be moved.
-    fingerprint = notebook_fingerprint(source, shown, WORKLOADS, trace=trace, seed=seed)
+    fingerprint = notebook_fingerprint(source, shown, PAPER_WORKLOADS, trace=trace, seed=seed)
     output = results_dir / "notebooks" / f"{target.name}.ipynb"
     return _Task(target, shown | {"results_dir": str(results_dir.resolve())}, output, fingerprint)
 

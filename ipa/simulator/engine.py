@@ -119,7 +119,7 @@ def _form(  # noqa: C901
             stop = bisect_right(entered_s, start, head)
         if start >= until_s:
             break
-        if not alike and pool.buries(start):
+        if not alike and pool.crash(start):
             continue
         if deadline_s[head] < start:
             expired.append(head)

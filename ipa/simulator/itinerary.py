@@ -13,7 +13,7 @@ import numpy as np
 from ipa.arrays import Ints
 from ipa.errors import InvalidValueError
 from ipa.pipeline.pipeline import Edge, Pipeline
-from ipa.simulator.fates import uniforms
+from ipa.simulator.failures import uniforms
 
 _COPIES = 1000
 """Marks the numbers that multiply visits; replicas use those of their stages."""

@@ -14,7 +14,7 @@ from ipa.pipeline.pipeline import Stage, Variant
 from ipa.pipeline.plan import StagePlan
 from ipa.simulator.cost import CoreMeter
 from ipa.simulator.engine import engine
-from ipa.simulator.fates import Fates
+from ipa.simulator.failures import Failures
 from ipa.simulator.line import WaitingLine
 from ipa.simulator.log import StageLog
 from ipa.simulator.replicas import ReplicaPool
@@ -85,10 +85,10 @@ class SimulatedStage:
     ) -> None:
         self._stage, self._settings, self._log = stage, settings, log
         self._cluster, self._drop_after_s = settings.cluster, settings.drop_limit_s(index)
-        self._fates = (
-            Fates(settings.seed, index, settings.cluster) if settings.cluster.replicas_differ else None
+        self._failures = (
+            Failures(settings.seed, index, settings.cluster) if settings.cluster.replicas_differ else None
         )
-        self._serve_line = engine("python" if self._fates else settings.engine)
+        self._serve_line = engine("python" if self._failures else settings.engine)
         self._meter = CoreMeter()
         self._random = RandomStream(settings.seed, index, settings.service)
         self._line = WaitingLine()
@@ -145,7 +145,7 @@ class SimulatedStage:
             self._stage.variants.index(variant),
             BatchPolicy.of(plan, self._drop_after_s),
             times,
-            ReplicaPool(plan.cores, self._start_up_s(variant), self._meter, self._fates),
+            ReplicaPool(plan.cores, self._start_up_s(variant), self._meter, self._failures),
         )
 
     def _check_lives(self, times: ServiceTimes) -> None:
@@ -181,7 +181,7 @@ class SimulatedStage:
         if self._running.runs(plan):
             wanted.pool = self._running.pool
             self._running = wanted
-            wanted.pool.go_on(at_s)
+            wanted.pool.resume(at_s)
         elif self._cluster.switching == "stop-start":
             cancelled += len(self._running.pool)
             self._running.pool.stop(len(self._running.pool), at_s)

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from ipa.errors import UnknownNameError
-from ipa.paper import PIPELINES, published_table
+from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.pipeline.load import load_pipeline
 
 TASKS = (
@@ -28,7 +28,7 @@ def table6() -> pd.DataFrame:
     stages = published_table("pipelines").set_index(["pipeline", "stage"])
     totals = published_table("slas").set_index("pipeline")
     rows = []
-    for name in PIPELINES:
+    for name in PAPER_PIPELINES:
         computed = {stage.name: stage.computed_sla_s() for stage in load_pipeline(name).stages}
         for stage, sla_s in computed.items():
             printed_s, used_s = stages.loc[(name, stage), ["sla_paper_s", "sla_optimizer_s"]]

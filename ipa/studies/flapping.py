@@ -6,7 +6,7 @@ import pandas as pd
 
 from ipa.experiments.run import resolve
 from ipa.experiments.spec import RunSpec
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 
 RATES_RPS = (5, 10, 20, 30)
 """Means of the loads; within the published excerpts."""
@@ -31,7 +31,7 @@ FLAPPING = "flapping"
 
 def flapping_specs(
     *,
-    pipelines: Sequence[str] = PIPELINES,
+    pipelines: Sequence[str] = PAPER_PIPELINES,
     rates_rps: Sequence[int] = RATES_RPS,
     forecasters: Sequence[str] = FORECASTERS,
     seeds: int = SEEDS,

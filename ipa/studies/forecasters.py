@@ -7,7 +7,7 @@ import pandas as pd
 from ipa.errors import ResultsError
 from ipa.experiments.run import resolve
 from ipa.experiments.spec import RunSpec
-from ipa.paper import PIPELINES, published_table
+from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.results.intervals import mean_interval
 from ipa.workload.catalogue import TraceChoice
 
@@ -28,7 +28,7 @@ def closed_loop_specs(
     workloads: Sequence[str],
     forecasters: Sequence[str],
     *,
-    pipelines: Sequence[str] = PIPELINES,
+    pipelines: Sequence[str] = PAPER_PIPELINES,
     seeds: Sequence[int] = (0,),
     trace: TraceChoice = "auto",
 ) -> list[RunSpec]:

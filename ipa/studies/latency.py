@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ipa.experiments.grid import by_run
 from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
-from ipa.paper import EDITION_NAMES, published_table
+from ipa.paper import VERSION_OF_EDITION, published_table
 from ipa.results.folder import RUN_KEYS, read_requests, read_summary
 from ipa.results.intervals import SEEDS, mean_interval
 from ipa.results.measures import p99_by_second
@@ -105,7 +105,7 @@ def published_latency() -> pd.DataFrame:
     """Return the published quantiles of figure 15 by (edition, pipeline, method), editions named as ours."""
     table = published_table("fig15_latency_quantiles")
     numbers = ["sla_s", "p50_s", "p90_s", "p99_s", "cdf_at_sla"]
-    ours = {name: edition for edition, name in EDITION_NAMES.items()}
+    ours = {name: edition for edition, name in VERSION_OF_EDITION.items()}
     return table.assign(edition=table["edition"].map(ours), **table[numbers].astype(float)).set_index(
         ["edition", "pipeline", "method"]
     )[numbers]

@@ -22,7 +22,7 @@ from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.solvers.brute_force import tied_choices
-from ipa.paper import PIPELINES, PUBLISHED_METRICS, published_table
+from ipa.paper import PAPER_PIPELINES, PUBLISHED_METRICS, published_table
 from ipa.paths import stored_results_dir
 from ipa.pipeline.accuracy import METRICS, AccuracyMetric
 from ipa.pipeline.plan import Plan
@@ -37,7 +37,7 @@ from ipa.studies.published import (
 from ipa.workload import Workload
 
 PREFERENCES = {"accuracy": "accuracy first", "balance": "balanced", "resource": "resources first"}
-EDITION_NAMES = {"as-published": "v3", "as-published-v1": "v1", "corrected": "v3"}
+DRAWN_EDITIONS = {"as-published": "v3", "as-published-v1": "v1", "corrected": "v3"}
 """Editions, and which one of the paper has their weights."""
 
 WORKLOAD = "bursty"
@@ -72,21 +72,21 @@ class Setting:
 
 
 def preference_settings(
-    editions: Sequence[str] = ("as-published", "as-published-v1"), pipelines: Sequence[str] = PIPELINES
+    editions: Sequence[str] = ("as-published", "as-published-v1"), pipelines: Sequence[str] = PAPER_PIPELINES
 ) -> list[Setting]:
     """Return the points of the figure: every edition, pipeline and preference.
 
     Parameters
     ----------
     editions
-        Names in ``EDITION_NAMES``. ``corrected`` maximises PAS within the SLA of the paper, without hidden
+        Names in ``DRAWN_EDITIONS``. ``corrected`` maximises PAS within the SLA of the paper, without hidden
         margins, under the weights that the revised paper prints.
     pipelines
         Names of the paper's pipelines.
     """
     for edition in editions:
-        if edition not in EDITION_NAMES:
-            raise UnknownNameError("edition of figure 14", edition, EDITION_NAMES)
+        if edition not in DRAWN_EDITIONS:
+            raise UnknownNameError("edition of figure 14", edition, DRAWN_EDITIONS)
     table = published_table("fig14_preference")
     return [
         _setting(edition, row)
@@ -94,7 +94,7 @@ def preference_settings(
         for pipeline in pipelines
         for preference in PREFERENCES
         for _, row in table[
-            (table["edition"] == EDITION_NAMES[edition])
+            (table["edition"] == DRAWN_EDITIONS[edition])
             & (table["pipeline"] == pipeline)
             & (table["preference"] == preference)
         ].iterrows()

@@ -12,7 +12,7 @@ from ipa.experiments.run import planner_for, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.answer import picked
 from ipa.optimizer.solvers.brute_force import tied_choices
-from ipa.paper import EDITION_NAMES, published_result
+from ipa.paper import VERSION_OF_EDITION, published_result
 from ipa.results.folder import read_decisions, read_summary
 
 COST_TOLERANCE_PCT = 5.0
@@ -55,7 +55,7 @@ def compare(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     Parameters
     ----------
     specs
-        Resolved specs of editions in ``EDITION_NAMES``; their results exist.
+        Resolved specs of editions in ``VERSION_OF_EDITION``; their results exist.
     results_dir
         Where the results lie.
 
@@ -75,7 +75,7 @@ def write_comparison(frame: pd.DataFrame, file: Path) -> None:
 
 
 def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
-    edition = EDITION_NAMES[spec.edition]
+    edition = VERSION_OF_EDITION[spec.edition]
     row = published_result(edition, spec.pipeline, spec.workload, spec.method)
     published = Averages(float(row["avg_cost_cores"]), float(row["avg_accuracy"]))
     ours = reproduction(spec, folder)
@@ -149,7 +149,7 @@ def reproduction(spec: RunSpec, folder: Path) -> Reproduction:
 
 
 def _accuracy_column(spec: RunSpec) -> str:
-    return "rank_sum" if EDITION_NAMES[spec.edition] == "v1" else "pas"
+    return "rank_sum" if VERSION_OF_EDITION[spec.edition] == "v1" else "pas"
 
 
 @cache

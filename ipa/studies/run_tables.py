@@ -8,7 +8,7 @@ import pandas as pd
 from ipa.experiments.grid import by_run, summaries
 from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
-from ipa.paper import EDITION_NAMES, FIRST_FIGURE, PIPELINES, published_result
+from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, VERSION_OF_EDITION, published_result
 from ipa.pipeline.pipeline import Pipeline
 from ipa.results.file_names import safe_name
 from ipa.results.folder import read_decisions
@@ -130,7 +130,7 @@ _PUBLISHED = {
 
 def _published(spec: RunSpec) -> dict[str, float]:
     # The first submission publishes rank sums, which no axis of these figures shows.
-    if EDITION_NAMES.get(spec.edition) != "v3":
+    if VERSION_OF_EDITION.get(spec.edition) != "v3":
         return dict.fromkeys(_PUBLISHED, float("nan"))
     row = published_result("v3", spec.pipeline, spec.workload, spec.method)
     return {name: float(row[column] or "nan") for name, column in _PUBLISHED.items()}
@@ -245,8 +245,8 @@ def end_to_end_subject(pipeline: str) -> str:
     >>> end_to_end_subject("audio-qa"), end_to_end_subject("traffic")
     ('figure-9-audio-qa', 'end-to-end-traffic')
     """
-    if pipeline in PIPELINES:
-        return f"figure-{FIRST_FIGURE + PIPELINES.index(pipeline)}-{pipeline}"
+    if pipeline in PAPER_PIPELINES:
+        return f"figure-{FIRST_FIGURE + PAPER_PIPELINES.index(pipeline)}-{pipeline}"
     return f"end-to-end-{safe_name(pipeline)}"
 
 

@@ -7,8 +7,9 @@ turns its rates into the arrival time of every request under one of ``ARRIVAL_PR
 :func:`fetch_trace` downloads the trace, :func:`load_trace` and :func:`describe_trace` read it.
 """
 
+from ipa.paper import PAPER_WORKLOADS
 from ipa.workload.arrivals import ARRIVAL_PROCESSES, arrival_times
-from ipa.workload.catalogue import PAPER_WORKLOADS, WORKLOADS, WorkloadRequest, load_workload
+from ipa.workload.catalogue import WORKLOADS, WorkloadRequest, load_workload
 from ipa.workload.fetch import fetch_trace
 from ipa.workload.trace import TraceInfo, describe_trace, find_trace, load_trace
 from ipa.workload.workload import Workload

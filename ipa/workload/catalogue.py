@@ -20,6 +20,7 @@ from ipa.errors import InvalidValueError, TraceError, UnknownNameError, brief
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.files import is_regular_file
 from ipa.limits import DURATION_S, RATE_RPS, REQUESTS
+from ipa.paper import PAPER_WORKLOADS
 from ipa.registry import Registry
 from ipa.workload.excerpts import real_workload
 from ipa.workload.load_formats import Gaps, LoadFormat
@@ -28,7 +29,6 @@ from ipa.workload.trace import TRACE_VARIABLE, find_trace, load_trace
 from ipa.workload.workload import Rates, Workload
 
 TraceChoice = Literal["auto", "real", "synthetic"]
-PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
 DEFAULT_DURATION_S = 1200
 
 _BY_RATE = re.compile(r"(constant|poisson)-([0-9]+)")

@@ -6,7 +6,7 @@ import pytest
 
 from ipa.bench import comparison, decision
 from ipa.bench.comparison import compared
-from ipa.bench.decision import Case, bench_decision
+from ipa.bench.decision import DecisionCase, bench_decision
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer
 from ipa.optimizer.problem import Problem
@@ -54,7 +54,9 @@ def test_a_solver_out_of_budget_sits_the_rest_out_but_gets_a_few() -> None:
 
 
 def test_the_benchmark_has_a_row_per_family_and_solver(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = [Case("tiny", metric, lambda turn: random_problem(turn, 2, 2, 2)) for metric in ("pas", "mean")]
+    cases = [
+        DecisionCase("tiny", metric, lambda turn: random_problem(turn, 2, 2, 2)) for metric in ("pas", "mean")
+    ]
     monkeypatch.setattr(decision, "decision_cases", lambda seed: iter(cases))  # noqa: ARG005
     told: list[tuple[int, int | None, str]] = []
     frame = bench_decision(repeats=4, solvers=["exact", "highs"], progress=lambda *at: told.append(at))

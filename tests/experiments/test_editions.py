@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.experiments import editions
 from ipa.experiments.editions import EDITIONS
-from ipa.experiments.initial_plan import first_plan
+from ipa.experiments.initial_plan import initial_plan
 from ipa.experiments.run import planner_for
 from ipa.experiments.spec import RunSpec
-from ipa.paper import METHODS, PIPELINES, WORKLOADS, published_table
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_table
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.workload import load_workload
@@ -50,7 +50,7 @@ def test_a_published_run_has_the_published_parameters(row: Any) -> None:
     assert found.constraints.throughput_margin == int(row.throughput_margin_pct) / 100
     assert (found.constraints.queue, found.constraints.measured_only) == ("loosening", True)
     assert found.forecast_margin == int(row.predictor_margin_pct) / 100
-    assert (found.whole_rates, found.forecaster) == (True, "linear")
+    assert (found.round_rates, found.forecaster) == (True, "linear")
     assert found.drop_after_s == float(row.drop_limit_s)
     assert found.interval_s == float(row.adaptation_interval_s)
     assert found.method == row.method
@@ -79,7 +79,7 @@ def test_a_published_run_has_the_published_allocations(row: Any) -> None:
 def start_of(row: object):
     spec = RunSpec(row.pipeline, row.workload, row.method, edition=NAMES[row.edition])
     workload = load_workload(row.workload, trace="synthetic")
-    return spec.parameters(), first_plan(spec.parameters(), planner_for(spec), workload)
+    return spec.parameters(), initial_plan(spec.parameters(), planner_for(spec), workload)
 
 
 def least_cost_cores(row: object, parameters: Any) -> int:
@@ -114,27 +114,29 @@ def test_a_first_submission_run_starts_at_the_published_accuracy(row: Any) -> No
     assert ours == pytest.approx(float(row.initial_accuracy), abs=1e-3)
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", PAPER_PIPELINES)
 def test_the_corrected_edition_is_the_same_for_all_methods_and_workloads(pipeline: str) -> None:
     found = [
-        EDITIONS["corrected"](pipeline, workload, method) for workload in WORKLOADS for method in METHODS
+        EDITIONS["corrected"](pipeline, workload, method)
+        for workload in PAPER_WORKLOADS
+        for method in PAPER_METHODS
     ]
     same = {replace(p, method="", method_settings=editions.MethodSettings()) for p in found}
     assert len(same) == 1
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", PAPER_PIPELINES)
 def test_the_corrected_edition_follows_the_text_of_the_paper(pipeline: str) -> None:
     found = EDITIONS["corrected"](pipeline, "bursty", "ipa")
     sla_s = float(published_table("slas").set_index("pipeline")["sla_table6_s"][pipeline])
     assert found.objective.metric.name == "pas"
     assert (found.constraints.queue, found.constraints.sla_s, found.pipeline.sla_s) == ("fill", None, sla_s)
     assert (found.constraints.latency_margin, found.constraints.throughput_margin) == (0, 0)
-    assert (found.forecast_margin, found.whole_rates) == (0, False)
+    assert (found.forecast_margin, found.round_rates) == (0, False)
     assert found.drop_after_s == pytest.approx(2 * sla_s)
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", PAPER_PIPELINES)
 def test_the_corrected_weights_are_those_printed_for_ipa(pipeline: str) -> None:
     runs = published_table("runs")
     rows = runs[(runs["edition"] == "v3") & (runs["pipeline"] == pipeline) & (runs["method"] == "ipa")]
@@ -145,7 +147,7 @@ def test_the_corrected_weights_are_those_printed_for_ipa(pipeline: str) -> None:
 
 
 def test_only_rim_has_fixed_replicas_in_the_corrected_edition() -> None:
-    fixed = {m: EDITIONS["corrected"]("nlp", "bursty", m).method_settings.replicas for m in METHODS}
+    fixed = {m: EDITIONS["corrected"]("nlp", "bursty", m).method_settings.replicas for m in PAPER_METHODS}
     assert fixed == {"ipa": None, "fa2-low": None, "fa2-high": None, "rim": (6, 22, 12)}
 
 

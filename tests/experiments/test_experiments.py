@@ -19,7 +19,7 @@ from ipa.experiments.run import fingerprint, grid_specs, is_complete, resolve, r
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS
 from ipa.optimizer.solve import SOLVERS
-from ipa.paper import METHODS, PIPELINES
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.paths import data_dir
 from ipa.pipeline.load import load_pipeline, pipelines_dir
 from ipa.results.folder import read_decisions, read_requests, read_summary
@@ -110,7 +110,7 @@ def test_another_seed_gives_other_requests(folder: Path, tmp_path: Path) -> None
 
 
 def test_all_methods_see_the_same_arrivals() -> None:
-    arrivals = [simulate(replace(SHORT, method=method)).requests.arrival_s for method in METHODS]
+    arrivals = [simulate(replace(SHORT, method=method)).requests.arrival_s for method in PAPER_METHODS]
     for other in arrivals[1:]:
         np.testing.assert_array_equal(arrivals[0], other)
 
@@ -288,7 +288,7 @@ def test_zero_is_an_override_too() -> None:
     ],
 )
 def test_the_name_of_a_run_says_what_differs(spec: RunSpec, name: str) -> None:
-    assert spec.run == name
+    assert spec.run_name == name
 
 
 def test_files_go_by_stem_and_content_wherever_they_lie(tmp_path: Path) -> None:
@@ -298,8 +298,8 @@ def test_files_go_by_stem_and_content_wherever_they_lie(tmp_path: Path) -> None:
         (tmp_path / folder / "load.txt").write_text(load)
         own = own_pipeline(tmp_path / folder)
         specs.append(RunSpec(str(own), str(tmp_path / folder / "load.txt")))
-    assert specs[0].run.startswith("own-load-ipa~")
-    assert specs[0].run == specs[1].run != specs[2].run
+    assert specs[0].run_name.startswith("own-load-ipa~")
+    assert specs[0].run_name == specs[1].run_name != specs[2].run_name
     assert fingerprint(specs[0]) == fingerprint(specs[1]) != fingerprint(specs[2])
 
 
@@ -368,7 +368,7 @@ def test_an_edited_pipeline_decides_anew_in_the_same_process(own_run: tuple[RunS
 def test_a_grid_is_every_combination_resolved() -> None:
     specs = grid_specs(["corrected", "as-published"], trace="synthetic")
     assert len(set(specs)) == 2 * 5 * 4 * 4
-    assert {spec.pipeline for spec in specs} == set(PIPELINES)
+    assert {spec.pipeline for spec in specs} == set(PAPER_PIPELINES)
     assert {spec.trace for spec in specs} == {"synthetic"}
 
 

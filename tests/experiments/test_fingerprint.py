@@ -278,5 +278,5 @@ def test_of_processes_on_one_run_one_runs_and_the_others_take_its_result(tmp_pat
 
 def test_a_complete_run_in_a_folder_that_cannot_be_written_to_is_reused(tmp_path: Path) -> None:
     run_once(SHORT, tmp_path, KEPT_IN_BRIEF)
-    (tmp_path / "corrected-synthetic" / f".{SHORT.run}.lock").mkdir()
+    (tmp_path / "corrected-synthetic" / f".{SHORT.run_name}.lock").mkdir()
     assert run_once(SHORT, tmp_path, KEPT_IN_BRIEF).reused

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipa.experiments.initial_plan import MOST_ADDED, first_plan, replicas_costing
+from ipa.experiments.initial_plan import MOST_ADDED, initial_plan, replicas_costing
 from ipa.experiments.run import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.workload import Workload, load_workload
@@ -35,19 +35,19 @@ def test_a_run_that_was_not_published_starts_provisioned_for_its_first_interval(
     spec = RunSpec("video", "bursty", "ipa")
     workload = Workload("step", [20] * 10 + [500] * 10, "file")
     planner = planner_for(spec)
-    assert first_plan(spec.parameters(), planner, workload) == planner.decide(20.0).plan
+    assert initial_plan(spec.parameters(), planner, workload) == planner.decide(20.0).plan
 
 
 def test_a_workload_shorter_than_an_interval_is_enough() -> None:
     spec = RunSpec("video", "bursty", "ipa")
     planner = planner_for(spec)
     workload = Workload("short", [4, 8], "file")
-    assert first_plan(spec.parameters(), planner, workload) == planner.decide(6.0).plan
+    assert initial_plan(spec.parameters(), planner, workload) == planner.decide(6.0).plan
 
 
 def test_a_published_rim_run_starts_with_its_fixed_replicas() -> None:
     spec = RunSpec("nlp", "steady-high", "rim", edition="as-published-v1")
-    start = first_plan(spec.parameters(), planner_for(spec), load_workload("bursty", trace="synthetic"))
+    start = initial_plan(spec.parameters(), planner_for(spec), load_workload("bursty", trace="synthetic"))
     fixed = spec.parameters().method_settings.replicas
     assert fixed is not None
     assert all(s.replicas >= n for s, n in zip(start.stages, fixed, strict=True))

@@ -76,7 +76,7 @@ def test_progress_counts_from_what_is_reused_to_all(tmp_path: Path, jobs: int) -
     seen: list[tuple[int, int, str]] = []
     run_grid(specs, tmp_path, jobs, lambda *event: seen.append(event))
     assert [event[:2] for event in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert {event[2] for event in seen} == {""} | {f"{s.experiment}/{s.run}" for s in specs[1:]}
+    assert {event[2] for event in seen} == {""} | {f"{s.folder_name}/{s.run_name}" for s in specs[1:]}
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
@@ -88,7 +88,7 @@ def test_less_than_one_job_is_refused(tmp_path: Path, jobs: int) -> None:
 def failing_grid(folder: Path) -> list[RunSpec]:
     """Return two runs, the second of which cannot be written: a file is in the way of its folder."""
     specs = small_grid()[:2]
-    blocked = folder / specs[1].experiment / specs[1].run
+    blocked = folder / specs[1].folder_name / specs[1].run_name
     blocked.parent.mkdir(parents=True)
     blocked.touch()
     return specs

@@ -104,17 +104,20 @@ def test_nasty_methods_variants_and_loads_stay_inside_and_apart() -> None:
     }
     folders = {as_stored(str(run_folder(Path("results"), spec))) for spec in specs}
     assert len(folders) == len(specs)
-    assert all(is_safe(spec.run) and is_safe(spec.experiment) for spec in specs)
+    assert all(is_safe(spec.run_name) and is_safe(spec.folder_name) for spec in specs)
 
 
 def test_the_runs_of_the_paper_keep_their_plain_names() -> None:
     specs = [
         RunSpec(pipeline, workload, method, edition, trace="real")
         for pipeline, workload, method, edition in product(
-            paper.PIPELINES, (*paper.WORKLOADS, "constant-5"), paper.METHODS, paper.EDITIONS
+            paper.PAPER_PIPELINES,
+            (*paper.PAPER_WORKLOADS, "constant-5"),
+            paper.PAPER_METHODS,
+            paper.PAPER_EDITIONS,
         )
     ]
-    assert [spec.run for spec in specs] == [f"{s.pipeline}-{s.workload}-{s.method}" for s in specs]
+    assert [spec.run_name for spec in specs] == [f"{s.pipeline}-{s.workload}-{s.method}" for s in specs]
     assert len({run_folder(Path(), spec) for spec in specs}) == len(specs)
 
 
@@ -140,14 +143,14 @@ options = st.fixed_dictionaries(
 @settings(max_examples=200)
 def test_different_options_never_share_a_folder(chosen: list[dict]) -> None:
     specs = {RunSpec(**changes) for changes in chosen}
-    names = {as_stored(spec.run) for spec in specs}
+    names = {as_stored(spec.run_name) for spec in specs}
     assert len(names) == len(specs)
     assert all(is_safe(name) for name in names)
 
 
 def test_equal_specs_have_one_name() -> None:
-    assert RunSpec(alpha=1).run == RunSpec(alpha=1.0).run  # type: ignore[arg-type]
-    assert RunSpec(network_delay_s=-0.0).run == RunSpec().run
+    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run_name  # type: ignore[arg-type]
+    assert RunSpec(network_delay_s=-0.0).run_name == RunSpec().run_name
 
 
 @pytest.mark.parametrize(
@@ -161,10 +164,10 @@ def test_a_load_goes_by_stem_and_content_however_its_path_is_written(
         (folder / name).write_text("5\n6\n")
     monkeypatch.chdir(tmp_path)
     paths = [f"./{name}", str(tmp_path / name), f"sub/../{name}", f"sub/{name}"]
-    names = {RunSpec(workload=path).run for path in paths}
+    names = {RunSpec(workload=path).run_name for path in paths}
     assert len(names) == 1
     (tmp_path / name).write_text("5\n7\n")
-    assert RunSpec(workload=paths[0]).run not in names
+    assert RunSpec(workload=paths[0]).run_name not in names
 
 
 OWN = """name: own
@@ -207,14 +210,14 @@ def test_the_same_own_pipeline_elsewhere_is_the_same_run(tmp_path: Path) -> None
     before = RunSpec(pipeline=str(own))
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     there = replace(before, pipeline=str(tmp_path / "there" / "own.yaml"))
-    assert before.run == there.run
+    assert before.run_name == there.run_name
     (tmp_path / "there" / "own.csv").write_text((tmp_path / "here" / "own.csv").read_text() + "\n")
-    assert before.run != there.run
+    assert before.run_name != there.run_name
 
 
 def test_names_of_broken_pipelines_can_be_made_for_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("{")
-    assert is_safe(RunSpec(pipeline=str(tmp_path / "broken.yaml")).run)
-    assert is_safe(RunSpec(pipeline=str(tmp_path / "absent.yaml")).run)
+    assert is_safe(RunSpec(pipeline=str(tmp_path / "broken.yaml")).run_name)
+    assert is_safe(RunSpec(pipeline=str(tmp_path / "absent.yaml")).run_name)
     with pytest.raises(IpaError):
         grid_specs(["corrected"], [str(tmp_path / "broken.yaml")])

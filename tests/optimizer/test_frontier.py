@@ -196,7 +196,7 @@ def test_ten_stages_are_no_obstacle_and_agree_with_the_exact_solver() -> None:
 
 
 def test_too_many_partial_plans_are_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pareto, "MAX_LABELS", 10)
+    monkeypatch.setattr(pareto, "MAX_PARTIAL_PLANS", 10)
     with pytest.raises(InvalidValueError, match="more than 10 partial plans; use fewer stages"):
         frontier(random_problem(seed=0, stages=3, variants=4, batches=3, tightness=1.0))
 

@@ -218,7 +218,7 @@ def test_a_deadline_is_not_taken_for_a_proof_that_there_is_no_plan() -> None:
 def test_too_many_labels_of_a_graph_give_way_to_highs(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = random_graph("diamond", 3, "profile", "pas", 0.5)
     oracle = solve(asked, "brute-force")
-    monkeypatch.setattr(pareto, "MAX_LABELS", 3)
+    monkeypatch.setattr(pareto, "MAX_PARTIAL_PLANS", 3)
     decision = solve(asked, "exact")
     assert decision.solver == "highs"
     assert "too many labels: left to HiGHS" in decision.note

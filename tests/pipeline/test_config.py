@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ipa.errors import ConfigError, UnknownNameError
-from ipa.paper import PIPELINES, published_table
+from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.pipeline.load import load_pipeline, pipeline_inputs, pipeline_names
 from ipa.pipeline.pipeline import Edge
 
@@ -281,10 +281,10 @@ def test_an_unknown_name_lists_the_pipelines_and_suggests_one() -> None:
 
 
 def test_the_five_pipelines_of_the_paper_come_with_it() -> None:
-    assert pipeline_names() == [*PIPELINES, "calls", "traffic"]
+    assert pipeline_names() == [*PAPER_PIPELINES, "calls", "traffic"]
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("name", PAPER_PIPELINES)
 def test_a_published_pipeline_has_the_published_stages_and_slas(name: str) -> None:
     pipeline = load_pipeline(name)
     slas = published_table("slas").set_index("pipeline")["sla_table6_s"]
@@ -303,7 +303,7 @@ DIFFERENT_CORES = {
 }
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("name", PAPER_PIPELINES)
 def test_a_published_pipeline_has_the_published_variants(name: str) -> None:
     table = published_table("variants").set_index(["stage", "variant"])
     for stage in load_pipeline(name).stages:
@@ -319,7 +319,7 @@ def test_a_published_pipeline_has_the_published_variants(name: str) -> None:
 def test_every_published_variant_of_the_runs_is_in_a_pipeline() -> None:
     shipped = {
         (stage.name, variant.name)
-        for name in PIPELINES
+        for name in PAPER_PIPELINES
         for stage in load_pipeline(name).stages
         for variant in stage.choices
     }

@@ -10,7 +10,7 @@ from ipa.experiments.run import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Status
 from ipa.optimizer.planner import Planner
-from ipa.paper import METHODS
+from ipa.paper import PAPER_METHODS
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline, pipeline_names
 from ipa.pipeline.plan import Plan, StagePlan, plan_defects
@@ -131,7 +131,7 @@ def test_several_defects_are_all_listed() -> None:
 RATES_RPS = (0.0, 0.3, 1.0, 7.5, 20.0, 31.0, 200.0)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PAPER_METHODS)
 @pytest.mark.parametrize("name", pipeline_names())
 def test_what_the_optimiser_calls_feasible_has_no_defects(name: str, method: str) -> None:
     planner = planner_for(RunSpec(name, "bursty", method))

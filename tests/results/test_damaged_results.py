@@ -55,7 +55,7 @@ def test_any_damage_to_any_file_is_found_and_mended(
     def check(name: str, how: bytes | int | None) -> None:
         results = tmp_path_factory.mktemp("damaged") / "results"
         shutil.copytree(complete, results)
-        folder = results / SHORT.experiment / SHORT.run
+        folder = results / SHORT.folder_name / SHORT.run_name
         before = (folder / name).read_bytes()
         kind = damage(folder / name, how)
         unchanged = (folder / name).is_file() and (folder / name).read_bytes() == before

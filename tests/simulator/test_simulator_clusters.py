@@ -13,7 +13,7 @@ import pytest
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.pipeline.plan import Plan
 from ipa.simulator import ClusterSettings, PipelineSimulator, SimulationSettings
-from ipa.simulator.fates import Fates, uniform
+from ipa.simulator.failures import Failures, uniform
 from tests.support.simulator_toys import pipeline, plan, variant
 
 STAGE = [
@@ -124,7 +124,7 @@ def test_all_or_no_replicas_are_slow(share: float) -> None:
 
 
 def test_a_replica_that_dies_serves_its_batch_again_once_it_is_up() -> None:
-    dies_s = Fates(0, 0, ClusterSettings(mean_life_s=50.0)).next(0.0).dies_s
+    dies_s = Failures(0, 0, ClusterSettings(mean_life_s=50.0)).next(0.0).dies_s
     toy = simulator(chosen("a", 1), [dies_s - 0.5], mean_life_s=50.0)
     ((start_s, end_s, _),) = served(toy)
     assert start_s == dies_s - 0.5
@@ -132,18 +132,18 @@ def test_a_replica_that_dies_serves_its_batch_again_once_it_is_up() -> None:
 
 
 def test_an_idle_replica_that_died_serves_nobody_until_it_is_up() -> None:
-    dies_s = Fates(0, 0, ClusterSettings(mean_life_s=50.0)).next(0.0).dies_s
+    dies_s = Failures(0, 0, ClusterSettings(mean_life_s=50.0)).next(0.0).dies_s
     toy = simulator(chosen("a", 1), [dies_s + 1.0], mean_life_s=50.0)
     assert served(toy)[0][0] == pytest.approx(dies_s + 8.0)
 
 
 def test_lives_are_exponential_and_others_for_each_replica_stage_and_seed() -> None:
     cluster = ClusterSettings(mean_life_s=100.0)
-    fates = Fates(0, 0, cluster)
-    lives_s = np.array([fates.next(0.0).dies_s for _ in range(20_000)])
+    failures = Failures(0, 0, cluster)
+    lives_s = np.array([failures.next(0.0).dies_s for _ in range(20_000)])
     assert np.mean(lives_s) == pytest.approx(100.0, rel=0.02)
     assert np.mean(lives_s > 100.0) == pytest.approx(math.exp(-1), abs=0.01)
-    others = {Fates(seed, stage, cluster).next(0.0).dies_s for seed in range(5) for stage in range(5)}
+    others = {Failures(seed, stage, cluster).next(0.0).dies_s for seed in range(5) for stage in range(5)}
     assert len(others) == 25
 
 

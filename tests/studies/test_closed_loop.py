@@ -10,7 +10,7 @@ from ipa.errors import ResultsError
 from ipa.experiments.grid import summaries
 from ipa.experiments.run import run, simulate
 from ipa.experiments.spec import RunSpec
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.results.intervals import SEEDS, mean_interval
 from ipa.studies.forecast_errors import stored_table
 from ipa.studies.forecasters import (
@@ -43,7 +43,7 @@ def test_specs_are_every_combination() -> None:
     specs = closed_loop_specs(
         "corrected", ["bursty"], ["max", "quantile-0.7"], seeds=(0, 1), trace="synthetic"
     )
-    assert len({(s.pipeline, s.forecaster, s.seed) for s in specs}) == len(specs) == len(PIPELINES) * 4
+    assert len({(s.pipeline, s.forecaster, s.seed) for s in specs}) == len(specs) == len(PAPER_PIPELINES) * 4
     assert {(s.workload, s.edition, s.method, s.trace) for s in specs} == {
         ("bursty", "corrected", "ipa", "synthetic")
     }
@@ -103,7 +103,7 @@ def test_the_stored_quantiles_beat_reactive_and_lstm_in_every_pipeline() -> None
     corrected = stored[stored["edition"] == "corrected"]
     for reference in ("max", "lstm"):
         gains = quantile_gains(corrected, reference)
-        assert len(gains) == len(PIPELINES)
+        assert len(gains) == len(PAPER_PIPELINES)
         assert (gains["no worse: cost"] < gains["cost_cores"]).all()
         assert (gains["no dearer: violation_pct"] <= gains["violation_pct"]).all()
 

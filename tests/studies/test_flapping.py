@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ipa.experiments.grid import run_grid, summaries
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.studies.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, printed_flapping
 from ipa.studies.forecast_errors import stored_table
 
@@ -47,7 +47,7 @@ def test_the_printed_tables_are_means_over_rates(table: pd.DataFrame) -> None:
 
 def test_the_stored_table_holds_every_forecaster_and_pipeline() -> None:
     stored = stored_table("flapping")
-    assert set(stored["pipeline"]) == set(PIPELINES)
+    assert set(stored["pipeline"]) == set(PAPER_PIPELINES)
     assert set(stored[stored["method"] == "ipa"]["forecaster"]) == set(FORECASTERS)
     of_video = stored.set_index(["pipeline", "method", "forecaster", "rate_rps"])
     switching = of_video.loc[("video", "ipa", "quantile-0.5", 5)]

@@ -1,6 +1,6 @@
 """A SimPy model of a pipeline, event by event, which asks the batch policy at every event.
 
-It shares nothing with the simulator but the policy, the profile, and the numbers drawn for the fates of
+It shares nothing with the simulator but the policy, the profile, and the numbers drawn for the failures of
 replicas and for what edges of a graph send on. Events of one instant are ordered by priority:
 reconfiguration, entry and end of service (in the order of the stages they come from), dispatch, expiry.
 """
@@ -16,7 +16,7 @@ from ipa.pipeline.batching import BatchPolicy
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.simulator import SimulationSettings
-from ipa.simulator.fates import Fate, Fates, uniform
+from ipa.simulator.failures import Failure, Failures, uniform
 
 RECONFIGURE, ENTER, DISPATCH, EXPIRE = range(4)
 Z99 = 2.3263478740408408
@@ -48,9 +48,9 @@ class Visit:
 class Replica:
     """One replica: starting, busy or dead until a time, or idle since one; gone at some time."""
 
-    def __init__(self, state: str, born_s: float, until_s: float, fate: Fate) -> None:
+    def __init__(self, state: str, born_s: float, until_s: float, failure: Failure) -> None:
         self.state, self.born_s, self.until_s, self.gone_s = state, born_s, until_s, math.inf
-        self.fate, self.turn = fate, 0
+        self.failure, self.turn = failure, 0
 
     def stop(self, now_s: float) -> None:
         self.gone_s = max(now_s, self.until_s) if self.state in ("busy", "dead") else now_s
@@ -94,7 +94,7 @@ class Configuration:
     def start(self, count: int, now_s: float) -> None:
         for _ in range(count):
             up_s = now_s + self.start_up_s
-            replica = Replica("starting", now_s, up_s, self.stage.fates.next(up_s))
+            replica = Replica("starting", now_s, up_s, self.stage.failures.next(up_s))
             self.replicas.append(replica)
             self.stage.twin.at(replica.until_s, ENTER, lambda replica=replica: self.stage.free(replica))
 
@@ -104,12 +104,12 @@ class TwinStage:
 
     def __init__(self, twin: "Twin", index: int, chosen: StagePlan, rng: np.random.Generator) -> None:
         self.twin, self.index, self.rng = twin, index, rng
-        self.fates = Fates(twin.settings.seed, index, twin.settings.cluster)
+        self.failures = Failures(twin.settings.seed, index, twin.settings.cluster)
         self.turns = 0
         self.queue: list[Visit] = []
         self.running, self.pending = Configuration(self, chosen), None
         self.running.replicas = [
-            Replica("idle", 0.0, 0.0, self.fates.next(0.0)) for _ in range(chosen.replicas)
+            Replica("idle", 0.0, 0.0, self.failures.next(0.0)) for _ in range(chosen.replicas)
         ]
         for replica in self.running.replicas:
             self.expect_death(replica)
@@ -205,11 +205,11 @@ class TwinStage:
 
     def serve(self, replica: Replica, batch: list[Visit]) -> None:
         """Serve a batch, anew after each death; the end is known at once since nothing can interfere."""
-        began_s, took_s = self.twin.env.now, self.service_s(len(batch)) * replica.fate.factor
+        began_s, took_s = self.twin.env.now, self.service_s(len(batch)) * replica.failure.factor
         end_s = began_s + took_s
-        while end_s > replica.fate.dies_s:
-            up_s = replica.fate.dies_s + self.running.start_up_s
-            self.fates.revive(replica.fate, up_s)
+        while end_s > replica.failure.dies_s:
+            up_s = replica.failure.dies_s + self.running.start_up_s
+            self.failures.restart(replica.failure, up_s)
             end_s = up_s + took_s
         replica.state, replica.until_s = "busy", end_s
         self.twin.at(end_s, ENTER, lambda: self.free(replica))
@@ -219,13 +219,13 @@ class TwinStage:
 
     def expect_death(self, replica: Replica) -> None:
         """Let an idle replica die in its time."""
-        turn, dies_s = replica.turn, replica.fate.dies_s
+        turn, dies_s = replica.turn, replica.failure.dies_s
 
         def die() -> None:
             if replica.state == "idle" and replica.turn == turn and replica.gone_s == math.inf:
                 configuration = next(c for c in self.all_configurations if replica in c.replicas)
                 replica.state, replica.until_s = "dead", dies_s + configuration.start_up_s
-                self.fates.revive(replica.fate, replica.until_s)
+                self.failures.restart(replica.failure, replica.until_s)
                 self.twin.at(replica.until_s, ENTER, lambda: self.free(replica))
 
         self.twin.at(dies_s, ENTER, die)

@@ -17,7 +17,7 @@ from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ties import GRID, check_cores, inaccuracy
 from ipa.pipeline.accuracy import Combine
 
-MAX_LABELS = 4_000_000
+MAX_PARTIAL_PLANS = 4_000_000
 """Combinations of two parts that are looked at together; beyond, the problem is given up."""
 
 _COMBINED = 250_000
@@ -32,7 +32,7 @@ Price = Callable[[Option], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class PartialPlans:
     """Choices for some of the stages.
 
     Parameters
@@ -58,9 +58,9 @@ class Labels:
     ties: Integers
     choices: NDArray[np.int16]
 
-    def at(self, places: NDArray[np.intp]) -> "Labels":
+    def at(self, places: NDArray[np.intp]) -> "PartialPlans":
         """Return the labels at some places."""
-        return Labels(
+        return PartialPlans(
             self.stages,
             self.latency[places],
             self.price[places],
@@ -71,10 +71,10 @@ class Labels:
 
 
 class TooManyPlansError(Exception):
-    """There are more partial plans than ``MAX_LABELS``, or than there is time for."""
+    """There are more partial plans than ``MAX_PARTIAL_PLANS``, or than there is time for."""
 
 
-def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
+def stage_labels(problem: Problem, stage: int, price: Price) -> PartialPlans:
     """Return the options of one stage that no other one of it beats."""
     ticks = problem.ticks
     usable = [n for n, o in enumerate(problem.options[stage]) if ticks.of(o.total_s) <= ticks.reach]
@@ -82,7 +82,7 @@ def stage_labels(problem: Problem, stage: int, price: Price) -> Labels:
     check_cores(max(option.cost_cores for option in problem.options[stage]))
     product = problem.objective.metric.combine is Combine.PRODUCT
     weighs_batches = problem.objective.batch_weight > 0
-    labels = Labels(
+    labels = PartialPlans(
         (stage,),
         _integers(ticks.of(option.total_s) for option in options),
         _integers(price(option) for option in options),
@@ -104,8 +104,8 @@ def _integers(values: Iterable[int]) -> Integers:
 
 
 def joined(
-    first: Labels, second: Labels, limit: int, *, parallel: bool = False, until: float = math.inf
-) -> Labels:
+    first: PartialPlans, second: PartialPlans, limit: int, *, parallel: bool = False, until: float = math.inf
+) -> PartialPlans:
     """Combine every choice for some stages with every choice for others.
 
     Parameters
@@ -123,17 +123,17 @@ def joined(
     Raises
     ------
     TooManyPlansError
-        If there are more than ``MAX_LABELS`` combinations, or the time is over.
+        If there are more than ``MAX_PARTIAL_PLANS`` combinations, or the time is over.
     """
     rows, columns = len(first.latency), len(second.latency)
-    if rows * columns > MAX_LABELS:
+    if rows * columns > MAX_PARTIAL_PLANS:
         raise TooManyPlansError
     step = max(1, _COMBINED // max(columns, 1))
     chunks = (np.arange(start, min(start + step, rows)) for start in range(0, max(rows, 1), step))
     parts = [_combined(first.at(chunk), second, limit, until, parallel=parallel) for chunk in chunks]
     if len(parts) == 1:
         return parts[0]
-    both = Labels(
+    both = PartialPlans(
         parts[0].stages,
         np.concatenate([part.latency for part in parts]),
         np.concatenate([part.price for part in parts]),
@@ -144,7 +144,9 @@ def joined(
     return both.at(unbeaten(both, until))
 
 
-def _combined(first: Labels, second: Labels, limit: int, until: float, *, parallel: bool) -> Labels:
+def _combined(
+    first: PartialPlans, second: PartialPlans, limit: int, until: float, *, parallel: bool
+) -> PartialPlans:
     """Combine all at once, and drop what is beaten."""
     columns = len(second.latency)
     combine = np.maximum if parallel else np.add
@@ -153,7 +155,7 @@ def _combined(first: Labels, second: Labels, limit: int, until: float, *, parall
     one, other = np.divmod(kept, max(columns, 1))
     stages = (*first.stages, *second.stages)
     order = np.argsort(stages)
-    both = Labels(
+    both = PartialPlans(
         tuple(sorted(stages)),
         latency[kept],
         first.price[one] + second.price[other],
@@ -164,7 +166,7 @@ def _combined(first: Labels, second: Labels, limit: int, until: float, *, parall
     return both.at(unbeaten(both, until))
 
 
-def unbeaten(labels: Labels, until: float = math.inf) -> NDArray[np.intp]:
+def unbeaten(labels: PartialPlans, until: float = math.inf) -> NDArray[np.intp]:
     """Find the labels that no other one beats, whatever the other stages are.
 
     A label is beaten by one that is no slower, no dearer and scores no less, and is strictly cheaper, scores
@@ -178,7 +180,7 @@ def unbeaten(labels: Labels, until: float = math.inf) -> NDArray[np.intp]:
     return np.sort(order)
 
 
-def _tie_rank(labels: Labels) -> NDArray[np.intp]:
+def _tie_rank(labels: PartialPlans) -> NDArray[np.intp]:
     """Return the place of every label in the order of ties, shape (n,)."""
     keys = [*labels.choices.T[::-1], *labels.ties[::-1]]
     rank = np.empty(len(labels.latency), dtype=np.intp)
@@ -195,7 +197,7 @@ def _starts(*columns: Integers) -> Bools:
     return start
 
 
-def _unbeaten_by_equals(labels: Labels, order: NDArray[np.intp], rank: NDArray[np.intp]) -> Bools:
+def _unbeaten_by_equals(labels: PartialPlans, order: NDArray[np.intp], rank: NDArray[np.intp]) -> Bools:
     """Among labels of one price and score, keep those before all faster ones in the order of ties."""
     klass = np.cumsum(_starts(labels.price[order], labels.score[order]))
     # Each class lies below the ones before it, which makes the running minimum start anew.
@@ -205,7 +207,7 @@ def _unbeaten_by_equals(labels: Labels, order: NDArray[np.intp], rank: NDArray[n
     return kept
 
 
-def _unbeaten_at_equal_price(labels: Labels, order: NDArray[np.intp]) -> Bools:
+def _unbeaten_at_equal_price(labels: PartialPlans, order: NDArray[np.intp]) -> Bools:
     """Among labels of one price, drop those that one with a higher score is no slower than."""
     if not len(order):
         return np.ones(0, dtype=bool)
@@ -223,7 +225,7 @@ def _unbeaten_at_equal_price(labels: Labels, order: NDArray[np.intp]) -> Bools:
     return unbeaten_at_price
 
 
-def _unbeaten_by_cheaper(labels: Labels, order: NDArray[np.intp], until: float) -> Bools:
+def _unbeaten_by_cheaper(labels: PartialPlans, order: NDArray[np.intp], until: float) -> Bools:
     """Drop labels that a cheaper one beats; keeps a staircase of latency against score."""
     kept = np.zeros(len(order), dtype=bool)
     stairs = _Stairs()

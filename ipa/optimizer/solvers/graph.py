@@ -14,7 +14,7 @@ import numpy as np
 
 from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.known import best_known
-from ipa.optimizer.labels.pareto import Labels, Price, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.labels.pareto import PartialPlans, Price, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.highs import solve_highs_directly
 from ipa.optimizer.ties import first_in_order
@@ -43,10 +43,10 @@ class _Part:
 
     start: int
     end: int
-    labels: Labels
+    labels: PartialPlans
 
 
-def series_parallel_labels(problem: Problem, price: Price, until: float = math.inf) -> Labels | None:
+def series_parallel_labels(problem: Problem, price: Price, until: float = math.inf) -> PartialPlans | None:
     """Return the labels of a whole graph; None if it is not series-parallel.
 
     Parameters
@@ -94,9 +94,11 @@ def _parts(problem: Problem, price: Price) -> Iterator[_Part]:
             yield _Part(2 * stage + 1, 2 * count, _nothing())
 
 
-def _nothing() -> Labels:
+def _nothing() -> PartialPlans:
     zero = np.zeros(1, dtype=np.int64)
-    return Labels((), zero, zero, zero, np.zeros((4, 1), dtype=np.int64), np.zeros((1, 0), dtype=np.int16))
+    return PartialPlans(
+        (), zero, zero, zero, np.zeros((4, 1), dtype=np.int64), np.zeros((1, 0), dtype=np.int16)
+    )
 
 
 def _side_by_side(parts: list[_Part]) -> tuple[_Part, _Part] | None:

@@ -11,7 +11,7 @@ import pandas as pd
 from ipa.errors import ResultsError
 from ipa.experiments.run import grid_specs, is_complete, run_folder
 from ipa.experiments.spec import RunSpec
-from ipa.paper import METHODS, PIPELINES, WORKLOADS, published_result, published_table
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_result, published_table
 from ipa.report.claims.claim import Claim, read_claims
 from ipa.results.folder import KEPT_IN_BRIEF, SUMMARY, read_decisions, read_summary
 from ipa.results.intervals import SEEDS, Interval, mean_interval
@@ -67,7 +67,12 @@ class Evidence:
         return {
             (spec.pipeline, spec.workload, spec.method): spec
             for spec in grid_specs(
-                [edition], PIPELINES, WORKLOADS, METHODS, trace=self.trace, seed=self.seeds[0]
+                [edition],
+                PAPER_PIPELINES,
+                PAPER_WORKLOADS,
+                PAPER_METHODS,
+                trace=self.trace,
+                seed=self.seeds[0],
             )
         }
 
@@ -84,7 +89,7 @@ class Evidence:
         if not is_complete(self.results_dir, spec, needed):
             done = (run_folder(self.results_dir, spec) / SUMMARY).is_file()
             state = "was run with other code or data" if done else "was not run"
-            raise ResultsError(f"{spec.experiment}/{spec.run} {state}; run: ipa claims --run")
+            raise ResultsError(f"{spec.folder_name}/{spec.run_name} {state}; run: ipa claims --run")
 
     def claim(self, claim_id: str) -> Claim:
         """Return a claim with the numbers that it is judged by."""
@@ -119,7 +124,9 @@ class Evidence:
 
     def load_mean(self, edition: str, pipeline: str, method: str, measure: str) -> float:
         """Return the mean of a measure over the four workloads and the seeds."""
-        return float(np.mean([self.value(edition, pipeline, load, method, measure) for load in WORKLOADS]))
+        return float(
+            np.mean([self.value(edition, pipeline, load, method, measure) for load in PAPER_WORKLOADS])
+        )
 
     def decisions(self, edition: str, pipeline: str, workload: str, method: str) -> pd.DataFrame:
         """Return the decision records of one run with the first seed."""

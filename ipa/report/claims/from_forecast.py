@@ -5,7 +5,7 @@ from typing import Any
 
 from ipa.errors import ConfigError, ResultsError
 from ipa.forecast.networks.weights import load_record, weights_path
-from ipa.paper import PIPELINES, WORKLOADS
+from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims.check import CHECKS, Finding, own
 from ipa.report.claims.compare import Order, Orders, at_most, every, graded, order, some
 from ipa.report.claims.evidence import Evidence
@@ -23,7 +23,7 @@ def _closed_loop(edition: str, forecaster: str, measure: str, interval: str = ""
         (table["edition"] == edition) & (table["forecaster"] == forecaster)
     ].to_dict("records")
     rows = {row["pipeline"]: row for row in found}
-    missing = [pipeline for pipeline in PIPELINES if pipeline not in rows]
+    missing = [pipeline for pipeline in PAPER_PIPELINES if pipeline not in rows]
     if missing:
         raise ResultsError(
             f"forecast-closed-loop.csv lacks {edition}, {forecaster}, {', '.join(missing)};"
@@ -36,7 +36,7 @@ def _closed_loop(edition: str, forecaster: str, measure: str, interval: str = ""
             0.95,
             int(rows[pipeline]["runs"]),
         )
-        for pipeline in PIPELINES
+        for pipeline in PAPER_PIPELINES
     }
 
 
@@ -49,7 +49,7 @@ def lstm_against_reactive(evidence: Evidence) -> Finding:
         _closed_loop(WITHOUT_MARGINS, name, "violation_pct", "violation_interval") for name in names
     )
     costs = [_closed_loop(WITHOUT_MARGINS, name, "cost_cores", "cost_interval") for name in names]
-    orders = {p: order(_minus(reactive[p], lstm[p])) for p in PIPELINES}
+    orders = {p: order(_minus(reactive[p], lstm[p])) for p in PAPER_PIPELINES}
     counts = Orders.of(orders.values())
     far = some(
         [
@@ -59,21 +59,21 @@ def lstm_against_reactive(evidence: Evidence) -> Finding:
                     _at_most_over(costs[1][p], costs[0][p], 1 + claimed["cost_pct"] / 100),
                 ]
             )
-            for p in PIPELINES
+            for p in PAPER_PIPELINES
             if orders[p] is Order.ABOVE
         ]
     )
     highest = max(one.mean for loop in dropped for one in loop.values())
     shown = [
         f"{p} {reactive[p].mean:.2f} % / {lstm[p].mean:.2f} %"
-        for p in PIPELINES
+        for p in PAPER_PIPELINES
         if orders[p] is not Order.TIED
     ]
     return Finding(
         counts.support if counts.above == counts.below == 0 else graded(far, counts.above > counts.below),
         f"at the settings of figure 16 at most {highest:.2f} % are dropped under either; without the"
         f" margins, late or lost requests reactive / lstm: {', '.join(shown) or 'no difference'};"
-        f" fewer in {counts.above} of {len(PIPELINES)} pipelines, more in {counts.below}, no effect in"
+        f" fewer in {counts.above} of {len(PAPER_PIPELINES)} pipelines, more in {counts.below}, no effect in"
         f" {counts.tied}",
         {"pipelines_with_fewer": counts.above},
     )
@@ -100,12 +100,12 @@ def lstm_error(evidence: Evidence) -> Finding:
     """Read the error of the LSTM trained here on the whole test week and on the four windows."""
     scores = stored_table("scores")
     found = scores[scores["forecaster"] == "lstm"].set_index("series")["smape_pct"]
-    if missing := [name for name in (TEST_WEEK, *WORKLOADS) if name not in found.index]:
+    if missing := [name for name in (TEST_WEEK, *PAPER_WORKLOADS) if name not in found.index]:
         raise ResultsError(
             f"forecast-scores.csv lacks the LSTM on {', '.join(missing)};"
             " with the real trace, run: ipa forecast evaluate --store"
         )
-    windows = {name: float(found[name]) for name in WORKLOADS}
+    windows = {name: float(found[name]) for name in PAPER_WORKLOADS}
     mean, week = sum(windows.values()) / len(windows), float(found[TEST_WEEK])
     claimed_pct = evidence.claim("C19").claimed["smape_pct"]
     return Finding(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import chain
 
-from ipa.paper import PIPELINES, WORKLOADS
+from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.pipeline.load import load_pipeline
 from ipa.report.claims.check import CHECKS, Finding, Support
 from ipa.report.claims.compare import Order, Orders, order
@@ -11,7 +11,7 @@ from ipa.report.claims.evidence import Evidence
 from ipa.report.claims.from_runs import BOTH, COST, FIRST, REVISED, widest
 from ipa.results.intervals import Interval
 
-CELLS = [(pipeline, workload) for pipeline in PIPELINES for workload in WORKLOADS]
+CELLS = [(pipeline, workload) for pipeline in PAPER_PIPELINES for workload in PAPER_WORKLOADS]
 LATE = "violating_seconds_share"
 
 
@@ -41,15 +41,15 @@ def _pipelines_without_the_heaviest(evidence: Evidence) -> list[str]:
     used: dict[str, str] = dict(fixed[["pipeline", "fixed_variants"]].itertuples(index=False))
     heaviest = {
         p: "|".join(max(s.choices, key=lambda v: v.accuracy).name for s in load_pipeline(p).stages)
-        for p in PIPELINES
+        for p in PAPER_PIPELINES
     }
-    return [p for p in PIPELINES if used[p] != heaviest[p]]
+    return [p for p in PAPER_PIPELINES if used[p] != heaviest[p]]
 
 
 @CHECKS.named("C6")
 def rim_trades_accuracy(evidence: Evidence) -> Finding:
     """Find the share of steps in which rim falls below its best accuracy under the bursty load."""
-    found = {p: _reduced_pct(evidence, p) for p in PIPELINES}
+    found = {p: _reduced_pct(evidence, p) for p in PAPER_PIPELINES}
     orders = Orders.of(order(share) for share in found.values())
     return Finding(
         orders.support,
@@ -77,13 +77,13 @@ def heavier_violates_more(evidence: Evidence) -> Finding:
     """Hold ipa and fa2-high against fa2-low by the share of seconds in violation under the bursty load."""
     orders = {
         (p, heavier): order(evidence.difference(REVISED, (p, "bursty"), (heavier, "fa2-low"), LATE))
-        for p in PIPELINES
+        for p in PAPER_PIPELINES
         for heavier in ("ipa", "fa2-high")
     }
     counts = Orders.of(orders.values())
     shares = [
         (p, method, evidence.interval(REVISED, p, "bursty", method, LATE))
-        for p in PIPELINES
+        for p in PAPER_PIPELINES
         for method in ("fa2-low", "ipa", "fa2-high")
     ]
     off = max(

@@ -6,7 +6,7 @@ over what the other costs in all of them.
 
 from collections.abc import Iterable
 
-from ipa.paper import METHODS, PIPELINES, WORKLOADS
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims.check import CHECKS, Finding, Support
 from ipa.report.claims.compare import at_least, at_most, every, graded, near, some
 from ipa.report.claims.evidence import Evidence
@@ -71,8 +71,8 @@ def widest(evidence: Evidence, intervals: Iterable[Interval], spec: str) -> str:
 def normalised_gain(evidence: Evidence) -> Finding:
     """Compare the gain on the span between fa2-low and fa2-high with the added cost, per pipeline."""
     claimed = evidence.claim("C1").claimed
-    costs_pct = {p: _excess_pct(_mean_over(evidence, FIRST, p, ("ipa", "fa2-low"))) for p in PIPELINES}
-    cheap = [p for p in PIPELINES if costs_pct[p].mean < claimed["cost_pct"]]
+    costs_pct = {p: _excess_pct(_mean_over(evidence, FIRST, p, ("ipa", "fa2-low"))) for p in PAPER_PIPELINES}
+    cheap = [p for p in PAPER_PIPELINES if costs_pct[p].mean < claimed["cost_pct"]]
     if not cheap:
         return Finding(
             Support.CONTRADICTED,
@@ -114,7 +114,7 @@ def video_costs_like_the_lightest(evidence: Evidence) -> Finding:
     ratios = [
         _over(evidence, edition, ("video", load), ("ipa", "fa2-low"))
         for edition in BOTH.values()
-        for load in WORKLOADS
+        for load in PAPER_WORKLOADS
     ]
     close = [near(ratio, 1, gap) for ratio in ratios]
     means = [ratio.mean for ratio in ratios]
@@ -133,24 +133,24 @@ def steady_high_falls_back(evidence: Evidence) -> Finding:
     gaps, costs = (
         {
             p: _excess_pct(_over(evidence, REVISED, (p, "steady-high"), ("ipa", "fa2-low"), measure))
-            for p in PIPELINES
+            for p in PAPER_PIPELINES
         }
         for measure in ("pas_mean", COST)
     )
     fallen = {
         p: every([near(gaps[p], 0, claimed["accuracy_pct"]), near(costs[p], 0, claimed["cost_pct"])])
-        for p in PIPELINES
+        for p in PAPER_PIPELINES
     }
     return Finding(
         graded(every(list(fallen.values())), partly=some(list(fallen.values()))),
-        f"on the lightest variants in {', '.join(p for p in PIPELINES if fallen[p]) or 'no pipeline'};"
+        f"on the lightest variants in {', '.join(p for p in PAPER_PIPELINES if fallen[p]) or 'no pipeline'};"
         " accuracy above fa2-low: "
-        + ", ".join(f"{p} {gaps[p].mean:+.1f} % (cost {costs[p].mean:+.1f} %)" for p in PIPELINES)
+        + ", ".join(f"{p} {gaps[p].mean:+.1f} % (cost {costs[p].mean:+.1f} %)" for p in PAPER_PIPELINES)
         + f" ({widest(evidence, [*gaps.values(), *costs.values()], '.1f')})",
         {
             "video_accuracy_pct": gaps["video"].mean,
-            "largest_cost_pct_but_nlp": max(abs(costs[p].mean) for p in PIPELINES if p != "nlp"),
-            "lightest_pipelines": sum(abs(gaps[p].mean) <= claimed["accuracy_pct"] for p in PIPELINES),
+            "largest_cost_pct_but_nlp": max(abs(costs[p].mean) for p in PAPER_PIPELINES if p != "nlp"),
+            "lightest_pipelines": sum(abs(gaps[p].mean) <= claimed["accuracy_pct"] for p in PAPER_PIPELINES),
         },
     )
 
@@ -221,8 +221,8 @@ def video_rerun(evidence: Evidence) -> Finding:
             - 1
         )
         for name, edition in BOTH.items()
-        for load in WORKLOADS
-        for method in METHODS
+        for load in PAPER_WORKLOADS
+        for method in PAPER_METHODS
     ]
     theirs_pct = evidence.table("reruns")["cost_difference_pct"].astype(float).abs()
     close, their_close = sum(gap <= limit_pct for gap in ours_pct), int((theirs_pct <= limit_pct).sum())

@@ -10,7 +10,7 @@ from ipa.optimizer.planner import Planner
 from ipa.optimizer.problem import Constraints, Objective
 from ipa.optimizer.random_problems import ALPHA, random_problem, scaled_pipeline
 from ipa.optimizer.solve import solve
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan
@@ -78,7 +78,7 @@ def decides_within_a_second(evidence: Evidence) -> Finding:
     """Solve the five pipelines with all batch sizes."""
     slowest_s = max(
         _planner(RunSpec(pipeline).parameters()).decide(rate).solve_s
-        for pipeline in PIPELINES
+        for pipeline in PAPER_PIPELINES
         for rate in (1, 10, 30)
     )
     limit_s = evidence.claim("C12").claimed["seconds"]
@@ -116,7 +116,7 @@ def batching_matters(evidence: Evidence) -> Finding:
     loads = range(1, 41)
     changed = _changes(single, batched, loads)
     caps = evidence.table("runs").groupby("pipeline")["batching_cap"].unique()
-    unbatched = [name for name in PIPELINES if list(caps[name]) == ["1"]]
+    unbatched = [name for name in PAPER_PIPELINES if list(caps[name]) == ["1"]]
     return Finding(
         graded(changed > 0 and not unbatched, partly=changed > 0),
         f"video: batch sizes 2 and 8 change the plan at {changed} of {len(loads)} loads;"
@@ -139,7 +139,7 @@ def pas_is_the_objective(evidence: Evidence) -> Finding:
         total += len(LOADS_RPS)
         changed += _changes(ranked, raw, LOADS_RPS)
     return Finding(
-        graded(changed == 0, partly=len(others) < len(PIPELINES) / 2),
+        graded(changed == 0, partly=len(others) < len(PAPER_PIPELINES) / 2),
         f"{len(others)} pipelines maximise a product of ranks; maximising PAS instead changes"
         f" {changed} of {total} decisions",
         {"pipelines_with_another_objective": len(others)},

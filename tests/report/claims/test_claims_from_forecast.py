@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
-from ipa.paper import PIPELINES, WORKLOADS
+from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims import CHECKS, Evidence, Support, from_forecast
 from ipa.report.claims.judge import Status, judge
 from ipa.studies.forecast_errors import TEST_WEEK, stored_table
@@ -25,7 +25,7 @@ def loops(reactive: Any, lstm: Any, cost: Any = (5.0, 5.0), interval: float = 0.
             "violation_interval": interval, "runs": 5,
         }
         for edition in (FIGURE_16, "corrected")
-        for pipeline in PIPELINES
+        for pipeline in PAPER_PIPELINES
         for name, violation, cores in (("max", reactive, cost[0]), ("lstm", lstm, cost[1]))
     ]  # fmt: skip
     return pd.DataFrame(content)
@@ -68,7 +68,7 @@ def test_a_pipeline_where_the_lstm_is_worse_counts_against_one_where_it_is_bette
 
 
 def scores(week: float, windows: float):
-    content = {"forecaster": "lstm", "series": [TEST_WEEK, *WORKLOADS], "smape_pct": [week, *windows]}
+    content = {"forecaster": "lstm", "series": [TEST_WEEK, *PAPER_WORKLOADS], "smape_pct": [week, *windows]}
     return pd.DataFrame(content)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ipa.paper import METHODS, PIPELINES
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.report.claims import CHECKS, Evidence, Support, from_latency
 from ipa.report.claims.judge import Status, judge
 
@@ -33,7 +33,7 @@ def check(monkeypatch: pytest.MonkeyPatch, claim: str, change: Any = lambda _: N
 
 def equal(method: str = "fa2-low"):
     def change(cells: pd.DataFrame) -> None:
-        for pipeline in PIPELINES:
+        for pipeline in PAPER_PIPELINES:
             cells[pipeline, method].update(cells[pipeline, "ipa"])
 
     return change
@@ -60,8 +60,8 @@ def test_c16_is_supported_where_both_are_alike_everywhere(monkeypatch: pytest.Mo
 
 def medians(**values: float):
     def change(cells: pd.DataFrame) -> None:
-        for pipeline in PIPELINES:
-            for method in METHODS:
+        for pipeline in PAPER_PIPELINES:
+            for method in PAPER_METHODS:
                 cells[pipeline, method]["p50_s"] = values.get(method.replace("-", "_"), 1.0)
 
     return change
@@ -100,6 +100,6 @@ def test_c17_fails_where_rim_is_never_faster(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_runs_are_every_pipeline_and_method_with_five_seeds() -> None:
     specs = from_latency.latency_specs("synthetic", seed=2)
-    assert len(set(specs)) == len(PIPELINES) * len(METHODS) * 5
+    assert len(set(specs)) == len(PAPER_PIPELINES) * len(PAPER_METHODS) * 5
     assert {spec.seed for spec in specs} == {2, 3, 4, 5, 6}
     assert {(spec.workload, spec.arrivals) for spec in specs} == {("steady-high", "paper-burst")}

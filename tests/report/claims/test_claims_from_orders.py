@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ipa.paper import PIPELINES
+from ipa.paper import PAPER_PIPELINES
 from ipa.report.claims import CHECKS, Support
 from ipa.report.claims.judge import Status
 from tests.support.claims_evidence import HandMade, by_method, in_pipeline, published, scaled, status
@@ -90,9 +90,9 @@ def test_shares_far_from_the_published_ones_fail() -> None:
 @pytest.mark.parametrize(
     ("shares", "support"),
     [
-        (dict.fromkeys(PIPELINES, 1), Support.SUPPORTED),
-        (dict.fromkeys(PIPELINES, 1) | {"nlp": 0}, Support.PARTLY),
-        (dict.fromkeys(PIPELINES, 0), Support.NO_EFFECT),
+        (dict.fromkeys(PAPER_PIPELINES, 1), Support.SUPPORTED),
+        (dict.fromkeys(PAPER_PIPELINES, 1) | {"nlp": 0}, Support.PARTLY),
+        (dict.fromkeys(PAPER_PIPELINES, 0), Support.NO_EFFECT),
     ],
 )
 def test_rim_trades_accuracy_where_some_steps_fall_below_its_best(shares: Any, support: Support) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ipa.errors import ResultsError
 from ipa.experiments.grid import RunSet, run_grid
 from ipa.experiments.run import grid_specs, run_folder
-from ipa.paper import PIPELINES, published_table
+from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.report.claims import (
     CHECKS,
     Evidence,
@@ -176,7 +176,7 @@ def test_verdicts_are_stored_by_load_and_shown_beside_the_new_ones(
 def test_the_stored_comparison_has_all_published_runs() -> None:
     frame = stored_comparison()
     assert len(frame) == 160
-    assert set(frame["pipeline"]) == set(PIPELINES)
+    assert set(frame["pipeline"]) == set(PAPER_PIPELINES)
     assert frame["within"].dtype == bool
 
 

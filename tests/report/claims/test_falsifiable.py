@@ -9,7 +9,7 @@ import pytest
 
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.problem import Problem
-from ipa.paper import METHODS, PIPELINES
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.report.claims import CHECKS, Evidence, from_forecast, from_latency, from_preferences, from_solver
 from ipa.report.claims.judge import Status
 from tests.support.claims_evidence import HandMade, published, scaled, status
@@ -91,7 +91,7 @@ def nothing_as_expected(monkeypatch: pytest.MonkeyPatch) -> None:
         }
         | {"violation_pct": late, "violation_interval": 0.0, "dropped_pct": 0.0, "runs": 5}
         for edition in ("as-published-v1", "corrected")
-        for pipeline in PIPELINES
+        for pipeline in PAPER_PIPELINES
         for name, late in (("max", 1.0), ("lstm", 2.0))
     ]
     scores = [
@@ -100,7 +100,9 @@ def nothing_as_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     tables = {"closed-loop": pd.DataFrame(forecasts), "scores": pd.DataFrame(scores)}
     monkeypatch.setattr(from_forecast, "stored_table", tables.__getitem__)
-    slow = {(p, m): {"cdf_at_sla": [0.1] * 3, "p50_s": [99.0] * 3} for p in PIPELINES for m in METHODS}
+    slow = {
+        (p, m): {"cdf_at_sla": [0.1] * 3, "p50_s": [99.0] * 3} for p in PAPER_PIPELINES for m in PAPER_METHODS
+    }
     monkeypatch.setattr(from_latency, "latencies", lambda _: slow)
     points = table("fig14_preference").assign(cost_cores=1.0, accuracy=1.0, within_with_ties=False)
     points["published_cost_cores"] = points["avg_cost_cores"].astype(float)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ipa.paper import PIPELINES, published_table
+from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.paths import data_dir
 from ipa.pipeline.load import load_pipeline
 from ipa.report.claims.claim import read_claims
@@ -74,7 +74,7 @@ def test_every_published_table_is_read_by_something() -> None:
 def test_the_pipelines_hold_the_published_slas_and_accuracies() -> None:
     stages = {
         (name, position): stage
-        for name in PIPELINES
+        for name in PAPER_PIPELINES
         for position, stage in enumerate(load_pipeline(name).stages, start=1)
     }
     published = {

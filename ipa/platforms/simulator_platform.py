@@ -12,7 +12,7 @@ from ipa.simulator import PipelineSimulator, SimulationSettings
 from ipa.simulator.running import RunningStage
 
 
-class InSimulator(ABC):
+class SimulatorPlatform(ABC):
     """A pipeline in the discrete-event simulator, on the simulator's clock.
 
     Parameters

@@ -52,8 +52,8 @@ def uniforms(*key: "int | NDArray[np.int64]") -> NDArray[np.float64]:
 
 
 @dataclass(slots=True)
-class Fate:
-    """What is in store for one replica.
+class Failure:
+    """How one replica fails: how slow it is, and when it crashes next.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class Fate:
     deaths: int = 0
 
 
-class Fates:
-    """Draws the fates of the replicas of one stage.
+class Failures:
+    """Draws how the replicas of one stage fail.
 
     Parameters
     ----------
@@ -90,17 +90,17 @@ class Fates:
         self._seed, self._stage, self._cluster = seed, stage, cluster
         self._replicas = 0
 
-    def next(self, up_s: float) -> Fate:
-        """Return the fate of a new replica that is up from a time on."""
+    def next(self, up_s: float) -> Failure:
+        """Return how a new replica fails that is up from a time on."""
         number, self._replicas = self._replicas, self._replicas + 1
         slow = uniform(self._seed, self._stage, _SLOW, number) < self._cluster.straggler_share
         factor = self._cluster.straggler_factor if slow else 1.0
-        return Fate(number, factor, up_s + self._life_s(number, 0))
+        return Failure(number, factor, up_s + self._life_s(number, 0))
 
-    def revive(self, fate: Fate, up_s: float) -> None:
+    def restart(self, failure: Failure, up_s: float) -> None:
         """Let a replica that died be up again from a time on."""
-        fate.deaths += 1
-        fate.dies_s = up_s + self._life_s(fate.number, fate.deaths)
+        failure.deaths += 1
+        failure.dies_s = up_s + self._life_s(failure.number, failure.deaths)
 
     def _life_s(self, number: int, deaths: int) -> float:
         if self._cluster.mean_life_s == math.inf:
