@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ipa.optimizer.answer import fastest, impossible, picked
-from ipa.optimizer.build import StageChoices, stage_choices
+from ipa.optimizer.build import StageChoices, rebuild, stage_choices
 from ipa.optimizer.problem import Objective, Option, Problem, Source
 from ipa.optimizer.solvers.exact import solve_exact
 from ipa.optimizer.tolerance import SLA_SHARE
@@ -45,7 +45,17 @@ def best_effort(problem: Problem) -> Sequence[Option]:
         return fast
     if problem.source is None:
         return [min(stage, key=_cheapest) for stage in problem.options] if all(problem.options) else ()
-    return _largest_throughput(problem.source)
+    capped = _fixed_within_cap(problem.source)
+    return best_effort(rebuild(capped)) if capped != problem.source else _largest_throughput(problem.source)
+
+
+def _fixed_within_cap(source: Source) -> Source:
+    """Return the same with no more fixed replicas than are allowed."""
+    fixed, most = source.restriction.replicas, source.constraints.max_replicas
+    if fixed is None:
+        return source
+    capped = tuple(min(replicas, most) for replicas in fixed)
+    return replace(source, restriction=replace(source.restriction, replicas=capped))
 
 
 def fastest_within_cores(problem: Problem) -> Sequence[Option] | None:

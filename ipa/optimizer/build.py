@@ -69,6 +69,13 @@ def build_problem(
     )
 
 
+def rebuild(source: Source) -> Problem:
+    """Return the problem that was or would be built from this."""
+    return build_problem(
+        source.pipeline, source.rate_rps, source.objective, source.constraints, source.restriction
+    )
+
+
 def stage_choices(source: Source) -> "list[StageChoices]":
     """Return what there is to choose from at every stage."""
     factors, fixed = source.pipeline.rate_factors(), source.restriction

@@ -15,7 +15,7 @@ from typing import Any
 from ipa.limits import REPLICAS
 from ipa.optimizer.answer import impossible
 from ipa.optimizer.best_effort import cheapest_plan, fastest_within_cores
-from ipa.optimizer.build import build_problem
+from ipa.optimizer.build import rebuild
 from ipa.optimizer.problem import Option, Problem, Source
 
 NO_LIMIT_S = 1e30
@@ -83,7 +83,7 @@ def why_infeasible(problem: Problem) -> str:
     the cheapest one takes 4 cores; raise --max-cores to 4
     """
     source = problem.source
-    if source is None or _rebuilt(source) != problem:
+    if source is None or rebuild(source) != problem:
         return f"{_asked(problem)}: {_by_itself(problem)}"
     given = [obstacle for obstacle in _OBSTACLES if obstacle.given(source)]
     for count in range(1, len(given) + 1):
@@ -101,7 +101,7 @@ def _way(problem: Problem, source: Source, chosen: Sequence[_Obstacle]) -> str:
     """
     for obstacle in chosen:
         source = obstacle.lifted(source)
-    if not _possible(_rebuilt(source)):
+    if not _possible(rebuild(source)):
         return ""
     causes, remedies = [], []
     for obstacle in chosen:
@@ -110,12 +110,6 @@ def _way(problem: Problem, source: Source, chosen: Sequence[_Obstacle]) -> str:
         remedies.append(told.remedy)
         source = told.source
     return f"{', and '.join(causes)}; {' and '.join(remedies)}"
-
-
-def _rebuilt(source: Source) -> Problem:
-    return build_problem(
-        source.pipeline, source.rate_rps, source.objective, source.constraints, source.restriction
-    )
 
 
 def _possible(problem: Problem) -> bool:
@@ -177,7 +171,7 @@ def _restricted(source: Source, **fixed: Any) -> Source:
 
 
 def _too_slow(asked: Problem, free: Source) -> _Told:
-    needed = _least_s(replace(_rebuilt(free), sla_s=asked.sla_s))
+    needed = _least_s(replace(rebuild(free), sla_s=asked.sla_s))
     return _Told(
         f"the fastest one takes {needed} s, the SLA is {asked.sla_s:g} s",
         f"raise --sla to {needed}",
@@ -186,7 +180,7 @@ def _too_slow(asked: Problem, free: Source) -> _Told:
 
 
 def _too_dear(asked: Problem, free: Source) -> _Told:  # noqa: ARG001 (the signature of what is told)
-    least = int(_least_cores(_rebuilt(free)))
+    least = int(_least_cores(rebuild(free)))
     return _Told(
         f"the cheapest one takes {_counted(least, 'core')}",
         f"raise --max-cores to {least}",
@@ -196,7 +190,7 @@ def _too_dear(asked: Problem, free: Source) -> _Told:  # noqa: ARG001 (the signa
 
 def _capped(asked: Problem, free: Source) -> _Told:
     """Name the least cap with which a plan exists, and the stages that need more than the one asked for."""
-    most, uncapped = _source(asked).constraints.max_replicas, _rebuilt(free)
+    most, uncapped = _source(asked).constraints.max_replicas, rebuild(free)
     needed = _least_cap(uncapped, most)
     need = [
         f"stage {name} needs {_fewest(options):,}"
@@ -234,29 +228,32 @@ def _fewest(options: Sequence[Option]) -> int:
     return min(option.replicas for option in options)
 
 
-def _fixed_within_cap(source: Source) -> bool:
-    """Whether replicas are fixed; where they exceed the cap, that is what is said of them."""
+def _fixed(source: Source) -> bool:
+    """Whether replicas are fixed; where a higher cap is enough for them, that is what is said."""
     fixed = source.restriction.replicas
-    return fixed is not None and max(fixed) <= source.constraints.max_replicas
+    if fixed is None or max(fixed) <= source.constraints.max_replicas:
+        return fixed is not None
+    return not _possible(rebuild(_limited(source, max_replicas=int(REPLICAS.high))))
 
 
-def _too_few(asked: Problem, free: Source) -> _Told:
-    """Name the stages whose fixed replicas are too few, and replicas with which a plan exists."""
+def _unfit(asked: Problem, free: Source) -> _Told:
+    """Name the stages whose fixed replicas are too few or too many, and replicas with which a plan exists."""
     fixed = _source(asked).restriction.replicas or ()
-    problem = _rebuilt(free)
+    problem, most = rebuild(free), free.constraints.max_replicas
     plan = cheapest_plan(problem) or ()
     enough = tuple(
-        option.replicas if problem.max_cores is not None else max(have, option.replicas)
+        option.replicas if problem.max_cores is not None else min(max(have, option.replicas), most)
         for have, option in zip(fixed, plan, strict=True)
     )
-    short = [
-        f"stage {name} is fixed at {_counted(have, 'replica')} and needs {_fewest(options):,}"
+    unfit = [
+        f"stage {name} is fixed at {_counted(have, 'replica')}"
+        + (f" and needs {_fewest(options):,}" if have <= most else f", at most {most:,} are allowed")
         for name, have, options in zip(asked.stages, fixed, problem.options, strict=True)
-        if have < _fewest(options)
+        if not _fewest(options) <= have <= most
     ]
     listed = ",".join(map(str, enough))
     return _Told(
-        ", ".join(short) or f"not with {','.join(map(str, fixed))} fixed replicas",
+        ", ".join(unfit) or f"not with {','.join(map(str, fixed))} fixed replicas",
         f"use --replicas {listed}",
         _restricted(free, replicas=enough),
     )
@@ -302,7 +299,7 @@ _OBSTACLES = (
         lambda source: _limited(source, sla_s=NO_LIMIT_S),
         _too_slow,
     ),
-    _Obstacle(_fixed_within_cap, lambda source: _restricted(source, replicas=None), _too_few),
+    _Obstacle(_fixed, lambda source: _restricted(source, replicas=None), _unfit),
     _Obstacle(
         lambda source: source.restriction.variants is not None,
         lambda source: _restricted(source, variants=None),

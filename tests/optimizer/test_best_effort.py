@@ -52,7 +52,8 @@ def test_stages_that_carry_the_rate_do_so_cheaply_beside_one_that_does_not() -> 
 
 
 def test_fixed_replicas_above_the_cap_are_cut_to_it() -> None:
-    assert shapes(best_effort(built(20.0, fixed=(101,)))) == [("light", 8, 100)]
+    assert shapes(best_effort(built(20.0, fixed=(101,)))) == [("light", 1, 100)]
+    assert shapes(best_effort(built(1e6, fixed=(101,)))) == [("light", 8, 100)]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,12 @@ def built(
             id="fixed replicas above the cap",
         ),
         pytest.param(
+            built(90.0, fixed=(150, 3)),
+            "stage stage-1 is fixed at 150 replicas, at most 100 are allowed, stage stage-2 is fixed at 3"
+            " replicas and needs 5; use --replicas 100,5",
+            id="fixed replicas above the cap and too few",
+        ),
+        pytest.param(
             built(20.0, variants=("heavy", "heavy"), sla_s=0.5),
             "the fastest one takes 0.6 s, the SLA is 0.5 s; raise --sla to 0.6;"
             " or not with the fixed variants heavy, heavy; use other --variants, or --method ipa",
@@ -154,7 +160,7 @@ def test_doing_what_the_reason_says_gives_a_plan() -> None:
         chain, rate_rps, constraints, restriction = _drawn(Random(seed))
         objective = Objective(METRICS["pas"], alpha=20.0)
         decision = solve(build_problem(chain, rate_rps, objective, constraints, restriction))
-        if decision.status is not Status.INFEASIBLE or "lower --rate" in decision.why:
+        if decision.status is not Status.INFEASIBLE or "a stage carries it with no" in decision.why:
             continue
         followed += 1
         helped = _followed(decision.why, constraints, restriction)
