@@ -18,6 +18,7 @@ from ipa.cli.output import messages
 from ipa.cli.reproduce import reproduce_command
 from ipa.cli.run import run_command
 from ipa.cli.solve import solve_command
+from ipa.cli.version import show_version
 from ipa.errors import IpaError, brief
 
 EXIT_ERROR = 2
@@ -104,6 +105,10 @@ app.add_typer(bench.app, name="bench")
 def _common(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what is done to standard error.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show version and commit.", is_eager=True, callback=show_version),
     ] = False,
 ) -> None:
     log = logging.getLogger("ipa")

@@ -9,14 +9,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ipa.errors import ResultsError
 from ipa.paths import PACKAGE, data_dir, stored_results_dir
 from ipa.results.json_files import read_json, write_json
-from ipa.results.provenance import file_sha256
+from ipa.results.provenance import file_sha256, package_version
 from ipa.workload import load_workload
 from ipa.workload.catalogue import TraceChoice
 
@@ -51,7 +50,7 @@ def notebook_fingerprint(
         "code": tree_sha256(PACKAGE, "*.py"),
         "data": tree_sha256(data_dir(), "*"),
         "stored": tree_sha256(stored_results_dir(), "*"),
-        "packages": {name: _version(name) for name in DRAWING_PACKAGES},
+        "packages": {name: package_version(name) for name in DRAWING_PACKAGES},
         "loads": [[load.source, hashlib.sha256(load.rates_rps.tobytes()).hexdigest()] for load in loads],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -64,13 +63,6 @@ def tree_sha256(folder: Path, pattern: str) -> str:
         if "__pycache__" not in file.parts:
             digest.update(f"{file.relative_to(folder).as_posix()} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
 
 
 def record_file(notebook: Path) -> Path:

@@ -32,7 +32,7 @@ def environment() -> dict[str, Any]:
 @cache
 def package_versions() -> dict[str, str]:
     """Return the versions of the distributions that can change a result; empty for one that is absent."""
-    return {name: _version(name) for name in PACKAGES}
+    return {name: package_version(name) for name in PACKAGES}
 
 
 @cache
@@ -50,6 +50,9 @@ def git_commit() -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
+        # A package that is installed may lie inside a clone of something else.
+        if not git("ls-files", PACKAGE.name + "/__init__.py"):
+            return ""
         commit = git("rev-parse", "HEAD")
         return (
             f"{commit}-dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
@@ -73,7 +76,8 @@ def _hash_files(files: set[Path], root: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _version(distribution: str) -> str:
+def package_version(distribution: str) -> str:
+    """Return the version of a distribution; empty if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

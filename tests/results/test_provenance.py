@@ -1,7 +1,9 @@
 """Where a result comes from."""
 
 import hashlib
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def test_code_data_versions_and_machine_are_recorded() -> None:
 
 
 def test_a_package_that_is_not_installed_has_no_version() -> None:
-    assert provenance._version("no-such-distribution") == ""
+    assert provenance.package_version("no-such-distribution") == ""
 
 
 def test_a_file_hash_is_that_of_its_bytes(tmp_path: Path) -> None:
@@ -66,3 +68,19 @@ def test_outside_a_clone_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert provenance.git_commit.__wrapped__() == ""
+
+
+def test_the_commit_of_a_clone_of_something_else_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment often lies inside the clone of a project that uses the package."""
+    (tmp_path / ".gitignore").write_text("ipa/\n")
+    (tmp_path / "ipa").mkdir()
+    (tmp_path / "ipa" / "__init__.py").touch()
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "theirs"]):
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True)
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "ipa")
+    assert provenance.git_commit.__wrapped__() == ""
+    subprocess.run(["git", "-C", tmp_path, "add", "-f", "ipa"], check=True)
+    assert re.fullmatch("[0-9a-f]{40}-dirty", provenance.git_commit.__wrapped__())
