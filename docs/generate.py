@@ -42,7 +42,7 @@ def floors() -> list[list[str]]:
     project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
-    return [re.split(r"\s*[|:]\s*", layer) for layer in layers]
+    return [layer.split(" | ") for layer in layers]
 
 
 def purpose(room: str) -> str:

@@ -1,6 +1,7 @@
 """What README and docs say about the code holds: files, commands, limits, claims, length."""
 
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,15 @@ def named_files() -> list[str]:
 @pytest.mark.parametrize("path", named_files())
 def test_files_that_a_page_names_exist(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def documented_names() -> list[str]:
+    return re.findall(r"^\.\. auto\w+:: (.+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", documented_names())
+def test_names_that_the_page_of_python_documents_exist(name: str) -> None:
+    assert pkgutil.resolve_name(name)
 
 
 def command_names(command: Any, prefix: str = "ipa") -> list[str]:
