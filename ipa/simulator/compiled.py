@@ -38,7 +38,7 @@ def _serve_arrays(  # noqa: C901
 ) -> tuple[int, int, int, int]:
     """Do what ``ipa.simulator.engine.serve`` does, on arrays; numba compiles it.
 
-    ``free_s`` is ascending and stays so; no batch starts before ``earliest_s``. ``times_s`` (rows start, end,
+    ``free_s`` is a heap and stays one; no batch starts before ``earliest_s``. ``times_s`` (rows start, end,
     free) and ``size_of`` take what was served, ``expired`` what was not. Returns how many entries are gone,
     were served and expired, and how many batches there were.
     """
@@ -79,11 +79,15 @@ def _serve_arrays(  # noqa: C901
         if end <= start:
             end = np.nextafter(start, np.inf)
         drawn += 1
-        place = 1
-        while place < replicas and free_s[place] < end:
-            free_s[place - 1] = free_s[place]
-            place += 1
-        free_s[place - 1] = end
+        place, child = 0, 1
+        while child < replicas:
+            if child + 1 < replicas and free_s[child + 1] < free_s[child]:
+                child += 1
+            if free_s[child] >= end:
+                break
+            free_s[place] = free_s[child]
+            place, child = child, 2 * child + 1
+        free_s[place] = end
         for i in range(served, served + size):
             times_s[0, i] = start
             times_s[1, i] = end
@@ -128,13 +132,7 @@ def _serve(
     until_s: float,
 ) -> Served:
     waiting = len(line)
-    # Entries may change places, and these arrays may be slices of what others hold.
-    line.entered_s, line.deadline_s, line.visit = (
-        line.entered_s.copy(),
-        line.deadline_s.copy(),
-        line.visit.copy(),
-    )
-    free_s = np.array(sorted(pool.free_s))
+    free_s = np.array(pool.free_s)
     times_s, size_of, expired = (
         np.empty((3, waiting)),
         np.empty(waiting, dtype=np.int64),

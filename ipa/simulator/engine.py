@@ -32,7 +32,8 @@ def serve(
     Parameters
     ----------
     line
-        All visits that enter before ``until_s``; expired ones are moved to the front of the others.
+        All visits that enter before ``until_s``; expired ones are moved to the front of the others. Only as
+        much of it is looked at as can be served, so that a long queue costs no more than a short one.
     policy
         Batching and dropping rule.
     times
@@ -51,11 +52,7 @@ def serve(
     instant is computed again. Taking a request out never makes a batch start earlier, so the order in which
     they are found does not matter, and requests further back may be left for later.
     """
-    lists = line.entered_s.tolist(), line.deadline_s.tolist(), line.visit.tolist()
-    found = _form(lists, policy, times, pool, normals[: len(line)].tolist(), until_s)
-    if found.moved:
-        line.entered_s, line.deadline_s = np.array(lists[0]), np.array(lists[1])
-        line.visit = np.array(lists[2], dtype=np.int64)
+    found = _form(line, policy, times, pool, normals, until_s)
     size_of = np.array(found.sizes, dtype=np.int64)
     return Served(
         found.head,
@@ -68,12 +65,15 @@ def serve(
     )
 
 
+FIRST_BLOCK = 1024
+"""Entries of a line that are looked at first; each block after it is twice as long."""
+
+
 @dataclass(slots=True)
 class _Batches:
     """What the loop found: per batch its times and size, and the positions that expired."""
 
     head: int = 0
-    moved: bool = False
     start_s: list[float] = field(default_factory=list)
     end_s: list[float] = field(default_factory=list)
     free_s: list[float] = field(default_factory=list)
@@ -81,16 +81,41 @@ class _Batches:
     expired: list[int] = field(default_factory=list)
 
 
+class _Front:
+    """The first entries of a line as lists."""
+
+    __slots__ = ("_block", "_line", "_normals", "deadline_s", "entered_s", "normal")
+
+    def __init__(self, line: WaitingLine, normals: Floats) -> None:
+        self._line, self._normals, self._block = line, normals, FIRST_BLOCK
+        self.entered_s: list[float] = []
+        self.deadline_s: list[float] = []
+        self.normal: list[float] = []
+
+    def load(self) -> int:
+        """Add more of the line and of the random numbers, and return how many there are now."""
+        line, known = self._line, len(self.entered_s)
+        end = known + self._block
+        if end < len(line):
+            self._block *= 2
+        self.entered_s += line.entered_s[known:end].tolist()
+        self.deadline_s += line.deadline_s[known:end].tolist()
+        self.normal += self._normals[known : min(end, len(line))].tolist()
+        return len(self.entered_s)
+
+
 # One piece on purpose: a call per request would cost as much as all the rest.
 def _form(  # noqa: C901
-    lists: tuple[list[float], list[float], list[int]],
+    line: WaitingLine,
     policy: BatchPolicy,
     times: ServiceTimes,
     pool: ReplicaPool,
-    normals: list[float],
+    normals: Floats,
     until_s: float,
 ) -> _Batches:
-    entered_s, deadline_s, _ = lists
+    # Lists are faster to index than arrays; these hold the front of the line, and more of it when needed.
+    front = _Front(line, normals)
+    entered_s, deadline_s, normal = front.entered_s, front.deadline_s, front.normal
     batch, wait_s = policy.batch, policy.wait_s
     scale_s, spread, dispatch_s = times.scale_s, times.spread, times.dispatch_s
     free_s, alike, earliest_s = pool.free_s, pool.alike, pool.earliest_s
@@ -98,11 +123,11 @@ def _form(  # noqa: C901
     expired, starts_s, ends_s, since_s, sizes = (
         found.expired, found.start_s, found.end_s, found.free_s, found.sizes,
     )  # fmt: skip
-    head, drawn, waiting = 0, 0, len(entered_s)
+    head, drawn, known, waiting = 0, 0, front.load(), len(line)
     while head < waiting:
-        start = entered_s[head] + wait_s
         full = head + batch
-        if full <= waiting:
+        if full <= known:
+            start = entered_s[head] + wait_s
             filled = entered_s[full - 1]
             if filled < start:
                 start = filled
@@ -111,7 +136,11 @@ def _form(  # noqa: C901
             if earliest_s > start:
                 start = earliest_s
             stop = full if filled <= start else bisect_right(entered_s, start, head, full)
+        elif known < waiting:
+            known = front.load()
+            continue
         else:
+            start = entered_s[head] + wait_s
             if free_s[0] > start:
                 start = free_s[0]
             if earliest_s > start:
@@ -128,15 +157,14 @@ def _form(  # noqa: C901
         size = stop - head
         if size > 1 and min(deadline_s[head:stop]) < start:
             late = next(i for i in range(head, stop) if deadline_s[i] < start)
-            for column in lists:
+            for column in (entered_s, deadline_s, line.entered_s, line.deadline_s, line.visit):
                 move_to(column, head, late)
-            found.moved = True
             # It is gone now: asked again in its new place, it might seem to be in time.
             expired.append(head)
             head += 1
             continue
         since_s.append(free_s[0])
-        service = scale_s[size] * exp(spread[size] * normals[drawn]) + dispatch_s
+        service = scale_s[size] * exp(spread[size] * normal[drawn]) + dispatch_s
         drawn += 1
         if alike:
             end = start + service

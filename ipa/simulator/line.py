@@ -1,8 +1,9 @@
 """The queue of a stage, and what leaves it."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,61 +13,94 @@ from ipa.pipeline.batching import BatchPolicy
 from ipa.simulator.replicas import ReplicaPool
 from ipa.simulator.service import ServiceTimes
 
-
-def _floats() -> Floats:
-    return np.empty(0)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def _ints() -> Ints:
-    return np.empty(0, dtype=np.int64)
+SMALLEST = 64
+"""Entries that a line has room for at first."""
 
 
-@dataclass(slots=True)
 class WaitingLine:
     """The queue of a stage in the order of entry; one entry per visit in each array.
 
-    Parameters
-    ----------
-    entered_s
-        When it entered, ascending, shape (n,).
-    deadline_s
-        When it expires, shape (n,); not necessarily ascending, since requests overtake each other in earlier
-        stages.
-    visit
-        Its number, shape (n,).
+    How it works: the arrays are windows on longer ones with free room behind, which grow by doubling, so that
+    a visit costs the same however long the queue is. They belong to the line alone: entries may change places
+    in them, and whoever keeps something of them copies it.
     """
 
-    entered_s: Floats = field(default_factory=_floats)
-    deadline_s: Floats = field(default_factory=_floats)
-    visit: Ints = field(default_factory=_ints)
+    __slots__ = ("_deadline_s", "_end", "_entered_s", "_first", "_soonest_s", "_visit")
+
+    def __init__(self) -> None:
+        self._entered_s: Floats = np.empty(SMALLEST)
+        self._deadline_s: Floats = np.empty(SMALLEST)
+        self._visit: Ints = np.empty(SMALLEST, dtype=np.int64)
+        self._first = self._end = 0
+        # No entry expires before this.
+        self._soonest_s = math.inf
 
     def __len__(self) -> int:
-        return len(self.entered_s)
+        return self._end - self._first
+
+    @property
+    def entered_s(self) -> Floats:
+        """When each entered, ascending but for what was moved to the front, shape (n,)."""
+        return self._entered_s[self._first : self._end]
+
+    @property
+    def deadline_s(self) -> Floats:
+        """When each expires, shape (n,); requests overtake each other, so it need not ascend."""
+        return self._deadline_s[self._first : self._end]
+
+    @property
+    def visit(self) -> Ints:
+        """The number of each, shape (n,)."""
+        return self._visit[self._first : self._end]
 
     def append(self, entered_s: Floats, deadline_s: Floats, visit: Ints) -> None:
         """Add visits at the end."""
-        if len(self):
-            entered_s = np.concatenate((self.entered_s, entered_s))
-            deadline_s = np.concatenate((self.deadline_s, deadline_s))
-            visit = np.concatenate((self.visit, visit))
-        self.entered_s, self.deadline_s, self.visit = entered_s, deadline_s, visit
+        if self._end + len(visit) > len(self._visit):
+            self._make_room(len(visit))
+        new = slice(self._end, self._end + len(visit))
+        self._entered_s[new], self._deadline_s[new], self._visit[new] = entered_s, deadline_s, visit
+        self._end = new.stop
+        self._soonest_s = min(self._soonest_s, float(deadline_s.min(initial=math.inf)))
+
+    def _make_room(self, count: int) -> None:
+        """Move all to the front, of longer arrays unless half of these would be free."""
+        needed = len(self) + count
+        size = len(self._visit) if 2 * needed <= len(self._visit) else 2 * needed
+        self._entered_s = _moved(self.entered_s, size)
+        self._deadline_s = _moved(self.deadline_s, size)
+        self._visit = _moved(self.visit, size)
+        self._first, self._end = 0, len(self)
 
     def pop_front(self, count: int) -> None:
         """Remove the first entries."""
-        self.entered_s = self.entered_s[count:]
-        self.deadline_s = self.deadline_s[count:]
-        self.visit = self.visit[count:]
+        self._first += count
+
+    def renumber(self, new: Callable[[Ints], Ints]) -> None:
+        """Give all visits new numbers."""
+        self.visit[:] = new(self.visit)
 
     def expire(self, before_s: float) -> int:
         """Move the entries whose deadline lies before a time to the front and return how many there are."""
+        if self._soonest_s >= before_s:
+            return 0
         late = self.deadline_s < before_s
+        self._soonest_s = float(self.deadline_s.min(initial=math.inf, where=~late))
         count = int(np.count_nonzero(late))
         if count:
             order = np.argsort(~late, kind="stable")
-            self.entered_s = self.entered_s[order]
-            self.deadline_s = self.deadline_s[order]
-            self.visit = self.visit[order]
+            for column in (self.entered_s, self.deadline_s, self.visit):
+                column[:] = column[order]
         return count
+
+
+def _moved(values: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Return a longer array that begins with some values."""
+    longer = np.empty(size, dtype=values.dtype)
+    longer[: len(values)] = values
+    return longer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The replicas of one configuration: starting, serving, stopping."""
 
-from bisect import bisect_right
-from heapq import heapify, heappush
+from bisect import bisect_left, bisect_right
+from heapq import heappush
 from math import inf, nextafter
 
 from ipa.simulator.cost import CoreMeter
@@ -70,19 +70,21 @@ class ReplicaPool:
     def stop(self, count: int, at_s: float) -> None:
         """Stop the newest of the starting replicas, then the idle ones, then those whose batch ends first."""
         self._crash_until(at_s)
-        for _ in range(count):
-            if self._ready_s and self._ready_s[-1] > at_s:
-                position = self.free_s.index(self._ready_s.pop())
-                leaves_s = at_s
-            else:
-                first_s = min(self.free_s)
-                position = self.free_s.index(first_s)
-                leaves_s = max(at_s, first_s)
-            del self.free_s[position]
-            if self._failures:
-                del self._failure[position]
-            self.meter.change(leaves_s, -self.cores)
-        heapify(self.free_s)
+        # An ascending list is a heap too; with failures it is one already.
+        self.free_s.sort()
+        idle = count
+        while idle and self._ready_s and self._ready_s[-1] > at_s:
+            self._remove(bisect_left(self.free_s, self._ready_s.pop()))
+            self.meter.change(at_s, -self.cores)
+            idle -= 1
+        for first_s in self.free_s[:idle]:
+            self.meter.change(max(at_s, first_s), -self.cores)
+        del self.free_s[:idle], self._failure[:idle]
+
+    def _remove(self, position: int) -> None:
+        del self.free_s[position]
+        if self._failures:
+            del self._failure[position]
 
     def resume(self, at_s: float) -> None:
         """Let no replica take a batch before ``at_s``; idle ones have been free for longer all the same."""

@@ -134,9 +134,11 @@ class RandomStream:
 
     def peek(self, count: int) -> Floats:
         """Return an array whose first ``count`` values come next."""
-        missing = count - (len(self._drawn) - self._used)
+        left = len(self._drawn) - self._used
+        missing = count - left
         if missing > 0:
-            size = -(-missing // BLOCK) * BLOCK
+            # At least in proportion to what is copied, so that a queue that grows costs its length, not more.
+            size = -(-max(missing, left // 4) // BLOCK) * BLOCK
             self._drawn = np.concatenate((self._drawn[self._used :], self._block(size)))
             self._used = 0
         return self._drawn[self._used :]

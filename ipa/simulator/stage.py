@@ -209,7 +209,7 @@ class SimulatedStage:
 
     def renumber(self, new: Callable[[Ints], Ints]) -> None:
         """Give all visits in the queue new numbers."""
-        self._line.visit = new(self._line.visit)
+        self._line.renumber(new)
 
     def advance(self, until_s: float) -> list[Departures]:
         """Serve the queue up to a time; everything that enters before it has been accepted."""
@@ -237,7 +237,7 @@ class SimulatedStage:
         )
         self._random.consume(served.batches)
         gone = line.visit[: served.head]
-        visit = np.delete(gone, served.expired) if len(served.expired) else gone
+        visit = np.delete(gone, served.expired) if len(served.expired) else gone.copy()
         self._log.serve(visit, served, running.index)
         dropped, dropped_s = self._expired(served.expired)
         line.pop_front(served.head)
