@@ -39,6 +39,7 @@ html_static_path = ["_static"]
 html_css_files = ["ipa.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False
 
 # Sphinx wants its pages below this folder, but on GitHub the links have to lead to where the notebooks are.
 HERE = Path(__file__).parent
