@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
+import numpy as np
+
+from ipa.arrays import Ints
+
 EdgePlaces = Sequence[tuple[int, int]]
 """Pairs (stage, later stage) by position; none for a chain."""
 
@@ -34,6 +38,21 @@ def slowest_path(times: Sequence[Time], edges: EdgePlaces) -> Time:
     followed = {source for source, _ in edges}
     up_to = sums_up_to(times, edges)
     return max(total for place, total in enumerate(up_to) if place not in followed)
+
+
+def slowest_path_of_many(ticks: Sequence[Ints], edges: EdgePlaces) -> Ints:
+    """Return the slowest path of many plans at once, of a graph: an array of whole ticks for each stage.
+
+    Examples
+    --------
+    >>> slowest_path_of_many([np.array([1, 3]), np.array([5, 1]), np.array([2, 2])], [(0, 1), (0, 2)])
+    array([6, 5])
+    """
+    up_to: list[Ints] = []
+    for own, sources in zip(ticks, _predecessors(len(ticks), edges), strict=True):
+        up_to.append(own + np.maximum.reduce([up_to[source] for source in sources]) if sources else own)
+    followed = {source for source, _ in edges} if edges else set(range(len(ticks) - 1))
+    return np.asarray(np.maximum.reduce([sums for at, sums in enumerate(up_to) if at not in followed]))
 
 
 def sums_up_to(times: Sequence[Time], edges: EdgePlaces) -> list[Time]:

@@ -18,8 +18,9 @@ from ipa.optimizer.labels import pareto
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
-from ipa.optimizer.solvers import graph, graph_paths
+from ipa.optimizer.solvers import few_plans, graph, graph_paths
 from ipa.optimizer.solvers.brute_force import solve_brute_force
+from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.graph import series_parallel_labels, solve_graph
 from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.solvers.highs import solve_highs_directly
@@ -74,10 +75,23 @@ def test_a_series_parallel_graph_is_solved_like_brute_force_ties_included(asked:
     assert solve_graph(asked, 10.0) == solve_brute_force(asked, 10.0)
 
 
+@settings(max_examples=100)
+@given(graphs(SERIES_PARALLEL | OTHERS), st.sampled_from([None, 3, 6, 10]))
+def test_any_graph_of_few_plans_is_solved_like_brute_force_ties_included(
+    asked: Problem, max_cores: int | None
+) -> None:
+    limited = replace(asked, max_cores=max_cores)
+    oracle = solve_brute_force(limited, 10.0)
+    assert solve_graph(limited, 10.0) == oracle
+    assert solve_few_plans(limited, math.inf) == oracle
+
+
 @settings(max_examples=25)
 @given(graphs(OTHERS))
-def test_any_other_graph_is_solved_to_the_same_objective(asked: Problem) -> None:
-    answer, oracle = solve_graph(asked, 10.0), solve_brute_force(asked, 10.0)
+def test_any_other_graph_of_many_plans_is_solved_to_the_same_objective(asked: Problem) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(few_plans, "MOST_PLANS", 0)
+        answer, oracle = solve_graph(asked, 10.0), solve_brute_force(asked, 10.0)
     assert answer.proven
     assert value(asked, answer) == pytest.approx(value(asked, oracle), abs=1e-6)
 
@@ -134,6 +148,7 @@ def test_the_paths_of_a_graph() -> None:
 
 def test_a_graph_with_too_many_paths_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_paths, "MAX_PATHS", 2)
+    monkeypatch.setattr(few_plans, "MOST_PLANS", 0)
     with pytest.raises(InvalidValueError, match="more than 2 paths; use solver exact, or simplify it"):
         solve_graph(random_graph("bridge", 0, "ties", "pas", 1.0), 1.0)
 
@@ -191,7 +206,8 @@ def test_the_solvers_of_chains_take_graphs_under_the_same_names(solver: str, ans
     assert decision.objective == pytest.approx(solve(asked, "brute-force").objective)
 
 
-def test_auto_names_the_program_where_the_graph_needs_one() -> None:
+def test_auto_names_the_program_where_the_graph_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_plans, "MOST_PLANS", 0)
     assert solve(random_graph("bridge", 1, "profile", "pas", 1.0), "auto").solver == "highs"
 
 

@@ -1,5 +1,8 @@
 """Decisions for graphs: exact labels for series-parallel ones, a mixed-integer program for all others.
 
+What labels cannot do, because the graph or a limit of cores is in the way, is enumerated where there are few
+plans, and left to HiGHS where there are many.
+
 A graph is series-parallel if merging stages one after the other, and branches side by side, reduces it to a
 single part. Labels then add latencies in series and take the slower one in parallel.
 """
@@ -9,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,9 +20,10 @@ from ipa.optimizer.answer import Answer, picked
 from ipa.optimizer.known import best_known
 from ipa.optimizer.labels.pareto import PartialPlans, Price, TooManyPlansError, joined, stage_labels
 from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.highs import solve_highs_directly
 from ipa.optimizer.ties import first_in_order
-from ipa.optimizer.tolerance import tie
+from ipa.optimizer.tolerance import HAIR, tie
 
 log = logging.getLogger("ipa.optimizer")
 
@@ -133,8 +138,8 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     Returns
     -------
     Answer
-        For a series-parallel graph the first in the order of ties among the labels that are left; else what
-        HiGHS proves, where one of several tied plans may come out.
+        For a series-parallel graph the first in the order of ties among the labels that are left, for one of
+        few plans the first of all; else what HiGHS proves, where one of several tied plans may come out.
     """
     if not all(problem.options):
         return Answer(None, proven=True)
@@ -143,14 +148,14 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
         free = solve_graph(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
         if free.proven and (free.choice is None or problem.fits_cores(picked(problem, free.choice))):
             return free
-        return _by_highs(problem, started + deadline_s)
+        return _without_labels(problem, started + deadline_s)
     try:
         labels = series_parallel_labels(problem, _price_of(problem), started + LABELS_SHARE * deadline_s)
     except TooManyPlansError:
         log.info("solver exact: too many labels, falling back to HiGHS")
         return _by_highs(problem, started + deadline_s, "too many labels: left to HiGHS")
     if labels is None:
-        return _by_highs(problem, started + deadline_s)
+        return _without_labels(problem, started + deadline_s)
     choices = [tuple(row) for row in labels.choices.tolist()]
     if not choices:
         return Answer(None, proven=True)
@@ -180,6 +185,28 @@ def _price_of(problem: Problem) -> Price:
     return lambda option: round(price(option) * grid)
 
 
+def _without_labels(problem: Problem, until: float) -> Answer:
+    now = time.perf_counter()
+    return solve_few_plans(problem, now + _FREE_SHARE * (until - now)) or _by_highs(problem, until)
+
+
 def _by_highs(problem: Problem, until: float, why: str = "") -> Answer:
     answer = solve_highs_directly(problem, max(_LEAST_S, until - time.perf_counter()))
+    if answer.choice is not None and not answer.proven and until - time.perf_counter() > _LEAST_S:
+        answer = _or_inside(problem, answer, until)
     return replace(answer, solver="highs", note="; ".join(text for text in (why, answer.note) if text))
+
+
+def _or_inside(problem: Problem, answer: Answer, until: float) -> Answer:
+    """Return the better plan of an answer and of an SLA shorter by more than HiGHS can be wrong about."""
+    shorter = replace(problem, sla_s=problem.sla_s * (1 - HAIR))
+    other = solve_highs_directly(shorter, max(_LEAST_S, until - time.perf_counter()))
+    return max(
+        answer,
+        replace(other, proven=False, note=answer.note, bound=answer.bound),
+        key=partial(_worth, problem),
+    )
+
+
+def _worth(problem: Problem, answer: Answer) -> float:
+    return -math.inf if answer.choice is None else problem.value(picked(problem, answer.choice))
