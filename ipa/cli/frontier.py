@@ -179,7 +179,7 @@ def _drawn(
             caption += f"  ·  at most {value} {limit}"
     if spec.edition != "corrected":
         caption += "  ·  the other methods had settings of their own and may lie off the frontier"
-    drawn = figures.frontier(
+    drawn = figures.draw_frontier(
         frontier_table(found, planner.pipeline),
         method_table(found, decisions),
         f"{planner.pipeline.title or name}: the frontier",
@@ -195,4 +195,4 @@ def _drawn(
     if spec.edition != "corrected":
         changed = {"workload": spec.workload, **changed}
     subject = f"frontier-{figures.safe_name(spec.pipeline)}-{spec.edition}-{asked.rate_rps:g}rps"
-    return figures.save(drawn, results, figures.file_name(subject, None, changed))
+    return figures.save_figure(drawn, results, figures.file_name(subject, None, changed))

@@ -1,12 +1,13 @@
 """Figures: one function per figure of the paper, from a tidy table to a matplotlib Figure.
 
-:mod:`ipa.figures.tables` reads finished runs into tables; :func:`adaptation` draws one run,
-:func:`variant_tradeoff` figure 2, :func:`end_to_end` the paper's figures 8 to 12, :func:`editions` both
-editions side by side, :func:`deviations` the published averages against ours, :func:`decision_time` figure
-13, :func:`preferences` figure 14, :func:`latency_distribution` figure 15, :func:`latency_breakdown` where
-the time goes, :func:`cluster_effects` and :func:`reaction` what real clusters and bursts do,
-:func:`frontier` one frontier, :func:`sensitivity` choices over rate and SLA; :func:`save` writes a figure
-as PDF and PNG under a name from :func:`file_name`, :func:`printed` and :func:`save_table` show and write a
+The package exports the functions; a module, reached by its full name, holds what belongs to one figure.
+:func:`draw_adaptation` draws one run, :func:`draw_variant_tradeoff` figure 2, :func:`draw_end_to_end` the
+paper's figures 8 to 12, :func:`draw_editions` both editions side by side, :func:`draw_deviations` the
+published averages against ours, :func:`draw_decision_time` figure 13, :func:`draw_preferences` figure 14,
+:func:`draw_latency_distribution` figure 15, :func:`draw_latency_breakdown` where the time goes,
+:func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do, :func:`draw_frontier`
+one frontier, :func:`draw_sensitivity` choices over rate and SLA. :func:`save_figure` writes a figure as PDF
+and PNG under a name from :func:`file_name`, :func:`format_table` and :func:`save_table` show and write a
 table. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
 """
 
@@ -17,45 +18,45 @@ try:
 except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
-from ipa.figures.adaptation import adaptation
-from ipa.figures.burst import reaction
-from ipa.figures.closed_loop import forecaster_ablation, quantile_tradeoff
-from ipa.figures.cluster_effects import cluster_effects
-from ipa.figures.decision_time import decision_time
-from ipa.figures.deviations import deviations
-from ipa.figures.editions import editions
-from ipa.figures.end_to_end import end_to_end
-from ipa.figures.forecasters import forecast_errors, load_forecasts
-from ipa.figures.frontier import frontier
-from ipa.figures.latency import latency_breakdown, latency_distribution
-from ipa.figures.preferences import preferences
-from ipa.figures.printing import printed, save_table
-from ipa.figures.profiling import variant_tradeoff
-from ipa.figures.save import file_name, save
-from ipa.figures.sensitivity import sensitivity
+from ipa.figures.adaptation import draw_adaptation
+from ipa.figures.burst import draw_burst
+from ipa.figures.closed_loop import draw_forecaster_ablation, draw_quantile_tradeoff
+from ipa.figures.cluster_effects import draw_cluster_effects
+from ipa.figures.decision_time import draw_decision_time
+from ipa.figures.deviations import draw_deviations
+from ipa.figures.editions import draw_editions
+from ipa.figures.end_to_end import draw_end_to_end
+from ipa.figures.forecasters import draw_forecast_errors, draw_load_forecasts
+from ipa.figures.frontier import draw_frontier
+from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
+from ipa.figures.preferences import draw_preferences
+from ipa.figures.printing import format_table, save_table
+from ipa.figures.profiling import draw_variant_tradeoff
+from ipa.figures.save import file_name, save_figure
+from ipa.figures.sensitivity import draw_sensitivity
 from ipa.results.file_names import safe_name
 
 __all__ = [
-    "adaptation",
-    "cluster_effects",
-    "decision_time",
-    "deviations",
-    "editions",
-    "end_to_end",
+    "draw_adaptation",
+    "draw_burst",
+    "draw_cluster_effects",
+    "draw_decision_time",
+    "draw_deviations",
+    "draw_editions",
+    "draw_end_to_end",
+    "draw_forecast_errors",
+    "draw_forecaster_ablation",
+    "draw_frontier",
+    "draw_latency_breakdown",
+    "draw_latency_distribution",
+    "draw_load_forecasts",
+    "draw_preferences",
+    "draw_quantile_tradeoff",
+    "draw_sensitivity",
+    "draw_variant_tradeoff",
     "file_name",
-    "forecast_errors",
-    "forecaster_ablation",
-    "frontier",
-    "latency_breakdown",
-    "latency_distribution",
-    "load_forecasts",
-    "preferences",
-    "printed",
-    "quantile_tradeoff",
-    "reaction",
+    "format_table",
     "safe_name",
-    "save",
+    "save_figure",
     "save_table",
-    "sensitivity",
-    "variant_tradeoff",
 ]

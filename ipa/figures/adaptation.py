@@ -31,7 +31,7 @@ from ipa.studies.run_tables import numbers, stage_steps
 COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
 
 
-def adaptation(
+def draw_adaptation(
     steps: pd.DataFrame, load: pd.DataFrame, variants: Mapping[str, Sequence[str]] | None = None
 ) -> Figure:
     """Draw how one run adapted to its load.

@@ -34,7 +34,7 @@ IDEAL_LABELS = {
 }
 
 
-def reaction(reactions: pd.DataFrame, causes: pd.DataFrame, caption: str) -> Figure:
+def draw_burst(reactions: pd.DataFrame, causes: pd.DataFrame, caption: str) -> Figure:
     """Draw how late requests are in the minute after a burst, and what they are late for.
 
     Parameters

@@ -60,7 +60,7 @@ ACCURACY = LoopPanel("pas_pct", "", "Accuracy", "PAS × 100")
 PANELS_PER_EDITION = 3
 
 
-def forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
+def draw_forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
     """Draw figure 16: cost and violations of every pipeline under each forecaster.
 
     Parameters
@@ -203,7 +203,7 @@ def _write_legend(figure: Figure, names: Sequence[str], *, published: bool) -> N
     )  # fmt: skip
 
 
-def quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
+def draw_quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
     """Draw violations against cost with the quantile as the knob, other forecasters beside it.
 
     Parameters

@@ -20,7 +20,7 @@ PANELS = (
 )
 
 
-def cluster_effects(effects: pd.DataFrame, caption: str) -> Figure:
+def draw_cluster_effects(effects: pd.DataFrame, caption: str) -> Figure:
     """Draw what each property changes.
 
     Parameters

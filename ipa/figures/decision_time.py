@@ -47,7 +47,9 @@ DARK_FROM = 0.62
 TICKS_MS = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
-def decision_time(times: pd.DataFrame, larger: pd.DataFrame, beside: pd.DataFrame, caption: str) -> Figure:
+def draw_decision_time(
+    times: pd.DataFrame, larger: pd.DataFrame, beside: pd.DataFrame, caption: str
+) -> Figure:
     """Draw decision times beside the published ones, the speed-up, and what happens beyond the paper's sizes.
 
     Parameters

@@ -58,7 +58,7 @@ NUMBER_OFFSETS_PT: Sequence[Point] = (
 """Places of a number beside the mark it names, the best first."""
 
 
-def deviations(comparison: pd.DataFrame, caption: str) -> Figure:
+def draw_deviations(comparison: pd.DataFrame, caption: str) -> Figure:
     """Draw every run's deviation from its published averages.
 
     Parameters

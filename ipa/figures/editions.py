@@ -39,7 +39,7 @@ METRICS = (
 """Column, factor to the axis, title, unit."""
 
 
-def editions(averages: pd.DataFrame, before: str = "as-published", after: str = "corrected") -> Figure:
+def draw_editions(averages: pd.DataFrame, before: str = "as-published", after: str = "corrected") -> Figure:
     """Draw what changes from one edition to another, for every pipeline and method.
 
     Parameters

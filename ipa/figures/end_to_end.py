@@ -49,7 +49,7 @@ MOST_FLIPS_PER_WINDOW, MOST_FLIPS = 0.5, 4
 UNITS = ("requests/s", "cost (cores)", "PAS × 100", "variant\nswitches/min")
 
 
-def end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) -> Figure:
+def draw_end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) -> Figure:
     """Draw cost and accuracy over time and the averages of one pipeline and edition.
 
     Parameters

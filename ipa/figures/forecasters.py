@@ -69,7 +69,7 @@ def title(forecaster: str) -> str:
     return TITLES.get(forecaster, forecaster)
 
 
-def load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) -> Figure:
+def draw_load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: str) -> Figure:
     """Draw figure 7: load and forecasts over time.
 
     Parameters
@@ -141,7 +141,7 @@ def _draw_forecasts(axes: Axes, workload: str, forecasts: pd.DataFrame, load: pd
     name_panel(axes, short_name(workload, 40))
 
 
-def forecast_errors(
+def draw_forecast_errors(
     scores: pd.DataFrame, series: str, caption: str, windows: pd.DataFrame | None = None
 ) -> Figure:
     """Draw the errors of all forecasters on one series.

@@ -47,7 +47,9 @@ LIST_COLUMNS: "tuple[tuple[float, Literal['left', 'right']], ...]" = (
 """Position and alignment of number, cores, accuracy, weights and plan in the list."""
 
 
-def frontier(points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: str, caption: str) -> Figure:
+def draw_frontier(
+    points: pd.DataFrame, methods: pd.DataFrame, title: str, metric: str, caption: str
+) -> Figure:
     """Draw every plan of the frontier, which of them some weights choose, and where the methods are.
 
     Parameters

@@ -55,7 +55,7 @@ SHORTEST_S = 1e-6
 QUANTILES = {"p50_s": 0.50, "p90_s": 0.90, "p99_s": 0.99}
 
 
-def latency_distribution(
+def draw_latency_distribution(
     curves: pd.DataFrame, summary: pd.DataFrame, published: pd.DataFrame | None = None, note: str = ""
 ) -> Figure:
     """Draw the distribution of the latency per pipeline, of the p99 of each second and of requests.
@@ -187,7 +187,7 @@ def _medians(summary: pd.DataFrame, published: pd.DataFrame) -> list[str]:
     return [f"medians (tested in C16 and C17): the published ones are {low:.1f} to {high:.1f} times ours"]
 
 
-def latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
+def draw_latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
     """Draw the mean latency of the answered requests, stage by stage and part by part.
 
     Parameters

@@ -55,7 +55,7 @@ AXES = {
 }
 
 
-def preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Figure:
+def draw_preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Figure:
     """Draw the points of figure 14, ours filled and published ones as rings.
 
     Parameters

@@ -102,7 +102,7 @@ class PrintedTable:
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def printed(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> PrintedTable:
+def format_table(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> PrintedTable:
     """Return a table as it is printed.
 
     Parameters
@@ -119,7 +119,7 @@ def printed(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> Printed
 
     Examples
     --------
-    >>> printed(pd.DataFrame({"method": ["ipa", "rim"], "cost": [2.123, -0.001], "n": [1, None]}))
+    >>> format_table(pd.DataFrame({"method": ["ipa", "rim"], "cost": [2.123, -0.001], "n": [1, None]}))
     method  cost  n
     ipa     2.12  1
     rim     0.00  –
@@ -162,7 +162,7 @@ def save_table(
     ResultsError
         If a file cannot be written.
     """
-    shown = printed(table, digits)
+    shown = format_table(table, digits)
     unnamed = table.index.names == [None]
     texts = {
         "csv": table.to_csv(index=not unnamed, lineterminator="\n"),

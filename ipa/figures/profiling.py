@@ -28,7 +28,7 @@ LATENCY_LOOKS = {
 THROUGHPUT_LOOK = Look("#0072B2", (), marker="o")
 
 
-def variant_tradeoff(variants: pd.DataFrame, caption: str) -> Figure:
+def draw_variant_tradeoff(variants: pd.DataFrame, caption: str) -> Figure:
     """Draw figure 2: latency and throughput of the variants of a task over their accuracy.
 
     Parameters

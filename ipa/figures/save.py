@@ -23,7 +23,7 @@ LONGEST_NAME = 120
 """Characters of a file name, well below what every file system takes."""
 
 
-def save(figure: Figure, results_dir: Path, name: str) -> list[Path]:
+def save_figure(figure: Figure, results_dir: Path, name: str) -> list[Path]:
     """Write a figure as PDF and PNG, each whole or not at all.
 
     Parameters

@@ -18,7 +18,7 @@ from ipa.figures.tables import require
 COLUMNS = ("rate_rps", "sla_s", "stage", "feasible", "cost_cores", "pas", "variant")
 
 
-def sensitivity(
+def draw_sensitivity(
     choices: pd.DataFrame, variants: Mapping[str, Sequence[str]], sla_s: float, caption: str
 ) -> Figure:
     """Draw what is chosen over rate and SLA.

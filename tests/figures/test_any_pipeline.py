@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipa.figures import (
-    adaptation,
-    cluster_effects,
-    editions,
-    end_to_end,
-    forecaster_ablation,
-    latency_breakdown,
-    preferences,
-    quantile_tradeoff,
-    sensitivity,
+    draw_adaptation,
+    draw_cluster_effects,
+    draw_editions,
+    draw_end_to_end,
+    draw_forecaster_ablation,
+    draw_latency_breakdown,
+    draw_preferences,
+    draw_quantile_tradeoff,
+    draw_sensitivity,
 )
 from ipa.figures.average_panels import PANELS
 from tests.support.tidy_frames import assert_no_text_is_cut_off
@@ -91,8 +91,8 @@ def test_one_run_and_a_whole_figure_are_drawn_without_a_warning(tables: Any) -> 
     one = steps[(steps["workload"] == first["workload"]) & (steps["method"] == first["method"])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert_no_text_is_cut_off(adaptation(one, load[load["workload"] == first["workload"]]))
-        assert_no_text_is_cut_off(end_to_end(steps, averages, load))
+        assert_no_text_is_cut_off(draw_adaptation(one, load[load["workload"] == first["workload"]]))
+        assert_no_text_is_cut_off(draw_end_to_end(steps, averages, load))
 
 
 @FEW
@@ -102,7 +102,7 @@ def test_editions_are_drawn_whatever_is_missing(tables: Any) -> None:
     both = pd.concat([averages.assign(edition="as-published"), averages])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert_no_text_is_cut_off(editions(both))
+        assert_no_text_is_cut_off(draw_editions(both))
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
@@ -112,7 +112,7 @@ def test_a_column_of_only_missing_values_crashes_no_panel(value: object) -> None
     step = {"stage": "s", "variant": "v", "batch": 1, "replicas": 1, "cores": 1, "batch_wait_s": 0.0}
     steps = pd.DataFrame([{**keys, "step": 0, "time_s": 0.0, "cost_cores": 1, "pas": 0.5, "plan": [step]}])
     load = pd.DataFrame({"workload": ["w"], "time_s": [0], "load_rps": [0]})
-    assert_no_text_is_cut_off(end_to_end(steps, averages, load))
+    assert_no_text_is_cut_off(draw_end_to_end(steps, averages, load))
 
 
 @FEW
@@ -133,8 +133,8 @@ def test_figure_16_and_the_knob_take_any_pipelines_and_values(
         ]
     )  # fmt: skip
     table["cost_cores"] = table["cost_cores"].fillna(1.0)
-    assert_no_text_is_cut_off(forecaster_ablation(table, "trace"))
-    assert_no_text_is_cut_off(quantile_tradeoff(table.fillna({"violation_pct": 0.0}), "trace"))
+    assert_no_text_is_cut_off(draw_forecaster_ablation(table, "trace"))
+    assert_no_text_is_cut_off(draw_quantile_tradeoff(table.fillna({"violation_pct": 0.0}), "trace"))
 
 
 @FEW
@@ -151,7 +151,7 @@ def test_a_breakdown_takes_any_number_of_stages(pipelines: Any, stages: Any, mea
             for part in ("queue", "service")
         ]
     )  # fmt: skip
-    assert_no_text_is_cut_off(latency_breakdown(parts))
+    assert_no_text_is_cut_off(draw_latency_breakdown(parts))
 
 
 def test_an_infeasible_map_and_lonely_values_are_drawn() -> None:
@@ -159,9 +159,9 @@ def test_an_infeasible_map_and_lonely_values_are_drawn() -> None:
         "rate_rps": 5.0, "sla_s": 1.0, "stage": "s", "feasible": False, "cost_cores": math.nan,
         "pas": math.nan, "variant": "",
     }  # fmt: skip
-    assert_no_text_is_cut_off(sensitivity(pd.DataFrame([one]), {"s": ["a", "b"]}, 1.0, "toy"))
+    assert_no_text_is_cut_off(draw_sensitivity(pd.DataFrame([one]), {"s": ["a", "b"]}, 1.0, "toy"))
     many = [{**one, "rate_rps": rate, "sla_s": sla} for rate in (1.0, 2.0) for sla in (0.5, 1.0)]
-    assert_no_text_is_cut_off(sensitivity(pd.DataFrame(many), {"s": ["a", "b"]}, 1.0, "toy"))
+    assert_no_text_is_cut_off(draw_sensitivity(pd.DataFrame(many), {"s": ["a", "b"]}, 1.0, "toy"))
 
 
 def test_preferences_without_a_curve_are_drawn() -> None:
@@ -173,7 +173,7 @@ def test_preferences_without_a_curve_are_drawn() -> None:
     curve = pd.DataFrame(
         [{"edition": "other", "pipeline": "x", "ratio_from": 0.0, "cost": 1.0, "accuracy": 1.0}]
     )
-    assert_no_text_is_cut_off(preferences(pd.DataFrame([point]), curve, "trace"))
+    assert_no_text_is_cut_off(draw_preferences(pd.DataFrame([point]), curve, "trace"))
 
 
 def test_effects_of_runs_without_an_answer_are_drawn() -> None:
@@ -181,4 +181,4 @@ def test_effects_of_runs_without_an_answer_are_drawn() -> None:
     effects = pd.DataFrame({"group": ["plain", "network"], "label": ["defaults", "slow"]})
     for name in measures:
         effects[name], effects[f"{name}_interval"] = None, math.nan
-    assert_no_text_is_cut_off(cluster_effects(effects, "toy"))
+    assert_no_text_is_cut_off(draw_cluster_effects(effects, "toy"))

@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from ipa.bench.decision_time import PUBLISHED_SIZES, beside_published
 from ipa.errors import ResultsError
-from ipa.figures.decision_time import decision_time
+from ipa.figures.decision_time import draw_decision_time
 
 
 def times(sizes: list[tuple[int, int]], solvers: list[str], refused_from: int = 10**6) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def panel(figure: Figure, letter: str) -> Axes:
 
 
 def test_published_points_and_every_solver_are_in_one_panel() -> None:
-    axes = panel(decision_time(NINE, LARGER, BESIDE, "a caption"), "d")
+    axes = panel(draw_decision_time(NINE, LARGER, BESIDE, "a caption"), "d")
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert set(lines) == {"published (Gurobi)", "exact (ours)", "Gurobi, linear model"}
     np.testing.assert_allclose(lines["published (Gurobi)"].get_ydata()[-1], 2222.4)
@@ -50,7 +50,7 @@ def test_published_points_and_every_solver_are_in_one_panel() -> None:
 
 
 def test_every_size_of_the_paper_has_its_time_ours_and_the_ratio_with_units() -> None:
-    figure = decision_time(NINE, LARGER, BESIDE, "a caption")
+    figure = draw_decision_time(NINE, LARGER, BESIDE, "a caption")
     last = {letter: panel(figure, letter).texts[-1].get_text() for letter in "abc"}
     assert [len(panel(figure, letter).texts) for letter in "abc"] == [81] * 3
     assert last == {"a": "2.2k", "b": "0.9", "c": "2.5k"}
@@ -61,17 +61,17 @@ def test_every_size_of_the_paper_has_its_time_ours_and_the_ratio_with_units() ->
 
 
 def test_a_line_ends_where_the_licence_does() -> None:
-    figure = decision_time(NINE, LARGER, BESIDE, "a caption")
+    figure = draw_decision_time(NINE, LARGER, BESIDE, "a caption")
     lines = {line.get_label(): line for line in panel(figure, "e").get_lines()}
     assert list(lines["Gurobi, linear model"].get_xdata()) == [10]
     assert any("refused" in word for word in words(figure))
 
 
 def test_no_refusal_is_claimed_where_there_is_none() -> None:
-    figure = decision_time(NINE, LARGER[LARGER["solver"] == "exact"], BESIDE, "a caption")
+    figure = draw_decision_time(NINE, LARGER[LARGER["solver"] == "exact"], BESIDE, "a caption")
     assert not any("refused" in word for word in words(figure))
 
 
 def test_a_table_without_a_column_is_refused() -> None:
     with pytest.raises(ResultsError, match="median_ms"):
-        decision_time(NINE.drop(columns="median_ms"), LARGER, BESIDE, "a caption")
+        draw_decision_time(NINE.drop(columns="median_ms"), LARGER, BESIDE, "a caption")

@@ -13,7 +13,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures import adaptation, deviations, editions, end_to_end, file_name, save
+from ipa.figures import (
+    draw_adaptation,
+    draw_deviations,
+    draw_editions,
+    draw_end_to_end,
+    file_name,
+    save_figure,
+)
 from ipa.figures.style import METHOD_LOOKS, method_looks
 from ipa.report.notebooks import ForecastParameters, check_parameters
 from ipa.results.file_names import safe_name
@@ -29,10 +36,10 @@ from tests.support.tidy_frames import (
 )
 
 SMALL = {
-    "adaptation": lambda: adaptation(steps_of(), load_of("bursty")),
-    "end_to_end": lambda: end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS)),
-    "editions": lambda: editions(averages_of("as-published", "corrected")),
-    "deviations": lambda: deviations(comparison_of((0, 0), (9, 0)), "edition corrected · seed 3"),
+    "adaptation": lambda: draw_adaptation(steps_of(), load_of("bursty")),
+    "end_to_end": lambda: draw_end_to_end(all_steps(), averages_of("corrected"), load_of(*WORKLOADS)),
+    "editions": lambda: draw_editions(averages_of("as-published", "corrected")),
+    "deviations": lambda: draw_deviations(comparison_of((0, 0), (9, 0)), "edition corrected · seed 3"),
 }
 
 
@@ -77,12 +84,12 @@ def test_no_text_is_cut_off_at_the_edge_of_the_figure(name: str) -> None:
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda empty: adaptation(empty, load_of("bursty")),
-        lambda empty: adaptation(steps_of(), empty),
-        lambda empty: end_to_end(empty, averages_of("corrected"), load_of("bursty")),
-        lambda empty: end_to_end(all_steps(), empty, load_of("bursty")),
-        lambda empty: editions(empty),
-        lambda empty: deviations(empty, ""),
+        lambda empty: draw_adaptation(empty, load_of("bursty")),
+        lambda empty: draw_adaptation(steps_of(), empty),
+        lambda empty: draw_end_to_end(empty, averages_of("corrected"), load_of("bursty")),
+        lambda empty: draw_end_to_end(all_steps(), empty, load_of("bursty")),
+        lambda empty: draw_editions(empty),
+        lambda empty: draw_deviations(empty, ""),
     ],
 )
 def test_an_empty_table_is_refused_with_what_to_do(draw: Callable[..., Any]) -> None:
@@ -92,16 +99,16 @@ def test_an_empty_table_is_refused_with_what_to_do(draw: Callable[..., Any]) -> 
 
 def test_a_table_without_a_column_is_refused_by_name() -> None:
     with pytest.raises(ResultsError, match=r"adaptation: the table lacks the column cost_cores; it has"):
-        adaptation(steps_of().drop(columns="cost_cores"), load_of("bursty"))
+        draw_adaptation(steps_of().drop(columns="cost_cores"), load_of("bursty"))
 
 
 def test_editions_refuses_a_table_with_one_edition() -> None:
     with pytest.raises(ResultsError, match="edition corrected"):
-        editions(averages_of("as-published"))
+        draw_editions(averages_of("as-published"))
 
 
 def test_adaptation_has_a_panel_for_each_stage_and_the_same_time_axis_everywhere() -> None:
-    figure = adaptation(steps_of(), load_of("bursty"))
+    figure = draw_adaptation(steps_of(), load_of("bursty"))
     assert titles(figure) == [
         "Load (requests/s)",
         "Variant: detect",
@@ -116,7 +123,7 @@ def test_adaptation_has_a_panel_for_each_stage_and_the_same_time_axis_everywhere
 
 
 def test_adaptation_draws_decided_rates_costs_and_held_steps() -> None:
-    figure = adaptation(steps_of(), load_of("bursty"))
+    figure = draw_adaptation(steps_of(), load_of("bursty"))
     cost = panel(figure, "Cost (cores)").lines[0]
     assert list(cost.get_ydata()) == [2, 5, 5, 2]
     assert cost.get_drawstyle() == "steps-post"
@@ -126,7 +133,7 @@ def test_adaptation_draws_decided_rates_costs_and_held_steps() -> None:
 
 
 def test_adaptation_shows_variants_that_were_never_chosen_in_the_given_order() -> None:
-    figure = adaptation(steps_of(), load_of("bursty"), {"detect": ["tiny", "small", "large"]})
+    figure = draw_adaptation(steps_of(), load_of("bursty"), {"detect": ["tiny", "small", "large"]})
     detect = panel(figure, "Variant: detect")
     assert [label.get_text() for label in detect.get_yticklabels()] == ["tiny", "small", "large"]
     assert list(detect.lines[0].get_ydata()) == [1, 2, 2, 1]
@@ -134,7 +141,7 @@ def test_adaptation_shows_variants_that_were_never_chosen_in_the_given_order() -
 
 def e2e(averages: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
     steps = all_steps() if steps is None else steps
-    return end_to_end(steps, averages, load_of(*WORKLOADS))
+    return draw_end_to_end(steps, averages, load_of(*WORKLOADS))
 
 
 def row_of(figure: Figure, unit: str) -> Axes:
@@ -240,13 +247,13 @@ def test_published_averages_are_marked_only_where_there_are_any(published: bool,
 
 def test_published_averages_on_the_real_trace_need_no_reservation() -> None:
     averages = averages_of("as-published", published=True).assign(trace="real")
-    figure = end_to_end(all_steps("as-published"), averages, load_of(*WORKLOADS))
+    figure = draw_end_to_end(all_steps("as-published"), averages, load_of(*WORKLOADS))
     assert "published average" in all_text(figure)
     assert "belong to the real trace" not in all_text(figure)
 
 
 def test_editions_joins_both_means_of_each_pipeline_and_method() -> None:
-    figure = editions(averages_of("as-published", "corrected"))
+    figure = draw_editions(averages_of("as-published", "corrected"))
     cost = panel(figure, "Cost")
     joined = [line.get_xdata().tolist() for line in cost.lines if len(line.get_xdata()) == 2]
     assert joined[: len(METHODS)] == [[2 + n, 12 + n] for n in range(len(METHODS))]
@@ -255,7 +262,7 @@ def test_editions_joins_both_means_of_each_pipeline_and_method() -> None:
 
 
 def test_deviations_counts_the_runs_within_and_names_those_outside() -> None:
-    figure = deviations(comparison_of((0, 0), (4.9, 1.9), (-24.3, -0.0001), (5.1, 0.9)), "edition x")
+    figure = draw_deviations(comparison_of((0, 0), (4.9, 1.9), (-24.3, -0.0001), (5.1, 0.9)), "edition x")
     text = all_text(figure)
     assert "2 of 4 runs within 5 % of cost and 2 % of accuracy" in text
     assert "nlp, bursty, FA2-high\n" in text
@@ -264,7 +271,7 @@ def test_deviations_counts_the_runs_within_and_names_those_outside() -> None:
 
 
 def test_deviations_without_a_miss_draws_no_list() -> None:
-    figure = deviations(comparison_of((0, 0), (1, 1)), "edition x")
+    figure = draw_deviations(comparison_of((0, 0), (1, 1)), "edition x")
     assert "outside the box" not in all_text(figure)
 
 
@@ -277,7 +284,7 @@ def test_looks_differ_in_colour_line_and_hatch_also_for_registered_methods() -> 
 
 
 def test_save_writes_the_same_bytes_for_the_same_figure(tmp_path: Path) -> None:
-    files = [save(SMALL["adaptation"](), tmp_path / folder, "run") for folder in ("a", "b")]
+    files = [save_figure(SMALL["adaptation"](), tmp_path / folder, "run") for folder in ("a", "b")]
     assert [file.name for file in files[0]] == ["run.pdf", "run.png"]
     assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
     assert sorted(path.name for path in (tmp_path / "a" / "figures").iterdir()) == ["run.pdf", "run.png"]
@@ -325,10 +332,10 @@ def test_a_figure_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "run.pdf").mkdir()
     with pytest.raises(ResultsError, match=r"figure run cannot be written to .*choose another folder"):
-        save(SMALL["adaptation"](), tmp_path, "run")
+        save_figure(SMALL["adaptation"](), tmp_path, "run")
     (tmp_path / "in-the-way").write_text("")
     with pytest.raises(ResultsError, match="cannot be written"):
-        save(SMALL["adaptation"](), tmp_path / "in-the-way", "run")
+        save_figure(SMALL["adaptation"](), tmp_path / "in-the-way", "run")
 
 
 def test_a_figure_shows_itself_in_a_notebook_as_png() -> None:

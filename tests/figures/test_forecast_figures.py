@@ -9,7 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures import forecast_errors, forecaster_ablation, load_forecasts, quantile_tradeoff
+from ipa.figures import (
+    draw_forecast_errors,
+    draw_forecaster_ablation,
+    draw_load_forecasts,
+    draw_quantile_tradeoff,
+)
 from ipa.figures.forecasters import look
 from ipa.studies.forecast_errors import score_table, series_table
 from ipa.studies.forecasters import FIGURE_16, beside_published
@@ -40,7 +45,7 @@ def averages(*editions: str, violation_pct: float = 1.0):
 def test_figure_7_has_a_panel_per_workload_with_truth_and_forecasts() -> None:
     both = series_table({"bursty": RATES_RPS, "mine": RATES_RPS}, ["lstm", "mlp"])
     load = pd.concat([LOAD, LOAD.assign(workload="mine")])
-    figure = load_forecasts(both, load, "seed 7")
+    figure = draw_load_forecasts(both, load, "seed 7")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["bursty", "mine"]
     truth, lstm, mlp = figure.axes[0].lines
     rows = both[both["workload"] == "bursty"].set_index("forecaster")
@@ -53,7 +58,7 @@ def test_figure_7_has_a_panel_per_workload_with_truth_and_forecasts() -> None:
 
 def test_three_workloads_leave_no_empty_panel() -> None:
     names = ("a", "b", "c")
-    figure = load_forecasts(
+    figure = draw_load_forecasts(
         series_table(dict.fromkeys(names, RATES_RPS), ["max"]),
         pd.concat([LOAD.assign(workload=name) for name in names]),
         "",
@@ -63,7 +68,7 @@ def test_three_workloads_leave_no_empty_panel() -> None:
 
 def test_errors_are_ordered_by_smape_and_bounds_are_hatched() -> None:
     scores = score_table({"a": RATES_RPS}, ["max", "last", "near-oracle"])
-    figure = forecast_errors(scores, "a", "")
+    figure = draw_forecast_errors(scores, "a", "")
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     assert widths == sorted(scores["smape_pct"], reverse=True)
@@ -76,18 +81,18 @@ def test_errors_are_ordered_by_smape_and_bounds_are_hatched() -> None:
 def test_whiskers_tell_how_much_windows_as_short_as_the_published_one_differ() -> None:
     scores = score_table({"a": RATES_RPS}, ["max", "last"])
     windows = pd.DataFrame({"forecaster": "max", "percentile": [10, 50, 90], "paired_pct": [5.0, 8.0, 12.0]})
-    figure = forecast_errors(scores, "a", "a week", windows)
+    figure = draw_forecast_errors(scores, "a", "a week", windows)
     segments = figure.axes[0].collections[0].get_segments()
     assert [point[0] for point in segments[0]] == [5.0, 12.0]
     caption = figure.get_supxlabel()
     assert "6.6 %, one window of 20 min" in caption
     assert "whiskers" in caption
-    assert "whiskers" not in forecast_errors(scores, "a", "a week").get_supxlabel()
+    assert "whiskers" not in draw_forecast_errors(scores, "a", "a week").get_supxlabel()
 
 
 def test_a_load_of_nothing_has_forecasts_to_draw() -> None:
     nothing = np.zeros(300, dtype=int)
-    figure = load_forecasts(
+    figure = draw_load_forecasts(
         series_table({"none": nothing}, ["max"]), LOAD.assign(workload="none", load_rps=0), ""
     )
     assert figure.axes[0].get_ylim() == (0, 1)
@@ -98,7 +103,7 @@ def panel_of(figure: Figure, heading: str):
 
 
 def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_published_ones() -> None:
-    figure = forecaster_ablation(beside_published(averages(FIGURE_16)), "trace")
+    figure = draw_forecaster_ablation(beside_published(averages(FIGURE_16)), "trace")
     cost = panel_of(figure, f"Cost, {FIGURE_16}")
     assert cost.get_yscale() == "log"
     assert not cost.patches
@@ -109,7 +114,7 @@ def test_figure_16_shows_costs_as_points_on_a_logarithmic_axis_beside_the_publis
 
 def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen() -> None:
     table = beside_published(averages(FIGURE_16, "corrected", violation_pct=0.0))
-    figure = forecaster_ablation(table, "trace")
+    figure = draw_forecaster_ablation(table, "trace")
     headings = [axes.get_title(loc="left").split(",")[0] for axes in figure.axes]
     # Drops were published with one edition only; nobody is late in either.
     assert headings[:3] == ["Cost", "Drops", "Accuracy"]
@@ -123,7 +128,7 @@ def test_figure_16_has_no_panel_in_which_nothing_is_to_be_seen() -> None:
 def test_figure_16_tells_what_is_averaged() -> None:
     table = beside_published(averages(FIGURE_16, "corrected")).assign(runs=5)
     table.loc[table["edition"] == FIGURE_16, "runs"] = 1
-    caption = forecaster_ablation(table, "trace").get_supxlabel()
+    caption = draw_forecaster_ablation(table, "trace").get_supxlabel()
     assert f"{FIGURE_16}: one run" in caption
     assert "corrected: means of 5 runs" in caption
 
@@ -131,17 +136,17 @@ def test_figure_16_tells_what_is_averaged() -> None:
 def test_the_knob_leaves_out_pipelines_where_nobody_is_late_and_names_them() -> None:
     table = averages("corrected")
     table.loc[table["pipeline"] == "nlp", "violation_pct"] = 0.0
-    figure = quantile_tradeoff(table, "trace")
+    figure = draw_quantile_tradeoff(table, "trace")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["video"]
     assert figure.get_supxlabel() == "trace  ·  nobody late under any forecaster: nlp"
-    nowhere = quantile_tradeoff(table.assign(violation_pct=0.0), "trace")
+    nowhere = draw_quantile_tradeoff(table.assign(violation_pct=0.0), "trace")
     assert [text.get_text() for text in nowhere.axes[0].texts] == ["Nobody is late at any level."]
     assert nowhere.get_supxlabel().endswith("under any forecaster: video, nlp")
     assert not nowhere.legends
 
 
 def test_the_quantiles_form_a_line_from_low_to_high() -> None:
-    figure = quantile_tradeoff(averages("corrected"), "")
+    figure = draw_quantile_tradeoff(averages("corrected"), "")
     line = figure.axes[0].lines[0]
     assert line.get_xdata().tolist() == [3.0, 5.0]
     assert line.get_ydata().tolist() == pytest.approx([1 / 3, 1 / 5])
@@ -156,11 +161,14 @@ def test_looks_differ_in_colour_and_marker() -> None:
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: load_forecasts(pd.DataFrame(), LOAD, ""), "load forecasts"),
-        (lambda: load_forecasts(series_table({"a": RATES_RPS}, ["max"]), LOAD[:0], ""), "load forecasts"),
-        (lambda: forecast_errors(score_table({"a": RATES_RPS}, ["max"]), "b", ""), "series b"),
-        (lambda: forecaster_ablation(averages("corrected"), ""), "published_cost_cores"),
-        (lambda: quantile_tradeoff(averages("corrected").query("forecaster == 'max'"), ""), "quantile"),
+        (lambda: draw_load_forecasts(pd.DataFrame(), LOAD, ""), "load forecasts"),
+        (
+            lambda: draw_load_forecasts(series_table({"a": RATES_RPS}, ["max"]), LOAD[:0], ""),
+            "load forecasts",
+        ),
+        (lambda: draw_forecast_errors(score_table({"a": RATES_RPS}, ["max"]), "b", ""), "series b"),
+        (lambda: draw_forecaster_ablation(averages("corrected"), ""), "published_cost_cores"),
+        (lambda: draw_quantile_tradeoff(averages("corrected").query("forecaster == 'max'"), ""), "quantile"),
     ],
 )  # fmt: skip
 def test_a_table_that_a_figure_cannot_be_drawn_from_is_refused(

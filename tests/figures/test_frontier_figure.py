@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures import frontier
+from ipa.figures import draw_frontier
 
 
 def points(count: int = 3) -> pd.DataFrame:
@@ -44,29 +44,29 @@ def texts(figure: Figure) -> list[str]:
 
 
 def test_every_plan_is_listed_with_the_weights_that_choose_it() -> None:
-    shown = texts(frontier(points(), methods(), "toy", "pas", "caption"))
+    shown = texts(draw_frontier(points(), methods(), "toy", "pas", "caption"))
     assert {"plan-0", "plan-1", "plan-2", "below 10", "none", "20–30", "30.00", "PAS"} <= set(shown)
 
 
 def test_methods_are_named_also_those_outside_the_paper_and_those_that_fail() -> None:
-    shown = texts(frontier(points(), methods(mine="infeasible"), "toy", "pas", "caption"))
+    shown = texts(draw_frontier(points(), methods(mine="infeasible"), "toy", "pas", "caption"))
     assert "IPA" in shown
     assert "mine (breaks the SLA)" in shown
 
 
 def test_a_long_frontier_is_cut_and_says_so() -> None:
-    shown = texts(frontier(points(20), methods(), "toy", "rank-sum", "caption"))
+    shown = texts(draw_frontier(points(20), methods(), "toy", "rank-sum", "caption"))
     assert "and 4 more, see the table" in shown
     assert "plan-16" not in shown
 
 
 def test_an_empty_frontier_is_refused() -> None:
     with pytest.raises(ResultsError, match="figure frontier: the table has no rows"):
-        frontier(points(0), methods(), "toy", "pas", "caption")
+        draw_frontier(points(0), methods(), "toy", "pas", "caption")
 
 
 def test_a_lonely_plan_has_ticks_at_whole_cores() -> None:
-    axes = frontier(points(1), methods(), "t", "pas", "c").axes[0]
+    axes = draw_frontier(points(1), methods(), "t", "pas", "c").axes[0]
     low, high = axes.get_xlim()
     ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
     assert ticks
@@ -74,7 +74,7 @@ def test_a_lonely_plan_has_ticks_at_whole_cores() -> None:
 
 
 def test_numbers_keep_off_the_axes() -> None:
-    figure = frontier(points(12), methods(), "t", "pas", "c")
+    figure = draw_frontier(points(12), methods(), "t", "pas", "c")
     FigureCanvasAgg(figure).draw()
     axes = figure.axes[0]
     for text in axes.texts:

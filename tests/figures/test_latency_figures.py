@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures.burst import reaction
-from ipa.figures.cluster_effects import cluster_effects
-from ipa.figures.latency import latency_breakdown, latency_distribution
+from ipa.figures.burst import draw_burst
+from ipa.figures.cluster_effects import draw_cluster_effects
+from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
 from ipa.studies.burst import attribute
 from ipa.studies.latency import published_latency
 
@@ -90,10 +90,10 @@ def reactions() -> pd.DataFrame:
 
 
 SMALL = {
-    "distribution": lambda: latency_distribution(curves(), summary(), published_latency(), "a note"),
-    "breakdown": lambda: latency_breakdown(parts(), "a note"),
-    "effects": lambda: cluster_effects(effects(), "a note"),
-    "reaction": lambda: reaction(reactions(), attribute(reactions()), "a note"),
+    "distribution": lambda: draw_latency_distribution(curves(), summary(), published_latency(), "a note"),
+    "breakdown": lambda: draw_latency_breakdown(parts(), "a note"),
+    "effects": lambda: draw_cluster_effects(effects(), "a note"),
+    "reaction": lambda: draw_burst(reactions(), attribute(reactions()), "a note"),
 }
 
 
@@ -111,11 +111,11 @@ def test_every_figure_carries_its_caption_and_leaves_the_style_alone(name: str) 
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda empty: latency_distribution(empty, summary()),
-        lambda empty: latency_distribution(curves(), empty),
-        latency_breakdown,
-        lambda empty: cluster_effects(empty, ""),
-        lambda empty: reaction(empty, empty, ""),
+        lambda empty: draw_latency_distribution(empty, summary()),
+        lambda empty: draw_latency_distribution(curves(), empty),
+        draw_latency_breakdown,
+        lambda empty: draw_cluster_effects(empty, ""),
+        lambda empty: draw_burst(empty, empty, ""),
     ],
 )
 def test_an_empty_table_is_refused(draw: Callable[..., Any]) -> None:
@@ -142,14 +142,14 @@ def test_published_quantiles_are_marked_where_they_belong() -> None:
     assert len({mark.get_marker() for mark in marks}) == len(marks) == 2
     assert not [line for line in figure.axes[2].lines if line.get_linestyle() == "None"]
     assert "open markers: published p50, p90 and p99" in figure.get_supxlabel()
-    assert "open markers" not in latency_distribution(curves(), summary()).get_supxlabel()
+    assert "open markers" not in draw_latency_distribution(curves(), summary()).get_supxlabel()
 
 
 def test_the_caption_tells_how_far_the_medians_are_apart() -> None:
     both = summary().assign(p50_s=0.409)
     both = both[(both["pipeline"] == "video") & (both["method"] == "ipa")]
     drawn = curves()[lambda frame: frame["pipeline"] == "video"]
-    caption = latency_distribution(drawn, both, published_latency()).get_supxlabel()
+    caption = draw_latency_distribution(drawn, both, published_latency()).get_supxlabel()
     assert "the published ones are 2.0 to 2.0 times ours" in caption.replace("\n", " ")
 
 
@@ -164,14 +164,14 @@ def test_the_bars_of_the_breakdown_stack_to_the_mean_latency() -> None:
 def test_the_legend_of_the_breakdown_has_only_what_occurs() -> None:
     frame = parts()
     frame.loc[frame["part"] == "network", "mean_s"] = 1e-17
-    shown = texts(latency_breakdown(frame))
+    shown = texts(draw_latency_breakdown(frame))
     assert "network" not in shown
     assert "batch wait" in shown
 
 
 def test_a_run_that_answered_nobody_has_figures_all_the_same() -> None:
-    assert latency_distribution(curves().assign(latency_s=np.nan), summary()).axes
-    assert latency_breakdown(parts().assign(mean_s=np.nan)).axes
+    assert draw_latency_distribution(curves().assign(latency_s=np.nan), summary()).axes
+    assert draw_latency_breakdown(parts().assign(mean_s=np.nan)).axes
 
 
 def test_effects_are_labelled_and_a_single_seed_has_no_whisker() -> None:

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
-from ipa.figures import variant_tradeoff
+from ipa.figures import draw_variant_tradeoff
 from ipa.studies.profiling import figure2
 
 
 def test_latency_and_throughput_stand_over_accuracy_with_the_published_points() -> None:
-    figure = variant_tradeoff(figure2(), "one core")
+    figure = draw_variant_tradeoff(figure2(), "one core")
     latency, throughput = figure.axes
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "Latency (ms)", "Throughput of a replica (requests/s)"
@@ -23,6 +23,6 @@ def test_latency_and_throughput_stand_over_accuracy_with_the_published_points() 
 
 
 def test_one_variant_is_enough_and_none_is_refused() -> None:
-    assert len(variant_tradeoff(figure2()[:1], "").axes) == 2
+    assert len(draw_variant_tradeoff(figure2()[:1], "").axes) == 2
     with pytest.raises(ResultsError, match="variant trade-off"):
-        variant_tradeoff(pd.DataFrame(), "")
+        draw_variant_tradeoff(pd.DataFrame(), "")

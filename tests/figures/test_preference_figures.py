@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures import preferences, sensitivity
+from ipa.figures import draw_preferences, draw_sensitivity
 
 
 def points(edition: str = "as-published", **changes: object) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def caption(figure: Figure) -> str:
 
 
 def test_every_pipeline_has_a_panel_and_a_point_per_preference() -> None:
-    figure = preferences(points(), curves(), "trace")
+    figure = draw_preferences(points(), curves(), "trace")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["video", "nlp"]
     drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_zorder() >= 4]
     assert sorted(drawn) == [2.0, 4.0, 9.0]
@@ -65,7 +65,7 @@ def legend(figure: Figure) -> list[str]:
     ],
 )
 def test_published_points_are_filled_by_whether_they_are_met(changes: Any, entry: Any, fill: Any) -> None:
-    figure = preferences(points(**changes), curves(), "trace")
+    figure = draw_preferences(points(**changes), curves(), "trace")
     assert [text for text in legend(figure) if text.startswith("published")] == [entry]
     outlines = [line for line in figure.axes[0].lines if line.get_markersize() == 10]
     assert [line.get_fillstyle() for line in outlines] == [fill] * 3
@@ -75,22 +75,22 @@ def test_published_points_are_filled_by_whether_they_are_met(changes: Any, entry
 
 def test_an_edition_without_published_points_has_no_outlines_and_no_entry_for_them() -> None:
     frame = points("corrected", published_cost_cores=math.nan, published_accuracy=math.nan, within=False)
-    figure = preferences(frame, curves("corrected"), "trace")
+    figure = draw_preferences(frame, curves("corrected"), "trace")
     assert legend(figure) == ["any α/β", "accuracy first", "balanced", "resources first"]
     assert len([line for line in figure.axes[0].lines if line.get_markersize() == 10]) == 0
 
 
 def test_a_point_off_the_line_says_why() -> None:
     line = curves().assign(accuracy=lambda frame: 30.0 + frame["cost"])
-    assert not preferences(points(), line, "").axes[0].texts
+    assert not draw_preferences(points(), line, "").axes[0].texts
     dear = points(beta=0.0)
     dear.loc[dear["preference"] == "accuracy", "cost_cores"] = 20.0
-    figure = preferences(dear, line, "")
+    figure = draw_preferences(dear, line, "")
     assert [text.get_text() for text in figure.axes[0].texts] == ["β = 0:\ncores\nare free"]
 
 
 def test_equal_points_all_show() -> None:
-    figure = preferences(points(cost_cores=4.0, accuracy=34.0), curves(), "")
+    figure = draw_preferences(points(cost_cores=4.0, accuracy=34.0), curves(), "")
     sizes = {
         line.get_zorder(): line.get_markersize() for line in figure.axes[0].lines if line.get_zorder() >= 4
     }
@@ -100,7 +100,7 @@ def test_equal_points_all_show() -> None:
 
 def test_a_table_without_rows_is_refused() -> None:
     with pytest.raises(ResultsError, match="figure preferences: the table has no rows"):
-        preferences(points().head(0), curves(), "trace")
+        draw_preferences(points().head(0), curves(), "trace")
 
 
 def choices() -> pd.DataFrame:
@@ -124,7 +124,7 @@ def choices() -> pd.DataFrame:
 
 def test_a_map_shows_the_place_of_the_variant_and_leaves_the_infeasible_out() -> None:
     variants = {"detect": ["small", "large"], "translate": ["only"]}
-    figure = sensitivity(choices(), variants, 0.5, "toy")
+    figure = draw_sensitivity(choices(), variants, 0.5, "toy")
     panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in panels] == ["detect", "cost (cores)", "PAS × 100"]
     shown = panels[0].collections[0].get_array()
@@ -136,5 +136,7 @@ def test_a_map_shows_the_place_of_the_variant_and_leaves_the_infeasible_out() ->
 def test_where_nothing_is_feasible_the_map_is_drawn_all_the_same() -> None:
     frame = choices()
     frame = frame[frame["sla_s"] == 0.1]
-    figure = sensitivity(pd.concat([frame, frame.assign(sla_s=0.05)]), {"detect": ["small", "large"]}, 1, "")
+    figure = draw_sensitivity(
+        pd.concat([frame, frame.assign(sla_s=0.05)]), {"detect": ["small", "large"]}, 1, ""
+    )
     assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).all()

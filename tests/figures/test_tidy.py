@@ -6,9 +6,9 @@ import pytest
 from ipa.errors import ResultsError
 from ipa.experiments.run import grid_specs, run
 from ipa.experiments.spec import RunSpec
-from ipa.figures import adaptation, end_to_end
+from ipa.figures import draw_adaptation, draw_end_to_end
 from ipa.figures import tables as tidy
-from ipa.figures.printing import printed
+from ipa.figures.printing import format_table
 from ipa.pipeline.load import load_pipeline
 from ipa.studies import run_tables
 from tests.support.tidy_frames import averages_of, steps_of
@@ -93,11 +93,11 @@ def test_a_load_without_a_request_has_tables_and_figures(tmp_path: Path) -> None
     shown = run_tables.averages_table(averages)
     assert "latency p99 (s)" not in shown
     assert shown["cost (cores)"].iloc[0] > 0
-    assert len(printed(run_tables.first_steps(steps)).rows) == 7
-    assert len(printed(run_tables.plan_table(steps)).rows) >= 1
+    assert len(format_table(run_tables.first_steps(steps)).rows) == 7
+    assert len(format_table(run_tables.plan_table(steps)).rows) >= 1
     load = run_tables.load_per_second([spec])
-    assert adaptation(steps, load).axes
-    assert end_to_end(steps, averages, load).axes
+    assert draw_adaptation(steps, load).axes
+    assert draw_end_to_end(steps, averages, load).axes
 
 
 def test_the_editions_table_keeps_the_order_of_methods() -> None:

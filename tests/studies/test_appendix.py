@@ -3,7 +3,7 @@
 import pytest
 
 from ipa.errors import UnknownNameError
-from ipa.figures.printing import printed
+from ipa.figures.printing import format_table
 from ipa.studies.appendix import TASKS, all_variants, table6, variants_of
 
 
@@ -33,7 +33,7 @@ def test_cores_of_the_runs_stand_beside_the_printed_ones() -> None:
 
 
 def test_the_tables_print_without_nan() -> None:
-    text = repr(printed(all_variants())) + repr(printed(table6()))
+    text = repr(format_table(all_variants())) + repr(format_table(table6()))
     assert "nan" not in text.lower()
     assert "roberta-base-squad2" in text
 
