@@ -1,6 +1,8 @@
 """A problem as arrays, one row per stage."""
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -14,6 +16,9 @@ from ipa.optimizer.ticks import OUT_OF_REACH
 from ipa.optimizer.ties import check_cores
 from ipa.optimizer.tolerance import TIE
 from ipa.pipeline.accuracy import Combine
+
+MOST_PAIRED = 128
+"""Options of a stage that are compared each with each, which takes less time than a sweep up to there."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -171,14 +176,50 @@ def _unbeaten_product(columns: Columns, cores: Ints | None) -> Bools:
     present = columns.present
     least = np.where(present, columns.factor, np.inf).min(axis=1)
     most = np.where(present, columns.factor, -np.inf).max(axis=1)
+    low, high = (
+        columns.gain + columns.alpha * _product_of_others(extremes)[:, None] * columns.factor
+        for extremes in (least, most)
+    )
+    if cores is None and columns.latency.shape[1] > MOST_PAIRED:
+        return present & _unbeaten_in_sweep(columns.latency, low, high, present)
     beaten = columns.latency[:, :, None] <= columns.latency[:, None, :]
     if cores is not None:
         beaten &= cores[:, :, None] <= cores[:, None, :]
-    for extremes in (least, most):
-        others = columns.alpha * _product_of_others(extremes)
-        value = columns.gain + others[:, None] * columns.factor
+    for value in (low, high):
         beaten &= value[:, :, None] > value[:, None, :] + TIE
     return present & ~beaten.any(axis=1)
+
+
+def _unbeaten_in_sweep(latency: Floats, low: Floats, high: Floats, present: Bools) -> Bools:
+    """Find what no faster option of a stage beats in both values, in the time of sorting them."""
+    unbeaten = np.zeros_like(present)
+    for stage, size in enumerate(present.sum(axis=1)):
+        # What can beat an option comes before it: the faster ones, of equally fast ones the better.
+        order = np.lexsort((-low[stage, :size], latency[stage, :size]))
+        rows = zip(order.tolist(), low[stage, order].tolist(), high[stage, order].tolist(), strict=True)
+        unbeaten[stage, _above_stairs(rows)] = True
+    return unbeaten
+
+
+def _above_stairs(rows: Iterable[tuple[int, float, float]]) -> list[int]:
+    """Return the places of the rows that no earlier row beats by more than a tie in both of its values."""
+    # The best rows so far: from step to step the first value ascends and the second one descends.
+    steps: list[float] = []
+    heights: list[float] = []
+    kept = []
+    for place, low, high in rows:
+        # Of the steps that beat it in the first value, the first one is the highest.
+        above = bisect_right(steps, low + TIE)
+        if above < len(steps) and heights[above] > high + TIE:
+            continue
+        kept.append(place)
+        last = bisect_right(steps, low)
+        first = last
+        while first and heights[first - 1] <= high:
+            first -= 1
+        if last == len(steps) or heights[last] < high:
+            steps[first:last], heights[first:last] = [low], [high]
+    return kept
 
 
 def _product_of_others(values: Floats) -> Floats:
