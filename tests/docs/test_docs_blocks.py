@@ -18,11 +18,13 @@ import pytest
 from ipa.forecast import FORECASTERS
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
+from ipa.report.claims import CHECKS
 from ipa.workload import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 REGISTRIES: dict[str, Any] = {
+    "CHECKS": CHECKS,
     "FORECASTERS": FORECASTERS,
     "METHODS": METHODS,
     "SOLVERS": SOLVERS,
