@@ -12,12 +12,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help kick reproduce test notebooks docs install lint format lock lab clean
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
+FAST := -m "not slow and not live and not cluster"
+UV := $(BIN)/python scripts/call_uv.py
+EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast
+
+.PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare coverage notebooks docs install \
+	lint format lock lab clean
 
 help:
 	@echo "make kick        run what the claims need and say PASS or FAIL (about two minutes)"
 	@echo "make reproduce   regenerate every figure and the claims table (results/)"
 	@echo "make test        run the test suite, linters and notebook checks"
+	@echo "make test-fast   run the tests that are not slow (CONTRIBUTING.md lists all tiers)"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make docs        build the documentation (docs/_build/html/index.html)"
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -32,9 +39,30 @@ kick: $(READY)
 reproduce: $(READY)
 	$(BIN)/ipa reproduce $(ARGS)
 
-test: $(READY) lint
-	$(BIN)/pytest -q -n auto --dist loadfile $(ARGS)
-	$(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+test: lint
+	$(PYTEST) $(ARGS)
+	@$(MAKE) --no-print-directory test-notebooks
+
+test-fast: $(READY)
+	$(PYTEST) $(FAST) $(ARGS)
+
+test-notebooks: $(READY)
+	$(BIN)/python -m pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+
+coverage: $(READY)
+	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+test-lowest: $(READY)
+	$(UV) pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct --python-version 3.11 -o .lowest/requirements.txt
+	$(UV) venv --clear --python $(PYTHON) .lowest/venv
+	$(UV) pip install --python .lowest/venv --compile-bytecode -r .lowest/requirements.txt
+	$(UV) pip install --python .lowest/venv --no-deps --no-build-isolation -e .
+	.lowest/venv/bin/python -m pytest -q -n auto --dist loadfile $(FAST) $(ARGS)
+
+test-bare: $(READY)
+	$(UV) venv --clear --python $(PYTHON) .bare
+	$(UV) pip install --python .bare --compile-bytecode -c requirements.lock -e '.[test]'
+	.bare/bin/python -m pytest -q -n auto --dist loadfile $(FAST) $(ARGS)
 
 notebooks: $(READY)
 	$(BIN)/python -m ipa.report.notebooks
@@ -64,14 +92,13 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra gurobi --extra notebooks --extra docs --extra dev --extra fast \
+	$(UV) pip compile pyproject.toml $(EXTRAS) \
 		--universal --python-version 3.11 --fork-strategy fewest $(if $(UPGRADE),--upgrade) --no-strip-extras \
-		--generate-hashes --quiet \
-		-o requirements.lock
+		--generate-hashes -o requirements.lock
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 clean:
-	rm -rf $(VENV) docs/_build docs/notebooks
+	rm -rf $(VENV) .lowest .bare docs/_build docs/notebooks
 	find results -mindepth 1 -maxdepth 1 ! -name stored -exec rm -rf {} +
