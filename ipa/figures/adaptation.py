@@ -15,6 +15,7 @@ from ipa.figures.style import (
     PAGE_IN,
     STAGE_LOOKS,
     house_style,
+    is_narrow,
     method_title,
     name_panel,
     new_figure,
@@ -25,14 +26,22 @@ from ipa.figures.style import (
     write_caption,
 )
 from ipa.figures.tables import require
+from ipa.optimizer.decision import Status
 from ipa.results.folder import RUN_KEYS
 from ipa.studies.run_tables import numbers, stage_steps
 
-COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "action", "plan")
+COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "status", "action", "plan")
+
+LEGEND_LINE_PT = 10.0
+"""Height of a line of a legend in one column of a page."""
 
 
 def draw_adaptation(
-    steps: pd.DataFrame, load: pd.DataFrame, variants: Mapping[str, Sequence[str]] | None = None
+    steps: pd.DataFrame,
+    load: pd.DataFrame,
+    variants: Mapping[str, Sequence[str]] | None = None,
+    *,
+    width_in: float = PAGE_IN,
 ) -> Figure:
     """Draw how one run adapted to its load.
 
@@ -45,11 +54,14 @@ def draw_adaptation(
     variants
         Variants of each stage from the least to the most accurate, to show also those that were never
         chosen; by default the ones that were.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
     Figure
-        From top to bottom: load and the arrival rate decided for, the variant of each stage, replicas and
+        From top to bottom: load and the arrival rate decided for (marked where the plan was held, is the best
+        that could be done, or is not in force yet), the variant of each stage, replicas and
         batch size of each stage, cost in cores, PAS x 100.
 
     Raises
@@ -63,8 +75,8 @@ def draw_adaptation(
     names = list(dict.fromkeys(stages["stage"]))
     shown = {name: _shown(stages[stages["stage"] == name], (variants or {}).get(name)) for name in names}
     heights = [1.5, *(0.45 + 0.17 * len(shown[name]) for name in names), 0.85, 0.7, 0.85, 0.85]
-    with house_style():
-        figure = new_figure(PAGE_IN, 0.9 * sum(heights) + 0.8)
+    with house_style(width_in):
+        figure = new_figure(width_in, 0.9 * sum(heights) + 0.8)
         panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         _draw_load(panels[0], steps, load)
         for index, name in enumerate(names):
@@ -72,9 +84,7 @@ def draw_adaptation(
             _draw_variants(panels[1 + index], rows, shown[name], STAGE_LOOKS[index % len(STAGE_LOOKS)].colour)
             name_panel(panels[1 + index], f"Variant: {short_name(name, 40)}")
         _draw_per_stage(panels[-4], stages, "replicas", "Replicas per stage")
-        panels[-4].legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1, columnspacing=1.2
-        )
+        _name_panel_with_legend(panels[-4], "Replicas per stage")
         _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage")
         _draw_outcome(panels[-2], steps["time_s"], numbers(steps["cost_cores"]), "Cost (cores)")
         whole_ticks(panels[-2].yaxis)
@@ -85,7 +95,7 @@ def draw_adaptation(
         figure.suptitle(
             f"{short_name(method_title(run['method']))} on {short_name(run['pipeline'], 30)},"
             f" {short_name(run['workload'], 30)} workload",
-            x=0.01, ha="left", fontsize=10, fontweight="bold",
+            x=0.01, ha="left", fontsize=8 if is_narrow(width_in) else 10, fontweight="bold",
         )  # fmt: skip
         write_caption(figure, provenance_line(steps, "one run"))
     return figure
@@ -110,16 +120,42 @@ def _draw_load(axes: Axes, steps: pd.DataFrame, load: pd.DataFrame) -> None:
     axes.step(
         decided["time_s"], decided["rate_rps"], where="post", color=DECIDED, label="arrival rate decided for"
     )
-    held = decided[decided["action"] == "held"]
-    if len(held):
-        axes.plot(
-            held["time_s"], held["rate_rps"], "x", color=ALERT, markersize=4, label="plan held"
-        )  # fmt: skip
+    for label, (marker, chosen) in _remarks(steps).items():
+        marked = steps[chosen]
+        if len(marked):
+            # What was decided for no rate is marked at the bottom.
+            axes.plot(
+                marked["time_s"], numbers(marked["rate_rps"]).fillna(0), marker, color=ALERT, markersize=4,
+                markerfacecolor="none", markeredgewidth=0.9, linestyle="none", clip_on=False, label=label,
+            )  # fmt: skip
     top = max(load["load_rps"].max(), decided["rate_rps"].max() if len(decided) else 0)
     axes.set_ylim(0, 1.08 * max(1, top))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    name_panel(axes, "Load (requests/s)")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
+    _name_panel_with_legend(axes, "Load (requests/s)")
+
+
+def _remarks(steps: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
+    """Return what is out of the ordinary in some steps: its name, its marker, and which steps."""
+    action = steps["action"]
+    infeasible = steps["status"] == Status.INFEASIBLE
+    return {
+        "plan held": ("x", action == "held"),
+        "best effort, SLA or load not met": ("v", infeasible & (action != "held")),
+        "plan pending": ("s", action == "pending"),
+    }
+
+
+def _name_panel_with_legend(axes: Axes, title: str) -> None:
+    """Write title and legend above a panel: side by side, or in one column of a page in lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure = axes.get_figure(root=True)
+    narrow = figure is not None and is_narrow(figure.get_figwidth())
+    columns = 2 if narrow else 5
+    axes.legend(
+        handles, labels, loc="lower left" if narrow else "lower right",
+        bbox_to_anchor=(0, 1) if narrow else (1, 1), ncols=columns, borderaxespad=0.1, columnspacing=1.2,
+    )  # fmt: skip
+    name_panel(axes, title, LEGEND_LINE_PT * -(-len(labels) // columns) + 4 if narrow else None)
 
 
 def _draw_variants(axes: Axes, rows: pd.DataFrame, names: Sequence[str], colour: str) -> None:

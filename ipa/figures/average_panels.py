@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -143,8 +144,8 @@ def _finish(axes: Axes, panel: AveragePanel, workloads: Sequence[str], *, logari
     axes.set_xticks(range(len(workloads)), [_tick_name(name) for name in workloads])
     axes.set_xlim(-0.55, len(workloads) - 0.45)
     axes.tick_params(axis="x", length=0, labelsize=6)
-    axes.set_title(panel.title, loc="left", fontsize=7.5, fontweight="bold")
-    axes.set_ylabel(f"{panel.unit} (log scale)" if logarithmic else panel.unit, fontsize=7)
+    axes.set_title(panel.title, loc="left", fontsize=_at_most(7.5), fontweight="bold")
+    axes.set_ylabel(f"{panel.unit} (log scale)" if logarithmic else panel.unit, fontsize=_at_most(7))
     if logarithmic:
         for border in np.arange(len(workloads) - 1) + 0.5:
             axes.axvline(border, color="#EEEEEE", linewidth=0.6, zorder=0)
@@ -154,6 +155,11 @@ def _finish(axes: Axes, panel: AveragePanel, workloads: Sequence[str], *, logari
         whole_ticks(axes.yaxis, 5)
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _at_most(size_pt: float) -> float:
+    """Return a size of text, or that of the labels where all text is smaller."""
+    return min(size_pt, float(mpl.rcParams["axes.labelsize"]))
 
 
 def _say_none(axes: Axes, ours: NDArray[np.float64], published: NDArray[np.float64]) -> None:

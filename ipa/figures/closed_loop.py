@@ -1,7 +1,8 @@
 """What a forecaster is worth in whole runs: figure 16 (ablation), and the quantile as a knob."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ipa.figures.style import (
     MUTED,
     PAGE_IN,
     house_style,
+    is_narrow,
     name_panel,
     new_figure,
     ordered,
@@ -60,7 +62,7 @@ ACCURACY = LoopPanel("pas_pct", "", "Accuracy", "PAS × 100")
 PANELS_PER_EDITION = 3
 
 
-def draw_forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
+def draw_forecaster_ablation(table: pd.DataFrame, caption: str, *, width_in: float = PAGE_IN) -> Figure:
     """Draw figure 16: cost and violations of every pipeline under each forecaster.
 
     Parameters
@@ -69,6 +71,8 @@ def draw_forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
         Rows of ``ipa.studies.forecasters.beside_published``.
     caption
         Trace and seeds.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
@@ -86,21 +90,45 @@ def draw_forecaster_ablation(table: pd.DataFrame, caption: str) -> Figure:
     editions = list(dict.fromkeys(table["edition"]))
     pipelines = ordered(table["pipeline"], PAPER_PIPELINES)
     names = ordered(table["forecaster"], ABLATION)
-    with house_style():
-        figure = new_figure(PAGE_IN, 0.9 + 1.8 * len(editions))
-        grid = figure.subplots(len(editions), PANELS_PER_EDITION, squeeze=False)
-        for row, edition in zip(grid, editions, strict=True):
+    narrow = is_narrow(width_in)
+    panels = {edition: _panels(table[table["edition"] == edition]) for edition in editions}
+    with house_style(width_in):
+        figure, grid = _narrow_grid(width_in, panels) if narrow else _wide_grid(width_in, panels)
+        for edition in editions:
             rows = table[table["edition"] == edition]
-            panels = _panels(rows)
-            for axes, panel in zip(row, panels, strict=False):
+            for place, (axes, panel) in enumerate(zip(grid[edition], panels[edition], strict=True)):
                 _draw_groups(axes, rows, pipelines, names, panel)
-            for axes in row[len(panels) :]:
-                axes.remove()
-            name_panel(row[0], f"{COST.heading}, {edition}")
+                told = f"{panel.heading}, {edition}" if narrow or place == 0 else panel.heading
+                name_panel(axes, told)
         published = bool(table[["published_cost_cores", "published_dropped_pct"]].notna().any(axis=None))
         _write_legend(figure, names, published=published)
         write_caption(figure, "  ·  ".join([caption, *_averaged(table)]))
     return figure
+
+
+def _wide_grid(
+    width_in: float, panels: Mapping[str, Sequence[LoopPanel]]
+) -> tuple[Figure, dict[str, list[Axes]]]:
+    """Return a figure with a row per edition, and its axes."""
+    figure = new_figure(width_in, 0.9 + 1.8 * len(panels))
+    grid = figure.subplots(len(panels), PANELS_PER_EDITION, squeeze=False)
+    for row, chosen in zip(grid, panels.values(), strict=True):
+        for axes in row[len(chosen) :]:
+            axes.remove()
+    return figure, {
+        edition: list(row[: len(chosen)])
+        for row, (edition, chosen) in zip(grid, panels.items(), strict=True)
+    }  # fmt: skip
+
+
+def _narrow_grid(
+    width_in: float, panels: Mapping[str, Sequence[LoopPanel]]
+) -> tuple[Figure, dict[str, list[Axes]]]:
+    """Return a figure with all panels below each other, and its axes."""
+    count = sum(map(len, panels.values()))
+    figure = new_figure(width_in, 1.2 + 1.25 * count)
+    column = iter(figure.subplots(count, 1, squeeze=False)[:, 0])
+    return figure, {edition: list(islice(column, len(chosen))) for edition, chosen in panels.items()}
 
 
 def _panels(rows: pd.DataFrame) -> list[LoopPanel]:
@@ -140,7 +168,8 @@ def _draw_groups(
             axes.bar(
                 at, values, width, color=drawn.colour, hatch=drawn.hatch, edgecolor="white", linewidth=0.3
             )
-            _mark_zeros(axes, at[values == 0], drawn.colour)
+            # Where all are zero, the panel says so.
+            _mark_zeros(axes, at[values == 0] if table[panel.column].any() else at[:0], drawn.colour)
         if panel.published:
             axes.plot(
                 at, rows[panel.published], "D", markersize=3.2, markerfacecolor="white",
@@ -159,7 +188,6 @@ def _mark_zeros(axes: Axes, places: np.ndarray, colour: str) -> None:
 
 
 def _finish_groups(axes: Axes, table: pd.DataFrame, pipelines: Sequence[str], panel: LoopPanel) -> None:
-    name_panel(axes, panel.heading)
     axes.set_ylabel(panel.unit)
     axes.set_xticks(range(len(pipelines)), [short_name(name, 12).replace("-", "\n") for name in pipelines])
     axes.tick_params(axis="x", length=0)
@@ -197,8 +225,9 @@ def _write_legend(figure: Figure, names: Sequence[str], *, published: bool) -> N
             )
         )  # fmt: skip
         labels.append("published")
+    most = 3 if is_narrow(figure.get_figwidth()) else 6
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=min(len(labels), 6), handlelength=3.4,
+        handles, labels, loc="outside upper center", ncols=min(len(labels), most), handlelength=3.4,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.5)}, columnspacing=1.4,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from ipa.figures.style import (
     PAGE_IN,
     Look,
     house_style,
+    is_narrow,
     method_looks,
     method_title,
     name_panel,
@@ -49,7 +50,9 @@ MOST_FLIPS_PER_WINDOW, MOST_FLIPS = 0.5, 4
 UNITS = ("requests/s", "cost (cores)", "PAS × 100", "variant\nswitches/min")
 
 
-def draw_end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame) -> Figure:
+def draw_end_to_end(
+    steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFrame, *, width_in: float = PAGE_IN
+) -> Figure:
     """Draw cost and accuracy over time and the averages of one pipeline and edition.
 
     Parameters
@@ -61,6 +64,8 @@ def draw_end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFr
         are drawn as diamonds beside the bars.
     load
         Rows of ``ipa.studies.run_tables.load_per_second`` of the same workloads.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
@@ -80,20 +85,24 @@ def draw_end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFr
     require(load, ("workload", "time_s", "load_rps"), "end_to_end")
     workloads = ordered(averages["workload"], PAPER_WORKLOADS)
     looks = method_looks(ordered(averages["method"], PAPER_METHODS))
-    with house_style():
-        figure = new_figure(PAGE_IN, 7.1)
-        over_time, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.05, 1])[:, 0]
+    narrow = is_narrow(width_in)
+    with house_style(width_in):
+        figure = new_figure(width_in, 8.3 if narrow else 7.1)
+        over_time, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.3 if narrow else 2.05, 1])[
+            :, 0
+        ]
         panels = over_time.subplots(
             len(UNITS), len(workloads), sharex="col", sharey="row", squeeze=False,
             height_ratios=[0.5, 1, 1, 0.45],
         )  # fmt: skip
         averaged = [
-            _draw_workload(column, workload, load, steps[steps["workload"] == workload], looks)
+            _draw_workload(column, workload, load, steps[steps["workload"] == workload], looks, narrow)
             for column, workload in zip(panels.T, workloads, strict=True)
         ]
         _finish_rows(panels, steps)
         over_time.align_ylabels(list(panels[:, 0]))
-        for axes, panel in zip(below.subplots(1, len(PANELS)), PANELS, strict=True):
+        shape = (2, 2) if narrow else (1, len(PANELS))
+        for axes, panel in zip(below.subplots(*shape).flat, PANELS, strict=True):
             draw_averages(axes, averages, panel, workloads, looks)
         _write_legend(figure, looks, has_published(averages))
         write_caption(figure, _caption(averages, averaged=any(averaged)))
@@ -101,14 +110,19 @@ def draw_end_to_end(steps: pd.DataFrame, averages: pd.DataFrame, load: pd.DataFr
 
 
 def _draw_workload(
-    column: Sequence[Axes], workload: str, load: pd.DataFrame, steps: pd.DataFrame, looks: Mapping[str, Look]
+    column: Sequence[Axes],
+    workload: str,
+    load: pd.DataFrame,
+    steps: pd.DataFrame,
+    looks: Mapping[str, Look],
+    narrow: bool,
 ) -> bool:
     """Draw the panels of a workload; return whether any line is one of means."""
     rates = load[load["workload"] == workload]
     column[0].fill_between(
         rates["time_s"], rates["load_rps"].astype(float), step="post", color=LOAD, alpha=0.6, linewidth=0
     )
-    name_panel(column[0], short_name(workload))
+    name_panel(column[0], short_name(workload, 11 if narrow else 18))
     averaged = False
     for index, (method, look) in enumerate(looks.items()):
         rows = steps[steps["method"] == method].sort_values("time_s")
@@ -120,7 +134,9 @@ def _draw_workload(
             averaged |= _draw_outcome(axes, times_s, values, look, set_apart(axes, index, len(looks)))
         _draw_line(column[3], *switches_per_minute(rows), look, set_apart(column[3], index, len(looks)))
     column[-1].set_xlabel("time (s)")
-    column[-1].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 3, 5, 10]))
+    column[-1].xaxis.set_major_locator(
+        MaxNLocator(2, steps=[1, 2, 5, 6, 10]) if narrow else MaxNLocator(4, steps=[1, 2, 3, 5, 10])
+    )
     column[-1].set_xlim(0, rates["time_s"].max() + 1)
     return averaged
 
@@ -229,7 +245,9 @@ def _write_legend(figure: Figure, looks: Mapping[str, Look], published: bool) ->
             )
         )  # fmt: skip
         labels.append("published average")
+    narrow = is_narrow(figure.get_figwidth())
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=min(len(labels), 5), handlelength=5,
+        handles, labels, loc="outside upper center",
+        ncols=2 if narrow else min(len(labels), 5), handlelength=4 if narrow else 5,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
     )  # fmt: skip

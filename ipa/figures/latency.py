@@ -18,6 +18,7 @@ from ipa.figures.style import (
     PAGE_IN,
     Look,
     house_style,
+    is_narrow,
     method_looks,
     method_title,
     name_panel,
@@ -56,7 +57,12 @@ QUANTILES = {"p50_s": 0.50, "p90_s": 0.90, "p99_s": 0.99}
 
 
 def draw_latency_distribution(
-    curves: pd.DataFrame, summary: pd.DataFrame, published: pd.DataFrame | None = None, note: str = ""
+    curves: pd.DataFrame,
+    summary: pd.DataFrame,
+    published: pd.DataFrame | None = None,
+    note: str = "",
+    *,
+    width_in: float = PAGE_IN,
 ) -> Figure:
     """Draw the distribution of the latency per pipeline, of the p99 of each second and of requests.
 
@@ -70,11 +76,13 @@ def draw_latency_distribution(
         ``ipa.studies.latency.published_latency()``, to mark the published p50, p90 and p99.
     note
         What else the line under the figure shall say.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
     Figure
-        A column per pipeline; the dotted line is its SLA.
+        A column per pipeline (in one column of a page a row); the dotted line is its SLA.
 
     Raises
     ------
@@ -87,9 +95,12 @@ def draw_latency_distribution(
     looks = method_looks(ordered(curves["method"], PAPER_METHODS))
     if published is not None and not set(summary["edition"]) & set(published.index.get_level_values(0)):
         published = None
-    with house_style():
-        figure = new_figure(PAGE_IN, 3.9)
-        grid = figure.subplots(len(KINDS), len(pipelines), sharex="col", sharey=True, squeeze=False)
+    narrow = is_narrow(width_in)
+    with house_style(width_in):
+        figure = new_figure(width_in, 1.5 + 1.1 * len(pipelines) if narrow else 3.9)
+        shape = (len(pipelines), len(KINDS)) if narrow else (len(KINDS), len(pipelines))
+        drawn = figure.subplots(*shape, sharex="row" if narrow else "col", sharey=True, squeeze=False)
+        grid = drawn.T if narrow else drawn
         for row, (kind, title) in zip(grid, KINDS.items(), strict=True):
             for axes, pipeline in zip(row, pipelines, strict=True):
                 own = curves[(curves["pipeline"] == pipeline) & (curves["kind"] == kind)]
@@ -98,11 +109,15 @@ def draw_latency_distribution(
                 axes.axvline(runs["sla_s"].iloc[0], color=INK, linewidth=0.9, linestyle=":")
                 if kind == "seconds" and published is not None:
                     _mark_published(axes, runs, published, looks)
-            row[0].set_ylabel(f"share {title}")
+            if narrow:
+                row[-1].set_xlabel("end-to-end latency (s)")
+            for axes in row if narrow else row[:1]:
+                axes.set_ylabel(f"share {title}")
         for axes, pipeline in zip(grid[0], pipelines, strict=True):
             name_panel(axes, short_name(pipeline, 14))
         _finish_axes(grid)
-        grid[-1][len(pipelines) // 2].set_xlabel("end-to-end latency (s)")
+        if not narrow:
+            grid[-1][len(pipelines) // 2].set_xlabel("end-to-end latency (s)")
         _write_legend(figure, looks, published is not None)
         write_caption(figure, _caption(summary, note, published, over_seeds="pooled"))
     return figure
@@ -158,8 +173,9 @@ def _write_legend(figure: Figure, looks: dict[str, Look], published: bool) -> No
     labels = [short_name(method_title(method)) for method in looks]
     handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=0.9))
     labels.append("SLA")
+    most = 3 if is_narrow(figure.get_figwidth()) else 6
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=min(len(labels), 6), handlelength=4,
+        handles, labels, loc="outside upper center", ncols=min(len(labels), most), handlelength=4,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)}, columnspacing=1.4,
     )  # fmt: skip
 
@@ -187,7 +203,7 @@ def _medians(summary: pd.DataFrame, published: pd.DataFrame) -> list[str]:
     return [f"medians (tested in C16 and C17): the published ones are {low:.1f} to {high:.1f} times ours"]
 
 
-def draw_latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
+def draw_latency_breakdown(parts: pd.DataFrame, note: str = "", *, width_in: float = PAGE_IN) -> Figure:
     """Draw the mean latency of the answered requests, stage by stage and part by part.
 
     Parameters
@@ -196,6 +212,8 @@ def draw_latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
         Rows of ``ipa.studies.latency.breakdowns``.
     note
         What else the line under the figure shall say.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
@@ -212,17 +230,23 @@ def draw_latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
     means = parts.groupby(["pipeline", "method", "stage", "part"], sort=False)["mean_s"].mean()
     occurring = [part for part in PART_COLOURS if _occurs(means, part)] or list(PARTS)
     most_stages = 1
-    with house_style():
-        figure = new_figure(PAGE_IN, 2.9)
-        panels = figure.subplots(1, len(pipelines), squeeze=False)[0]
-        for axes, pipeline in zip(panels, pipelines, strict=True):
+    narrow = is_narrow(width_in)
+    columns = min(len(pipelines), 2) if narrow else len(pipelines)
+    rows = -(-len(pipelines) // columns)
+    with house_style(width_in):
+        figure = new_figure(width_in, 1.1 + 1.6 * rows if narrow else 2.9)
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for axes in panels[len(pipelines) :]:
+            axes.remove()
+        for axes, pipeline in zip(panels, pipelines, strict=False):
             own = means.loc[pipeline]
             methods = ordered(pd.Series(own.index.get_level_values("method")), PAPER_METHODS)
             stages = [name for name in dict.fromkeys(own.index.get_level_values("stage")) if name]
             most_stages = max(most_stages, len(stages))
             _draw_stack(axes, own, methods, stages)
             name_panel(axes, short_name(pipeline, 14))
-        panels[0].set_ylabel("mean latency (s)")
+        for axes in panels[: len(pipelines) : columns]:
+            axes.set_ylabel("mean latency (s)")
         handles = [Patch(facecolor=PART_COLOURS[part]) for part in occurring]
         handles += [
             Patch(facecolor="white", edgecolor=INK, hatch=_hatch(number), linewidth=0.5)
@@ -230,7 +254,11 @@ def draw_latency_breakdown(parts: pd.DataFrame, note: str = "") -> Figure:
         ]
         labels = [*occurring, *(f"stage {number}" for number in range(1, most_stages + 1))]
         figure.legend(
-            handles, labels, loc="outside upper center", ncols=min(len(labels), 7), columnspacing=1.2
+            handles,
+            labels,
+            loc="outside upper center",
+            ncols=min(len(labels), 3 if narrow else 7),
+            columnspacing=1.2,
         )
         write_caption(figure, _caption(parts, note, None, over_seeds="means"))
     return figure

@@ -1,5 +1,6 @@
 """Figure 14: cost and accuracy under three preferences, on the curve of what any weights would give."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from ipa.figures.style import (
     INK,
@@ -15,6 +17,7 @@ from ipa.figures.style import (
     PAGE_IN,
     Look,
     house_style,
+    is_narrow,
     name_panel,
     new_figure,
     ordered,
@@ -55,7 +58,9 @@ AXES = {
 }
 
 
-def draw_preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -> Figure:
+def draw_preferences(
+    points: pd.DataFrame, curves: pd.DataFrame, caption: str, *, width_in: float = PAGE_IN
+) -> Figure:
     """Draw the points of figure 14, ours filled and published ones as rings.
 
     Parameters
@@ -66,11 +71,14 @@ def draw_preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -
         Rows of ``ipa.studies.preferences.reachable_table``.
     caption
         Trace and seed.
+    width_in
+        Width of the figure; below ``NARROW_BELOW_IN`` it is laid out for one column of a page.
 
     Returns
     -------
     Figure
-        A row per edition, a column per pipeline: average accuracy against average cost over the workload.
+        A row per edition, a column per pipeline (in one column of a page the other way round): average
+        accuracy against average cost over the workload.
         Published points are larger outlines: empty where ours is the same, half filled where another choice
         among exact ties would be, filled where ours is missed. A point off the line says why.
 
@@ -83,21 +91,42 @@ def draw_preferences(points: pd.DataFrame, curves: pd.DataFrame, caption: str) -
     require(curves, CURVE_COLUMNS, "preferences")
     editions = ordered(points["edition"], tuple(AXES))
     pipelines = ordered(points["pipeline"], PAPER_PIPELINES)
-    with house_style():
-        figure = new_figure(PAGE_IN, 0.9 + 1.5 * len(editions))
-        grid = figure.subplots(len(editions), len(pipelines), squeeze=False)
+    narrow = is_narrow(width_in)
+    with house_style(width_in):
+        height_in = 1.5 + 1.25 * len(pipelines) if narrow else 0.9 + 1.5 * len(editions)
+        figure = new_figure(width_in, height_in)
+        shape = (len(pipelines), len(editions)) if narrow else (len(editions), len(pipelines))
+        drawn = figure.subplots(*shape, squeeze=False)
+        grid = drawn.T if narrow else drawn
         for row, edition in zip(grid, editions, strict=True):
             for axes, pipeline in zip(row, pipelines, strict=True):
                 _draw(axes, *(_of(frame, edition, pipeline) for frame in (points, curves)))
-            row[0].set_ylabel(AXES.get(edition, edition))
-        for axes, pipeline in zip(grid[0], pipelines, strict=True):
-            name_panel(axes, short_name(pipeline, 14))
-        for axes in grid[-1]:
+        _name_panels(grid, editions, pipelines, narrow=narrow)
+        for axes in drawn[-1]:
             axes.set_xlabel("cost (cores)")
         handles = _legend(points)
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.4)
+        figure.legend(
+            handles=handles, loc="outside upper center", ncols=2 if narrow else 4, columnspacing=1.4
+        )
         write_caption(figure, f"{caption}  ·  averages over all decisions of the workload; nothing runs")
     return figure
+
+
+def _name_panels(
+    grid: NDArray[Any], editions: Sequence[str], pipelines: Sequence[str], *, narrow: bool
+) -> None:
+    """Name the editions and the pipelines at the edges of a grid with a row per edition."""
+    for row, edition in zip(grid, editions, strict=True):
+        text = AXES.get(edition, edition)
+        if narrow:
+            name_panel(row[0], text)
+        else:
+            row[0].set_ylabel(text)
+    for axes, pipeline in zip(grid[0], pipelines, strict=True):
+        if narrow:
+            axes.set_ylabel(short_name(pipeline, 14), fontweight="bold")
+        else:
+            name_panel(axes, short_name(pipeline, 14))
 
 
 def _outcome(row: "pd.Series[float]") -> str:

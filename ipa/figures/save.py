@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
-from ipa.figures.style import PRINT_DPI
+from ipa.figures.style import PAGE_IN, PRINT_DPI
 from ipa.results.file_names import safe_name, short_hash
 from ipa.results.written_files import note_written
 
@@ -25,6 +25,8 @@ LONGEST_NAME = 120
 
 def save_figure(figure: Figure, results_dir: Path, name: str) -> list[Path]:
     """Write a figure as PDF and PNG, each whole or not at all.
+
+    A figure that is not as wide as a page is named by its width, so that it stands beside the page-wide one.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def save_figure(figure: Figure, results_dir: Path, name: str) -> list[Path]:
         If a file cannot be written.
     """
     folder = results_dir / "figures"
+    if (width_in := figure.get_figwidth()) != PAGE_IN:
+        name = f"{name}-{width_in:g}in"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [_write(figure, folder / f"{name}.{form}", form) for form in METADATA]

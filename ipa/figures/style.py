@@ -28,7 +28,10 @@ PAGE_IN = 7.2
 """Width in inches of a figure over both columns of a paper page."""
 
 COLUMN_IN = 3.3
-"""Width in inches of a figure in one column; a page-wide figure stays legible when it is shrunk to it."""
+"""Width in inches of a figure in one column of it."""
+
+NARROW_BELOW_IN = 5.0
+"""A figure narrower than this is laid out for one column."""
 
 SCREEN_DPI, PRINT_DPI = 110, 220
 
@@ -65,6 +68,26 @@ RC: "dict[RcKeyType, Any]" = {
     "lines.linewidth": 1.2,
     "legend.title_fontsize": 7.5,
 }
+
+COLUMN_RC: "dict[RcKeyType, Any]" = RC | {
+    "font.size": 7,
+    "axes.labelsize": 6.5,
+    "axes.titlesize": 7,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
+    "legend.fontsize": 6.5,
+    "legend.title_fontsize": 6.5,
+    "legend.handlelength": 2.2,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.2,
+    "axes.labelpad": 2,
+    "xtick.major.size": 2,
+    "ytick.major.size": 2,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
+    "lines.linewidth": 1.0,
+}
+"""What differs in one column: text is as large as in print, so that nothing has to be shrunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +138,7 @@ METHOD_TITLES = {"ipa": "IPA", "fa2-low": "FA2-low", "fa2-high": "FA2-high", "ri
 TRACE_TITLES = {"real": "real Twitter trace", "synthetic": "synthetic workload"}
 
 CAPTION_PT, CAPTION_CHARACTERS_PER_IN, CAPTION_DOT = 6.5, 20, "  ·  "
+COLUMN_CAPTION_PT, COLUMN_CHARACTERS_PER_IN = 6.0, 22
 
 LINE_GAP_PT = 1.3
 """Distance between lines that would cover each other."""
@@ -150,10 +174,15 @@ class NotebookFigure(Figure):
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Apply the style of all figures for the duration of a ``with`` block."""
-    with mpl.rc_context(RC):
+def house_style(width_in: float = PAGE_IN) -> Iterator[None]:
+    """Apply the style of all figures of some width for the duration of a ``with`` block."""
+    with mpl.rc_context(COLUMN_RC if is_narrow(width_in) else RC):
         yield
+
+
+def is_narrow(width_in: float) -> bool:
+    """Whether a figure of this width is laid out for one column of a page."""
+    return width_in < NARROW_BELOW_IN
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -196,9 +225,21 @@ def seeds_text(seeds: Iterable[int]) -> str:
 
 def write_caption(figure: Figure, text: str) -> None:
     """Write a small text under the figure, inside its layout, in as many lines as it needs."""
-    characters = int(figure.get_figwidth() * CAPTION_CHARACTERS_PER_IN)
-    lines = [line for part in text.split("\n") for line in _caption_lines(part, characters)]
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=CAPTION_PT, color=MUTED)
+    width_in = figure.get_figwidth()
+    size_pt, density = (
+        (COLUMN_CAPTION_PT, COLUMN_CHARACTERS_PER_IN)
+        if is_narrow(width_in)
+        else (CAPTION_PT, CAPTION_CHARACTERS_PER_IN)
+    )
+    characters = int(width_in * density)
+    # Few remarks share a short line: there they are set as running text, no line of which begins with a dot.
+    fill = _running_lines if is_narrow(width_in) else _caption_lines
+    lines = [line for part in text.split("\n") for line in fill(part, characters)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=size_pt, color=MUTED)
+
+
+def _running_lines(text: str, characters: int) -> list[str]:
+    return wrap(text.replace(CAPTION_DOT, "\N{NO-BREAK SPACE}· "), characters)
 
 
 def _caption_lines(text: str, characters: int) -> list[str]:
@@ -213,9 +254,9 @@ def _caption_lines(text: str, characters: int) -> list[str]:
     return lines
 
 
-def name_panel(axes: Axes, title: str) -> None:
-    """Write the title of a panel, left-aligned."""
-    axes.set_title(title, loc="left", fontweight="bold")
+def name_panel(axes: Axes, title: str, gap_pt: float | None = None) -> None:
+    """Write the title of a panel, left-aligned, at some distance from it."""
+    axes.set_title(title, loc="left", fontweight="bold", pad=gap_pt)
 
 
 def short_name(name: str, most: int = 18) -> str:

@@ -66,7 +66,8 @@ def runs(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
                         **keys, "step": number, "time_s": 10.0 * number,
                         "rate_rps": draw(st.one_of(st.none(), st.floats(0, 1e6))),
                         "cost_cores": cost, "pas": draw(st.floats(0, 1)), "plan": plan,
-                        "action": draw(st.sampled_from(["applied", "held", "unchanged"])),
+                        "status": draw(st.sampled_from(["optimal", "infeasible", ""])),
+                        "action": draw(st.sampled_from(["applied", "held", "unchanged", "pending"])),
                     }
                 )  # fmt: skip
             averages.append(

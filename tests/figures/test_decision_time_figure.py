@@ -8,6 +8,8 @@ from matplotlib.text import Text
 from ipa.bench.decision_time import PUBLISHED_SIZES, beside_published
 from ipa.errors import ResultsError
 from ipa.figures.decision_time import draw_decision_time
+from ipa.figures.style import COLUMN_IN
+from tests.support.tidy_frames import assert_reads_in_one_column
 
 
 def times(sizes: list[tuple[int, int]], solvers: list[str], refused_from: int = 10**6) -> pd.DataFrame:
@@ -45,19 +47,31 @@ def test_published_points_and_every_solver_are_in_one_panel() -> None:
     axes = panel(draw_decision_time(NINE, LARGER, BESIDE, "a caption"), "d")
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert set(lines) == {"published (Gurobi)", "exact (ours)", "Gurobi, linear model"}
-    np.testing.assert_allclose(lines["published (Gurobi)"].get_ydata()[-1], 2222.4)
-    np.testing.assert_allclose(lines["exact (ours)"].get_ydata()[0], 0.1)
+    np.testing.assert_allclose(lines["published (Gurobi)"].get_ydata()[-1], 2.2224)
+    np.testing.assert_allclose(lines["exact (ours)"].get_ydata()[0], 1e-4)
 
 
 def test_every_size_of_the_paper_has_its_time_ours_and_the_ratio_with_units() -> None:
     figure = draw_decision_time(NINE, LARGER, BESIDE, "a caption")
     last = {letter: panel(figure, letter).texts[-1].get_text() for letter in "abc"}
     assert [len(panel(figure, letter).texts) for letter in "abc"] == [81] * 3
-    assert last == {"a": "2.2k", "b": "0.9", "c": "2.5k"}
+    assert last == {"a": "2.2", "b": "9e-4", "c": "2.5k"}
     assert [panel(figure, letter).get_title(loc="left") for letter in "abc"] == [
-        "(a) published (ms)", "(b) ours, exact (ms)", "(c) published over ours (times)"
+        "(a) published (s)", "(b) ours, exact (s)", "(c) published over ours (times)"
     ]  # fmt: skip
     assert panel(figure, "a").images[0].norm is panel(figure, "b").images[0].norm
+
+
+def test_times_of_both_are_written_in_seconds_with_two_digits() -> None:
+    written = [text.get_text() for text in panel(draw_decision_time(NINE, LARGER, BESIDE, ""), "a").texts]
+    assert {"1.0", "2.0", "0.10"} <= set(written)
+    assert not {"1", "2", "0.1"} & set(written)
+
+
+def test_in_one_column_the_panels_stand_below_each_other() -> None:
+    figure = draw_decision_time(NINE, LARGER, BESIDE, "a caption", width_in=COLUMN_IN)
+    assert_reads_in_one_column(figure)
+    assert len({round(axes.get_position().x0, 2) for axes in figure.axes if axes.images}) == 1
 
 
 def test_a_line_ends_where_the_licence_does() -> None:

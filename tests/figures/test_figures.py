@@ -21,7 +21,7 @@ from ipa.figures import (
     file_name,
     save_figure,
 )
-from ipa.figures.style import METHOD_LOOKS, method_looks
+from ipa.figures.style import COLUMN_IN, METHOD_LOOKS, method_looks
 from ipa.report.notebooks import ForecastParameters, check_parameters
 from ipa.results.file_names import safe_name
 from tests.support.tidy_frames import (
@@ -29,6 +29,7 @@ from tests.support.tidy_frames import (
     WORKLOADS,
     all_steps,
     assert_no_text_is_cut_off,
+    assert_reads_in_one_column,
     averages_of,
     comparison_of,
     load_of,
@@ -340,3 +341,41 @@ def test_a_figure_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 def test_a_figure_shows_itself_in_a_notebook_as_png() -> None:
     assert SMALL["editions"]()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_figures_of_runs_have_a_layout_for_one_column_and_a_name_of_their_own(tmp_path: Path) -> None:
+    averages = averages_of("corrected", published=True)
+    load = load_of(*WORKLOADS)
+    narrow = draw_end_to_end(all_steps(), averages, load, width_in=COLUMN_IN)
+    assert_reads_in_one_column(narrow)
+    assert_reads_in_one_column(draw_adaptation(steps_of(), load_of("bursty"), width_in=COLUMN_IN))
+    wide = draw_end_to_end(all_steps(), averages, load)
+    assert titles(narrow) == titles(wide)
+    written = save_figure(narrow, tmp_path, "figure-8") + save_figure(wide, tmp_path, "figure-8")
+    assert {file.name for file in written} == {
+        "figure-8-3.3in.pdf", "figure-8-3.3in.png", "figure-8.pdf", "figure-8.png"
+    }  # fmt: skip
+
+
+def marked(steps: pd.DataFrame) -> dict[str, list[float]]:
+    """Return at which times the panel of the load has marks, by the text of their legend."""
+    axes = panel(draw_adaptation(steps, load_of("bursty")), "Load (requests/s)")
+    return {
+        str(line.get_label()): list(line.get_xdata()) for line in axes.lines if line.get_linestyle() == "None"
+    }
+
+
+def test_steps_that_miss_are_pending_or_held_are_marked_and_ordinary_ones_are_not() -> None:
+    steps = steps_of().assign(
+        status=["optimal", "infeasible", "infeasible", "optimal"],
+        action=["deployed", "applied", "held", "pending"],
+    )
+    assert marked(steps) == {
+        "plan held": [20.0], "best effort, SLA or load not met": [10.0], "plan pending": [30.0]
+    }  # fmt: skip
+    assert marked(steps_of().assign(action="unchanged")) == {}
+
+
+def test_a_plan_held_without_any_rate_is_marked_all_the_same() -> None:
+    steps = steps_of().assign(rate_rps=[None, 5.0, None, 6.0])
+    assert marked(steps) == {"plan held": [20.0]}

@@ -13,8 +13,10 @@ from ipa.errors import ResultsError
 from ipa.figures.burst import draw_burst
 from ipa.figures.cluster_effects import draw_cluster_effects
 from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
+from ipa.figures.style import COLUMN_IN
 from ipa.studies.burst import attribute
 from ipa.studies.latency import published_latency
+from tests.support.tidy_frames import assert_reads_in_one_column
 
 KEYS = {"edition": "as-published", "trace": "synthetic"}
 METHODS = ("ipa", "rim")
@@ -188,3 +190,17 @@ def test_the_parts_of_the_reaction_reach_from_ideal_to_real() -> None:
     assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(100.0)
     assert figure.axes[1].get_title(loc="left") == "Shapley value of each cause (points)"
     assert "averaged over all orders" in figure.get_supxlabel()
+
+
+def test_in_one_column_a_pipeline_has_a_row_of_the_distribution() -> None:
+    figure = draw_latency_distribution(curves(), summary(), published_latency(), width_in=COLUMN_IN)
+    assert_reads_in_one_column(figure)
+    rows = [axes.get_subplotspec().rowspan.start for axes in figure.axes]
+    assert rows == [0, 0, 1, 1]
+
+
+def test_in_one_column_three_breakdowns_take_two_rows_and_leave_no_empty_panel() -> None:
+    three = pd.concat([parts().assign(pipeline=name) for name in ("video", "nlp", "sum-qa")])
+    figure = draw_latency_breakdown(three, width_in=COLUMN_IN)
+    assert_reads_in_one_column(figure)
+    assert len(figure.axes) == 3

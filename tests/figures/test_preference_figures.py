@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
 from ipa.figures import draw_preferences, draw_sensitivity
+from ipa.figures.style import COLUMN_IN
+from tests.support.tidy_frames import assert_reads_in_one_column
 
 
 def points(edition: str = "as-published", **changes: object) -> pd.DataFrame:
@@ -140,3 +142,11 @@ def test_where_nothing_is_feasible_the_map_is_drawn_all_the_same() -> None:
         pd.concat([frame, frame.assign(sla_s=0.05)]), {"detect": ["small", "large"]}, 1, ""
     )
     assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).all()
+
+
+def test_in_one_column_a_pipeline_has_a_row_and_an_edition_a_column() -> None:
+    both = [pd.concat([rows("as-published"), rows("corrected")]) for rows in (points, curves)]
+    figure = draw_preferences(*both, "trace", width_in=COLUMN_IN)
+    assert_reads_in_one_column(figure)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["video", "", "nlp", ""]
+    assert figure.axes[1].get_title(loc="left").startswith("corrected")

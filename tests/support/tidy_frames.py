@@ -5,6 +5,8 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ipa.figures.style import COLUMN_IN
+
 KEYS = {"pipeline": "video", "trace": "synthetic", "seed": 3}
 METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
 WORKLOADS = ("bursty", "steady-low")
@@ -40,6 +42,7 @@ def steps_of(method: str = "ipa", workload: str = "bursty", edition: str = "corr
             "observed_rps": [None, 4, 6, 5],
             "forecast_rps": [None, 5.04, 8.0, 6.0],
             "rate_rps": [None, 5.04, 8.0, 6.0],
+            "status": ["optimal", "optimal", "optimal", "optimal"],
             "action": ["deployed", "applied", "held", "applied"],
             "cost_cores": [2, 5, 5, 2],
             "pas": [0.4, 0.5, 0.5, 0.4],
@@ -122,3 +125,14 @@ def assert_no_text_is_cut_off(figure: Figure) -> None:
             assert box.x1 <= page.x1 + 1, text
             assert box.y0 >= page.y0 - 1, text
             assert box.y1 <= page.y1 + 1, text
+
+
+def assert_reads_in_one_column(figure: Figure) -> None:
+    """Hold a figure to the width of a column, with labels as large as print and nothing cut off."""
+    assert figure.get_figwidth() == COLUMN_IN
+    assert_no_text_is_cut_off(figure)
+    for axes in figure.axes:
+        labels = [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label, axes.yaxis.label]
+        assert min(label.get_fontsize() for label in labels) >= 6
+    for legend in figure.legends:
+        assert min(text.get_fontsize() for text in legend.get_texts()) >= 6
