@@ -11,7 +11,7 @@ in the simulator and returns its decisions, requests and measures. Every deliber
 
 from ipa.adapter import Adapter
 from ipa.errors import IpaError
-from ipa.experiments.run import simulate
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from ipa.cli.app import main
 from ipa.experiments.grid import run_grid
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from tests.support.command import Ipa, Outcome
 
 settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ipa.adapter import Adapter, AdapterSettings
 from ipa.errors import TraceError
-from ipa.experiments.run import forecaster_for, planner_for
+from ipa.experiments.resolved import forecaster_for, planner_for
+from ipa.experiments.simulate import settings_of
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.planner import Planner
@@ -75,7 +76,7 @@ def bench_trace(
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     parameters = spec.parameters()
     measures = RunningMeasures(parameters.pipeline.sla_s)
-    settings = replace(spec.simulation_settings(), engine=engine)
+    settings = replace(settings_of(spec).simulation(spec.conditions(parameters)), engine=engine)
     platform = StreamedPlatform(rates_rps, settings, measures.add_requests, spec.seed, arrivals=spec.arrivals)
     base = planner_for(spec)
     planner = RememberingPlanner(
@@ -103,7 +104,7 @@ def bench_trace(
     first_rps = float(np.mean(rates_rps[: max(1, int(parameters.interval_s))]))
     adapter.deploy(planner.decide(float(round(first_rps))).plan)
     adapter.run(until_s=total_s)
-    platform.teardown()
+    platform.drain()
     wall_s = time.perf_counter() - began_s
     return {
         **measures.summary(),

@@ -18,7 +18,7 @@ from ipa.cli.options import (
 from ipa.cli.outcome import exit_unless_succeeded, print_outcome
 from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.experiments.grid import run_grid
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from ipa.paper import VERSION_OF_EDITION
 from ipa.report.claims import Evidence, claims_table, evidence_runs
 from ipa.report.claims.stored import store_claims, stored_claims_file

@@ -19,7 +19,7 @@ from ipa.cli.options import (
     WorkloadOption,
 )
 from ipa.cli.output import messages, print_json, print_table
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.frontier import Frontier, frontier

@@ -26,7 +26,7 @@ from ipa.cli.options import (
 from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
 from ipa.cli.parse import load_format, whole_numbers
 from ipa.experiments.grid import run_grid, summaries
-from ipa.experiments.run import grid_specs, left_out_note
+from ipa.experiments.grid_specs import grid_specs, left_out_note
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS, VERSION_OF_EDITION
 from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF

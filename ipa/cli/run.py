@@ -1,4 +1,4 @@
-"""``ipa run``: one experiment in the simulator."""
+"""``ipa run``: one experiment on one platform."""
 
 from dataclasses import fields
 from typing import Annotated, Literal
@@ -32,8 +32,11 @@ from ipa.cli.options import (
 )
 from ipa.cli.output import print_json, print_table
 from ipa.cli.parse import cluster_settings, load_format, names, whole_numbers
-from ipa.experiments.run import resolve, run_once
+from ipa.experiments.resolved import resolve
+from ipa.experiments.run import run_once
 from ipa.experiments.spec import RunSpec
+from ipa.platforms.registry import PLATFORMS
+from ipa.platforms.simulated import SimulatedSettings
 from ipa.results.folder import read_summary
 from ipa.simulator import ClusterSettings
 
@@ -67,6 +70,9 @@ ForecasterOption = Annotated[
         help="last, max, mean, linear, ewma-poisson, lstm, mlp, quantile-LEVEL, oracle, near-oracle;"
         " instead of the edition's."
     ),
+]
+PlatformOption = Annotated[
+    str, typer.Option("--platform", help="Where the pipeline runs: " + ", ".join(PLATFORMS) + ".")
 ]
 ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poisson, uniform, paper-burst.")]
 DurationOption = Annotated[
@@ -130,11 +136,14 @@ def run_command(
     sla_s: SlaOption = None,
     replicas: ReplicasOption = None,
     variants: VariantsOption = None,
+    platform: PlatformOption = "simulated",
     results: ResultsOption = DEFAULT_RESULTS,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one pipeline, workload and method in the simulator and write its folder under results/.
+    """Run one pipeline, workload and method on a platform and write its folder under results/.
+
+    --service, --network-delay and --cluster say what is assumed where it is simulated.
 
     \b
     Examples:
@@ -144,6 +153,9 @@ def run_command(
       ipa run -w requests.csv.gz --timestamps --duration 600
       ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
     """
+    simulated = SimulatedSettings(
+        service=service, network_delay_s=network_delay_s, cluster=cluster_settings(cluster)
+    )
     spec = resolve(
         RunSpec(
             pipeline=pipeline,
@@ -154,7 +166,6 @@ def run_command(
             arrivals=arrivals,
             seed=seed,
             solver=solver,
-            service=service,
             duration_s=duration_s,
             interval_s=interval_s,
             horizon_s=horizon_s,
@@ -162,8 +173,6 @@ def run_command(
             max_cores=max_cores,
             drop=drop,
             drop_multiple=drop_multiple,
-            network_delay_s=network_delay_s,
-            cluster=cluster_settings(cluster),
             load_format=load_format(timestamps, per_minute),
             gaps=gaps,
             forecaster=forecaster,
@@ -172,7 +181,8 @@ def run_command(
             sla_s=sla_s,
             replicas=whole_numbers(replicas),
             variants=names(variants),
-        )
+            platform=platform,
+        ).with_settings(**_given(simulated))
     )
     report = run_once(spec, results, force=force)
     folder, reused = report.folder, report.reused
@@ -194,6 +204,16 @@ def run_command(
     kept = " (complete already and unchanged; --force runs it again)" if reused else ""
     typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
     typer.echo(f"{folder}{kept}")
+
+
+def _given(settings: SimulatedSettings) -> dict[str, object]:
+    """Return the settings that differ from their defaults: another platform knows none of them."""
+    default = SimulatedSettings()
+    return {
+        field.name: value
+        for field in fields(settings)
+        if (value := getattr(settings, field.name)) != getattr(default, field.name)
+    }
 
 
 def _shown(measure: str, value: float | None) -> float | None:

@@ -23,7 +23,7 @@ from ipa.cli.options import (
 )
 from ipa.cli.output import messages, print_json, print_table
 from ipa.cli.parse import names, whole_numbers
-from ipa.experiments.run import check_fixed, planner_for
+from ipa.experiments.resolved import check_fixed, planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def run_grid(
     Parameters
     ----------
     specs
-        Resolved specs (``ipa.experiments.run.grid_specs``).
+        Resolved specs (``ipa.experiments.grid_specs``).
     results_dir
         Where the results lie.
     jobs
@@ -98,7 +98,8 @@ def _run_once(spec: RunSpec, results_dir: Path, kept: Sequence[str], force: bool
     """Run a spec, in a process that has loaded the same code as the caller, and say if it was there."""
     if code_sha256() != code:
         raise IpaError("the code of IPA was edited while the runs were under way; run the same command again")
-    return run_once(spec, results_dir, kept, force=force).reused
+    settings = spec.settings.for_many_runs()
+    return run_once(replace(spec, platform_settings=settings), results_dir, kept, force=force).reused
 
 
 @dataclass(frozen=True, slots=True)

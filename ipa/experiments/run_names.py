@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from ipa import paper
 from ipa.errors import IpaError
@@ -10,7 +11,20 @@ from ipa.pipeline.load import pipeline_file, pipeline_inputs
 from ipa.simulator import ClusterSettings
 from ipa.workload import WORKLOADS
 
+Value = TypeVar("Value")
+
 PAPER_NAMES = frozenset({*paper.PAPER_PIPELINES, *paper.PAPER_WORKLOADS, *paper.PAPER_METHODS})
+
+OPTION_ORDER = (
+    *("pipeline", "workload", "method", "edition", "trace", "arrivals", "seed", "solver", "service"),
+    *("duration_s", "forecaster", "alpha", "beta", "sla_s", "replicas", "variants", "interval_s"),
+    *("horizon_s", "max_replicas", "max_cores", "drop", "drop_multiple", "network_delay_s", "cluster"),
+    *("load_format", "gaps"),
+)
+"""Names and summaries list options in this order, which stays as it is wherever a class holds them.
+
+Others follow, so that an option that is added later renames nothing.
+"""
 
 _CONSTANT = re.compile(r"constant-(0|[1-9][0-9]*)")
 _WORD = r"[a-z0-9_.]+(-[a-z0-9_.]+)*"
@@ -22,6 +36,12 @@ _PLAIN_VALUES = {
     ClusterSettings: re.compile(r"[a-z0-9_.=+-]+"),
 }
 """Values whose text, in the name of a folder, cannot be taken for anything else."""
+
+
+def in_order(options: dict[str, Value]) -> dict[str, Value]:
+    """Return options in the order of ``OPTION_ORDER``."""
+    known = {name: options[name] for name in OPTION_ORDER if name in options}
+    return known | options
 
 
 def is_of_the_paper(name: str) -> bool:

@@ -1,14 +1,16 @@
 """What a run is made of: pipeline, load, method, edition, and whatever differs from the edition."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ipa import limits, paper
-from ipa.errors import UnknownNameError
+from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.experiments.editions import EDITIONS, RunParameters
 from ipa.experiments.run_names import (
     identity,
+    in_order,
     is_of_the_paper,
     is_plain,
     pipeline_identity,
@@ -18,9 +20,9 @@ from ipa.experiments.run_names import (
 from ipa.optimizer.problem import Constraints
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.slowest_path import sums_after, sums_up_to
+from ipa.platforms.base import Conditions, PlatformSettings
+from ipa.platforms.registry import PLATFORMS
 from ipa.results.folder_names import folder_name
-from ipa.simulator import ClusterSettings, SimulationSettings
-from ipa.simulator.settings import IDEAL
 from ipa.workload import Workload, load_workload
 from ipa.workload.load_formats import Gaps, LoadFormat
 
@@ -34,7 +36,6 @@ SPEC_RANGES = {
     "max_replicas": limits.REPLICAS,
     "max_cores": limits.CORES,
     "drop_multiple": limits.FACTOR,
-    "network_delay_s": limits.DELAY_S,
 }
 """Values that the numbers of a run may have, by the name of the field."""
 
@@ -61,8 +62,6 @@ class RunSpec:
         Seed of arrivals, service times and synthetic workloads.
     solver
         Name of the solver.
-    service
-        Service times drawn from a log-normal distribution, or deterministic.
     duration_s
         Use only the first seconds of the workload.
     forecaster
@@ -83,7 +82,7 @@ class RunSpec:
     max_replicas
         Most replicas of one stage.
     max_cores
-        Most cores of a plan. Where the cluster has a limit too (``core_limit``), the smaller one counts.
+        Most cores of a plan. Where the platform has a limit too, the smaller one counts.
     drop
         When a waiting request is dropped: ``edition`` (the limit of the edition), ``none`` (never), ``sla``
         (older than ``drop_multiple`` SLAs), ``stage-deadline`` (older at a stage than ``drop_multiple`` times
@@ -91,14 +90,14 @@ class RunSpec:
         (that deadline at the first stage only: whoever is admitted there is always answered).
     drop_multiple
         SLAs that a waiting request may be old, for ``sla``, ``stage-deadline`` and ``admission``.
-    network_delay_s
-        Seconds on the way into each stage and on the way back to the client.
-    cluster
-        What the cluster does to the pipeline.
     load_format
         What the numbers of a workload file mean: ``rates``, ``timestamps`` or ``per-minute``.
     gaps
         What happens to seconds or minutes that a workload file leaves out: ``refuse``, or ``fill`` with 0.
+    platform
+        Where the pipeline runs, a name in ``ipa.platforms.registry.PLATFORMS``.
+    platform_settings
+        What that platform needs to know, an instance of the class registered there; its defaults if None.
     """
 
     pipeline: str = "video"
@@ -109,7 +108,6 @@ class RunSpec:
     arrivals: str = "poisson"
     seed: int = 0
     solver: str = "exact"
-    service: Literal["lognormal", "deterministic"] = "lognormal"
     duration_s: int | None = None
     forecaster: str | None = None
     alpha: float | None = None
@@ -123,10 +121,10 @@ class RunSpec:
     max_cores: int | None = None
     drop: Literal["edition", "none", "sla", "stage-deadline", "admission"] = "edition"
     drop_multiple: float = 1.0
-    network_delay_s: float = 0.0
-    cluster: ClusterSettings = IDEAL
     load_format: LoadFormat = "rates"
     gaps: Gaps = "refuse"
+    platform: str = "simulated"
+    platform_settings: PlatformSettings | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in SPEC_RANGES.items():
@@ -139,6 +137,41 @@ class RunSpec:
             value = getattr(self, field.name)
             if "float" in str(field.type) and type(value) in (int, float):
                 object.__setattr__(self, field.name, float(value) + 0.0)
+        self._complete_settings()
+
+    def _complete_settings(self) -> None:
+        kind, given = PLATFORMS[self.platform], self.platform_settings
+        if given is not None and type(given) is not kind:
+            raise InvalidValueError(
+                f"platform {self.platform} takes {kind.__name__}, not {type(given).__name__}; leave"
+                " platform_settings out, or None, for its defaults"
+            )
+        object.__setattr__(self, "platform_settings", given or kind())
+
+    @property
+    def settings(self) -> PlatformSettings:
+        """What the platform of this run needs to know."""
+        return self.platform_settings or PLATFORMS[self.platform]()
+
+    def with_settings(self, **changes: Any) -> "RunSpec":
+        """Return the run with other settings of its platform.
+
+        Examples
+        --------
+        >>> RunSpec().with_settings(network_delay_s=0.02).run_name
+        'video-bursty-ipa-network_delay_s=0.02'
+        """
+        known = [field.name for field in fields(self.settings)]
+        for name in changes:
+            if name not in known:
+                raise UnknownNameError(f"setting of the platform {self.platform}", name, known)
+        return replace(self, platform_settings=replace(self.settings, **changes))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything that makes this run another than others as plain values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        del values["platform_settings"]
+        return in_order(values | self.settings.as_dict())
 
     def load(self) -> Workload:
         """Return the workload."""
@@ -176,19 +209,17 @@ class RunSpec:
         )
 
     def _limited(self, constraints: Constraints) -> Constraints:
-        """Return the constraints with the limits of this run and of its cluster: the planner knows them."""
-        cores = [most for most in (self.max_cores, self.cluster.core_limit) if most is not None]
+        """Return the constraints with the limits of this run and its platform: the planner knows them."""
+        cores = [most for most in (self.max_cores, self.settings.core_limit) if most is not None]
         return replace(
             constraints,
             max_replicas=constraints.max_replicas if self.max_replicas is None else self.max_replicas,
             max_cores=min(cores, default=constraints.max_cores),
         )
 
-    def simulation_settings(self) -> SimulationSettings:
-        """Return what the simulator assumes in this run."""
-        parameters = self.parameters()
-        sla_s = parameters.pipeline.sla_s
-        multiple = self.drop_multiple
+    def conditions(self, parameters: RunParameters) -> Conditions:
+        """Return what this run, whose parameters are given, asks of its platform."""
+        sla_s, multiple = parameters.pipeline.sla_s, self.drop_multiple
         deadlines_s = tuple(multiple * limit_s for limit_s in stage_deadlines_s(parameters.pipeline))
         limits_s: dict[str, tuple[float, tuple[float, ...]]] = {
             "edition": (parameters.drop_after_s, ()),
@@ -199,15 +230,7 @@ class RunSpec:
         }
         if self.drop not in limits_s:
             raise UnknownNameError("drop policy", self.drop, limits_s)
-        drop_after_s, by_stage_s = limits_s[self.drop]
-        return SimulationSettings(
-            seed=self.seed,
-            service=self.service,
-            drop_after_s=drop_after_s,
-            network_delay_s=self.network_delay_s,
-            stage_drop_after_s=by_stage_s,
-            cluster=self.cluster,
-        )
+        return Conditions(self.seed, *limits_s[self.drop])
 
     @property
     def folder_name(self) -> str:
@@ -231,14 +254,21 @@ class RunSpec:
         )
 
     def _overrides(self) -> list[tuple[str, object]]:
-        named = {"pipeline", "workload", "method", "edition", "trace"}
-        default = RunSpec()
-        return [
-            (field.name, value)
-            for field in fields(self)
-            if field.name not in named
-            and (value := getattr(self, field.name)) != getattr(default, field.name)
-        ]
+        """Return the options that differ from their defaults, those of the platform among them."""
+        named = {"pipeline", "workload", "method", "edition", "trace", "platform_settings"}
+        own = _differing(self, RunSpec(), named)
+        return list(in_order(own | _differing(self.settings, type(self.settings)())).items())
+
+
+def _differing(given: Any, default: Any, without: Collection[str] = ()) -> dict[str, object]:
+    """Return the fields of a dataclass that differ from a default, but those that are not compared."""
+    return {
+        field.name: value
+        for field in fields(given)
+        if field.compare
+        and field.name not in without
+        and (value := getattr(given, field.name)) != getattr(default, field.name)
+    }
 
 
 def stage_deadlines_s(pipeline: Pipeline) -> tuple[float, ...]:

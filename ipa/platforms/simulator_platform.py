@@ -64,6 +64,10 @@ class SimulatorPlatform(ABC):
         report = simulator.reconfigure(plan)
         return ApplyReport(report.started, report.stopped, report.pending, self._waiting())
 
+    def teardown(self) -> None:
+        """Stop: nothing goes on where the clock does not."""
+        return
+
     def _waiting(self) -> str:
         plan, limit = self.simulator.waiting_plan, self._settings.cluster.core_limit
         if plan is None:

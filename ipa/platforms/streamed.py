@@ -72,7 +72,7 @@ class StreamedPlatform(SimulatorPlatform):
     def _requests_per_second(self, first: int, end: int) -> NDArray[np.int64]:
         return self._rates_rps[first:end]
 
-    def teardown(self) -> None:
+    def drain(self) -> None:
         """Take the requests that are still to arrive, let all in flight finish and hand all over."""
         self.sleep_until(float(len(self._rates_rps)))
         self.simulator.drain()

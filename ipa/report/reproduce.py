@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ipa.experiments.grid import RunSet
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.spec import RunSpec
 from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.registry import Registry

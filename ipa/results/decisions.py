@@ -1,9 +1,9 @@
 """What is recorded of one step of the control loop."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ipa.pipeline.plan import Plan
+from ipa.pipeline.plan import Plan, StagePlan
 
 Action = Literal["deployed", "applied", "pending", "unchanged", "held"]
 
@@ -72,4 +72,10 @@ class DecisionRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain values, the plan as a list of stages."""
-        return asdict(self) | {"plan": [asdict(stage) for stage in self.plan.stages]}
+        # Not asdict, which copies every value of every field: a third of the time of a short run.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"plan": [_shallow(stage) for stage in self.plan.stages]}
+
+
+def _shallow(stage: StagePlan) -> dict[str, Any]:
+    return {field.name: getattr(stage, field.name) for field in fields(stage)}

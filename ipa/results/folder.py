@@ -32,7 +32,12 @@ def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line."""
     with writing(file), file.open("w", encoding="utf-8") as stream:
         for record in records:
-            stream.write(json.dumps(without_nan(record), ensure_ascii=False) + "\n")
+            stream.write(as_line(record))
+
+
+def as_line(record: dict[str, Any]) -> str:
+    """Return a JSON object as one line."""
+    return json.dumps(without_nan(record), ensure_ascii=False) + "\n"
 
 
 def read_decisions(folder: Path) -> pd.DataFrame:

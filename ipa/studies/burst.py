@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.experiments.run import simulate
+from ipa.experiments.simulate import settings_of, simulate
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import HORIZON_S
 from ipa.results.intervals import mean_interval
@@ -71,17 +71,20 @@ class Reality:
 
     def spec(self, base: RunSpec) -> RunSpec:
         """Return the run."""
-        return replace(
+        cluster = settings_of(base).cluster
+        run = replace(
             base,
             forecaster=base.forecaster if self.forecast else "oracle",
             interval_s=base.interval_s if self.interval else 1.0,
             # Who decides more often still has to look beyond the start-up of a replica.
             horizon_s=base.horizon_s if self.interval else HORIZON_S,
+        )
+        return run.with_settings(
             cluster=replace(
-                base.cluster,
-                start_up_s=base.cluster.start_up_s if self.start_up else 0.0,
+                cluster,
+                start_up_s=cluster.start_up_s if self.start_up else 0.0,
                 profile_error=PROFILE_ERROR if self.profile else 1.0,
-            ),
+            )
         )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ipa.experiments.grid import Progress, run_grid
-from ipa.experiments.run import resolve, run_folder
+from ipa.experiments.resolved import resolve
+from ipa.experiments.run import run_folder
+from ipa.experiments.simulate import settings_of
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder import KEPT_IN_BRIEF, read_summary
 from ipa.results.intervals import mean_interval, paired_interval
@@ -37,17 +39,21 @@ class Effect:
     changes
         Fields of ``RunSpec``.
     cluster
-        Fields of its ``ClusterSettings``.
+        Fields of the ``ClusterSettings`` that the simulator assumes.
+    settings
+        Further fields of its ``SimulatedSettings``.
     """
 
     group: str
     label: str
     changes: dict[str, Any] = field(default_factory=dict)
     cluster: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def of(self, base: RunSpec) -> RunSpec:
         """Return a run with this effect."""
-        return replace(base, cluster=replace(base.cluster, **self.cluster), **self.changes)
+        cluster = replace(settings_of(base).cluster, **self.cluster)
+        return replace(base, **self.changes).with_settings(cluster=cluster, **self.settings)
 
 
 PLAIN = Effect("plain", "defaults")
@@ -67,8 +73,8 @@ EFFECTS = (
     _cluster("stragglers", "30 % of replicas, 3 × slower", straggler_share=0.3),
     _cluster("profile error", "batches take 1.1 ×", profile_error=1.1),
     _cluster("profile error", f"batches take {OVERLOAD} ×", profile_error=OVERLOAD),
-    Effect("network", "20 ms per hop", {"network_delay_s": 0.02}),
-    Effect("network", "200 ms per hop", {"network_delay_s": 0.2}),
+    Effect("network", "20 ms per hop", settings={"network_delay_s": 0.02}),
+    Effect("network", "200 ms per hop", settings={"network_delay_s": 0.2}),
     _cluster("router", "50 ms per request", router_delay_s=0.05),
     _cluster("queue overhead", "5 ms per batch", dispatch_s=0.005),
     _cluster("queue overhead", "20 ms per batch", dispatch_s=0.02),

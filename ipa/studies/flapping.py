@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ipa.experiments.run import resolve
+from ipa.experiments.resolved import resolve
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES
 

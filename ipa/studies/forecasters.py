@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.experiments.run import resolve
+from ipa.experiments.resolved import resolve
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.results.intervals import mean_interval

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ipa.experiments.run import planner_for, run_folder
+from ipa.experiments.resolved import planner_for
+from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.answer import picked
 from ipa.optimizer.solvers.brute_force import tied_choices

@@ -8,7 +8,7 @@ import pytest
 
 from ipa.bench.problem_file import load_problem, store_problem
 from ipa.errors import ResultsError
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.random_problems import random_problem
 from ipa.pipeline.load import load_pipeline

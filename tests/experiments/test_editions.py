@@ -11,7 +11,7 @@ from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.experiments import editions
 from ipa.experiments.editions import EDITIONS
 from ipa.experiments.initial_plan import initial_plan
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_table
 from ipa.pipeline.accuracy import METRICS

@@ -15,7 +15,11 @@ import pandas as pd
 import pytest
 
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, UnknownNameError
-from ipa.experiments.run import fingerprint, grid_specs, is_complete, resolve, run, run_folder, simulate
+from ipa.experiments.fingerprint import fingerprint
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.resolved import resolve
+from ipa.experiments.run import is_complete, run, run_folder
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS
 from ipa.optimizer.solve import SOLVERS
@@ -26,6 +30,7 @@ from ipa.results.folder import read_decisions, read_requests, read_summary
 from ipa.results.json_files import read_json
 from ipa.results.provenance import file_sha256
 from ipa.workload import ARRIVAL_PROCESSES, Workload
+from tests.support.specs import changed
 
 SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=60)
 
@@ -199,7 +204,7 @@ def test_every_arrival_process_can_be_used(process: str) -> None:
 def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, object], edition: str) -> None:
     for act in (resolve, simulate):
         with pytest.raises(IpaError):
-            act(replace(SHORT, **({"edition": edition} | change)))
+            act(changed(SHORT, **({"edition": edition} | change)))
 
 
 @pytest.mark.parametrize("edition", ["corrected", "as-published"])
@@ -310,7 +315,7 @@ def test_overridden_runs_never_share_a_folder() -> None:
         replace(SHORT, duration_s=61),
         replace(SHORT, solver="pulp"),
         replace(SHORT, arrivals="uniform"),
-        replace(SHORT, service="deterministic"),
+        changed(SHORT, service="deterministic"),
         replace(SHORT, forecaster="max"),
         replace(SHORT, beta=0.0),
         replace(SHORT, sla_s=5.0),

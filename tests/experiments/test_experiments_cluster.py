@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError, IpaError
-from ipa.experiments.run import fingerprint, resolve, run, simulate
+from ipa.experiments.fingerprint import fingerprint
+from ipa.experiments.resolved import resolve
+from ipa.experiments.run import run
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec, stage_deadlines_s
 from ipa.paper import PAPER_METHODS
 from ipa.pipeline.load import load_pipeline
@@ -16,6 +19,7 @@ from ipa.results.folder import read_summary
 from ipa.simulator import ClusterSettings
 from ipa.simulator.service import service_times
 from ipa.workload import Workload
+from tests.support.specs import changed
 
 SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=120)
 
@@ -32,11 +36,11 @@ SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=120)
     ],
 )
 def test_the_name_of_a_run_says_what_differs(change: dict[str, object], name: str) -> None:
-    assert replace(SHORT, **change).run_name == name
+    assert changed(SHORT, **change).run_name == name
 
 
 def test_runs_that_differ_in_their_cluster_differ_in_their_fingerprint() -> None:
-    specs = [SHORT, replace(SHORT, drop="none"), replace(SHORT, cluster=ClusterSettings(dispatch_s=0.1))]
+    specs = [SHORT, replace(SHORT, drop="none"), changed(SHORT, cluster=ClusterSettings(dispatch_s=0.1))]
     assert len({fingerprint(spec) for spec in specs}) == 3
 
 
@@ -53,8 +57,9 @@ def test_runs_that_differ_in_their_cluster_differ_in_their_fingerprint() -> None
     ],
 )
 def test_the_drop_policy_sets_the_limits(change: dict[str, str], limits_s: tuple[object, ...]) -> None:
-    settings = replace(SHORT, **change).simulation_settings()
-    assert (settings.drop_after_s, settings.stage_drop_after_s) == limits_s
+    spec = changed(SHORT, **change)
+    conditions = spec.conditions(spec.parameters())
+    assert (conditions.drop_after_s, conditions.stage_drop_after_s) == limits_s
 
 
 def test_stages_without_an_sla_share_the_pipelines_evenly() -> None:
@@ -70,7 +75,7 @@ def test_stages_without_an_sla_share_the_pipelines_evenly() -> None:
 def test_bad_values_are_refused_before_the_run(change: dict[str, object]) -> None:
     for attempt in (resolve, simulate):
         with pytest.raises(IpaError):
-            attempt(replace(SHORT, **change))
+            attempt(changed(SHORT, **change))
 
 
 def test_the_interval_is_that_of_the_decisions() -> None:
@@ -85,14 +90,14 @@ def test_a_load_can_be_given_instead_of_named() -> None:
 
 def test_delays_lengthen_every_latency_by_the_hops() -> None:
     plain, slow = (
-        simulate(replace(SHORT, service="deterministic", **change)).requests.latency_s
+        simulate(changed(SHORT, service="deterministic", **change)).requests.latency_s
         for change in ({}, {"network_delay_s": 0.1, "cluster": ClusterSettings(router_delay_s=0.5)})
     )
     assert np.mean(slow - plain) == pytest.approx(3 * 0.1 + 0.5, abs=0.05)
 
 
 def test_a_run_on_another_cluster_is_written_and_read(tmp_path: Path) -> None:
-    spec = resolve(replace(SHORT, cluster=ClusterSettings(mean_life_s=60.0)))
+    spec = resolve(changed(SHORT, cluster=ClusterSettings(mean_life_s=60.0)))
     summary = read_summary(run(spec, tmp_path))
     assert summary["cluster"]["mean_life_s"] == 60.0
     assert summary["drop"] == "edition"
@@ -100,7 +105,7 @@ def test_a_run_on_another_cluster_is_written_and_read(tmp_path: Path) -> None:
 
 def test_a_core_limit_below_the_first_plan_is_an_error() -> None:
     with pytest.raises(InvalidValueError, match="the cluster has 1"):
-        simulate(replace(SHORT, cluster=ClusterSettings(core_limit=1)))
+        simulate(changed(SHORT, cluster=ClusterSettings(core_limit=1)))
 
 
 def normals(spec: RunSpec, stage: int, batches: int) -> np.ndarray:
@@ -165,14 +170,14 @@ def test_the_planner_knows_how_many_cores_there_are(limited: RunSpec, limit: dic
 
 
 def test_a_run_starts_with_what_fits_its_cluster(limited: RunSpec) -> None:
-    first = simulate(replace(limited, cluster=ClusterSettings(core_limit=3)), RISE).decisions[0]
+    first = simulate(changed(limited, cluster=ClusterSettings(core_limit=3)), RISE).decisions[0]
     assert [(s.variant, s.replicas) for s in first.plan.stages] == [("light", 1)]
 
 
 def test_a_published_run_on_too_small_a_cluster_starts_with_a_decision() -> None:
     spec = replace(SHORT, pipeline="nlp", method="rim", edition="as-published")
     assert simulate(spec).decisions[0].cost_cores == 118
-    assert simulate(replace(spec, cluster=ClusterSettings(core_limit=110))).decisions[0].cost_cores <= 110
+    assert simulate(changed(spec, cluster=ClusterSettings(core_limit=110))).decisions[0].cost_cores <= 110
 
 
 def test_the_cap_of_replicas_can_be_given(limited: RunSpec) -> None:
@@ -184,7 +189,7 @@ def test_the_cap_of_replicas_can_be_given(limited: RunSpec) -> None:
 @pytest.mark.parametrize("change", [{"max_cores": 0}, {"max_replicas": 0}, {"max_replicas": 10**9}])
 def test_a_limit_outside_its_range_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(InvalidValueError, match="must be a whole number between 1 and"):
-        resolve(replace(SHORT, **change))
+        resolve(changed(SHORT, **change))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_a_switch_that_has_no_room_beside_what_it_replaces_does_not_wait_for_eve
     limited: RunSpec, core_limit: int, load_rps: tuple[int, int], actions: list[str]
 ) -> None:
     load = Workload("rise", np.repeat(load_rps, [130, 130]), "synthetic")
-    outcome = simulate(replace(limited, cluster=ClusterSettings(core_limit=core_limit)), load)
+    outcome = simulate(changed(limited, cluster=ClusterSettings(core_limit=core_limit)), load)
     after = [record for record in outcome.decisions if record.time_s >= 140]
     assert [record.action for record in after[: len(actions)]] == actions
     assert "replicas of the plan before made room" in after[0].reason
@@ -205,7 +210,7 @@ def test_a_switch_that_has_no_room_beside_what_it_replaces_does_not_wait_for_eve
 
 def test_a_switch_that_has_no_room_waits_while_what_runs_carries_the_load(limited: RunSpec) -> None:
     load = Workload("fall", np.repeat([35, 28], [130, 130]), "synthetic")
-    outcome = simulate(replace(limited, cluster=ClusterSettings(core_limit=12)), load)
+    outcome = simulate(changed(limited, cluster=ClusterSettings(core_limit=12)), load)
     last = outcome.decisions[-1]
     assert (last.action, last.plan.stages[0].variant, last.ready_replicas) == ("pending", "heavy", (4,))
     assert "with what it replaces it takes 16 cores of 12" in last.reason

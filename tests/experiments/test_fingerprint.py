@@ -16,7 +16,8 @@ import pytest
 from ipa.experiments.editions import EDITIONS, corrected
 from ipa.experiments.fingerprint import fingerprint
 from ipa.experiments.grid import GridReport, run_grid, summaries
-from ipa.experiments.run import grid_specs, is_complete, run, run_once
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.run import is_complete, run, run_once
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS
 from ipa.forecast.window import WindowForecaster
@@ -202,7 +203,8 @@ EDITS_ITS_CODE = """
 import sys
 from pathlib import Path
 from ipa.paths import PACKAGE
-from ipa.experiments.run import is_complete, resolve, run
+from ipa.experiments.resolved import resolve
+from ipa.experiments.run import is_complete, run
 from ipa.experiments.spec import RunSpec
 
 assert PACKAGE == Path.cwd() / "ipa"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.experiments.initial_plan import MOST_ADDED, initial_plan, replicas_costing
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.workload import Workload, load_workload
 

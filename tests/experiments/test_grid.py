@@ -12,7 +12,8 @@ import pytest
 
 from ipa.errors import ConfigError, InvalidValueError, IpaError, ReplicasNeededError, ResultsError
 from ipa.experiments.grid import GridReport, run_grid, summaries
-from ipa.experiments.run import grid_specs, is_complete, left_out_note, run_folder
+from ipa.experiments.grid_specs import grid_specs, left_out_note
+from ipa.experiments.run import is_complete, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS
 from ipa.results.folder import REQUESTS
@@ -148,7 +149,7 @@ PROGRAM = """
 import signal
 import sys
 from pathlib import Path
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.grid import run_grid
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from ipa import paper
 from ipa.errors import IpaError
-from ipa.experiments.run import grid_specs, run_folder
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder_names import LONGEST, folder_name
 from ipa.simulator import ClusterSettings
 from tests.support.command import Ipa
+from tests.support.specs import changed
 
 SAFE = re.compile(r"[a-z0-9][a-z0-9_.+=~-]*(?<!\.)")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -142,15 +144,15 @@ options = st.fixed_dictionaries(
 @given(st.lists(options, min_size=2, max_size=15))
 @settings(max_examples=200)
 def test_different_options_never_share_a_folder(chosen: list[dict]) -> None:
-    specs = {RunSpec(**changes) for changes in chosen}
+    specs = {changed(RunSpec(), **changes) for changes in chosen}
     names = {as_stored(spec.run_name) for spec in specs}
     assert len(names) == len(specs)
     assert all(is_safe(name) for name in names)
 
 
 def test_equal_specs_have_one_name() -> None:
-    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run_name  # type: ignore[arg-type]
-    assert RunSpec(network_delay_s=-0.0).run_name == RunSpec().run_name
+    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run  # type: ignore[arg-type]
+    assert RunSpec().with_settings(network_delay_s=-0.0).run_name == RunSpec().run_name
 
 
 @pytest.mark.parametrize(

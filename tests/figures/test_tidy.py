@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
-from ipa.experiments.run import grid_specs, run
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.run import run
 from ipa.experiments.spec import RunSpec
 from ipa.figures import draw_adaptation, draw_end_to_end
 from ipa.figures import tables as tidy

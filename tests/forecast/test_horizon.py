@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
-from ipa.experiments.run import forecaster_for, simulate
+from ipa.experiments.resolved import forecaster_for
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS, HORIZON_S, ForecastContext, make_forecaster
 from ipa.forecast.ewma_poisson import expected_poisson_maximum

@@ -6,7 +6,7 @@ import pytest
 
 from ipa.errors import UnknownNameError
 from ipa.experiments.editions import corrected
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Status
 from ipa.optimizer.planner import Planner

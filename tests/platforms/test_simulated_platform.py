@@ -10,7 +10,7 @@ import pytest
 from ipa.errors import InvalidValueError
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan, StagePlan
-from ipa.platforms.base import ApplyReport, Platform
+from ipa.platforms.base import ApplyReport, ExperimentPlatform
 from ipa.platforms.simulated import SimulatedPlatform
 from ipa.simulator import ClusterSettings, SimulationSettings
 from ipa.simulator.stage import SimulatedStage
@@ -29,20 +29,21 @@ def plan(replicas: int = 2, variant: str = "yolov5n") -> Plan:
 
 
 def deployed(arrivals_s: list[float], window_s: int = 120) -> SimulatedPlatform:
-    platform = SimulatedPlatform(np.array(arrivals_s, dtype=float), SETTINGS, window_s)
+    platform = SimulatedPlatform(SETTINGS, window_s)
+    platform.offer(np.array(arrivals_s, dtype=float))
     platform.deploy(VIDEO, plan())
     return platform
 
 
 def test_it_fits_the_protocol() -> None:
-    platform: Platform = deployed([])
+    platform: ExperimentPlatform = deployed([])
     assert platform.now() == 0.0
 
 
 @pytest.mark.parametrize("call", [lambda p: p.observe(), lambda p: p.sleep_until(1), lambda p: p.simulator])
 def test_nothing_works_before_a_pipeline_is_deployed(call: Callable[..., Any]) -> None:
     with pytest.raises(RuntimeError, match="deploy"):
-        call(SimulatedPlatform(np.array([0.5]), SETTINGS))
+        call(SimulatedPlatform(SETTINGS))
 
 
 def test_full_past_seconds_are_observed_latest_last() -> None:
@@ -104,12 +105,13 @@ def test_a_plan_it_cannot_run_leaves_the_running_one() -> None:
     assert platform.observe().plan == plan()
 
 
-def test_every_request_is_accounted_for_after_the_teardown() -> None:
+def test_every_request_is_accounted_for_once_drained() -> None:
     rng = np.random.default_rng(1)
     platform = deployed(sorted(rng.uniform(0, 60, 300)))
     for time_s in (10.0, 20.0, 30.0):
         platform.sleep_until(time_s)
         platform.apply(plan(replicas=int(time_s) // 10, variant="yolov5s"))
+    platform.drain()
     platform.teardown()
     records = platform.records()
     assert len(records.arrival_s) == 300
@@ -157,7 +159,8 @@ def test_what_does_not_serve_yet_is_told() -> None:
 
 def test_a_plan_that_waits_for_room_is_told_with_its_cores() -> None:
     settings = SimulationSettings(service="deterministic", cluster=ClusterSettings(core_limit=5))
-    platform = SimulatedPlatform(np.array([0.1]), settings)
+    platform = SimulatedPlatform(settings)
+    platform.offer(np.array([0.1]))
     platform.deploy(VIDEO, plan())
     report = platform.apply(plan(replicas=4))
     told = "the plan waits for room in the cluster: with what it replaces it takes 6 cores of 5"

@@ -49,7 +49,7 @@ def test_everything_that_a_run_loads_is_found() -> None:
     """What a run has imported, in a process of its own, is among the files found by reading the code."""
     program = (
         "import sys\n"
-        "from ipa.experiments.run import simulate\n"
+        "from ipa.experiments.simulate import simulate\n"
         "from ipa.experiments.spec import RunSpec\n"
         "simulate(RunSpec(workload='constant-5', duration_s=30, trace='synthetic'))\n"
         "for name, module in sys.modules.items():\n"

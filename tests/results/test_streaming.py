@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ipa.bench.trace import RememberingPlanner, bench_trace
 from ipa.errors import InvalidValueError
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan, StagePlan
@@ -77,7 +77,7 @@ def run(rates_rps: np.ndarray, collect: int, monkeypatch: pytest.MonkeyPatch):
             platform.observe().rates_rps.tolist()
             == rates_rps[max(0, int(time_s) - 120) : int(time_s)].tolist()
         )
-    platform.teardown()
+    platform.drain()
     return chunks, measures
 
 

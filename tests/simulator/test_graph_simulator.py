@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError
-from ipa.experiments.run import planner_for, simulate
+from ipa.experiments.resolved import planner_for
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec, stage_deadlines_s
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Edge, Pipeline, Stage, Variant

@@ -8,7 +8,8 @@ import pytest
 
 from ipa.errors import ResultsError
 from ipa.experiments.grid import summaries
-from ipa.experiments.run import run, simulate
+from ipa.experiments.run import run
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES
 from ipa.results.intervals import SEEDS, mean_interval

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ipa.experiments.run import simulate
+from ipa.experiments.simulate import settings_of, simulate
 from ipa.experiments.spec import RunSpec
 from ipa.simulator import ClusterSettings
 from ipa.studies import burst as reaction
@@ -32,15 +32,17 @@ def test_every_property_of_a_cluster_has_an_effect_to_show() -> None:
     }
     # The factor of stragglers is that of its default.
     assert shown == {f.name for f in fields(ClusterSettings)} - {"straggler_factor"}
-    changed = {name for effect in effects.EFFECTS for name in effect.changes}
+    changed = {name for effect in effects.EFFECTS for name in {**effect.changes, **effect.settings}}
     assert changed == {"drop", "drop_multiple", "network_delay_s"}
 
 
 def test_an_effect_changes_one_property_and_keeps_those_of_the_base() -> None:
-    base = RunSpec(cluster=ClusterSettings(switching="stop-start"))
+    base = RunSpec().with_settings(cluster=ClusterSettings(switching="stop-start"))
     (slow,) = [effect for effect in effects.EFFECTS if effect.label == "batches take 1.1 ×"]
-    assert slow.of(base).cluster == ClusterSettings(switching="stop-start", profile_error=1.1)
-    assert ALL_IDEAL.spec(base).cluster == ClusterSettings(switching="stop-start", start_up_s=0.0)
+    assert settings_of(slow.of(base)).cluster == ClusterSettings(switching="stop-start", profile_error=1.1)
+    assert settings_of(ALL_IDEAL.spec(base)).cluster == ClusterSettings(
+        switching="stop-start", start_up_s=0.0
+    )
 
 
 def test_the_drop_policies_differ_under_overload() -> None:
@@ -93,14 +95,14 @@ def test_bursts_come_at_another_phase_of_the_interval_each_time() -> None:
 
 def test_what_is_ideal_is_ideal_in_the_run() -> None:
     real, ideal = ALL_REAL.spec(BASE), ALL_IDEAL.spec(BASE)
-    assert (real.forecaster, real.interval_s, real.cluster) == (
+    assert (real.forecaster, real.interval_s, settings_of(real).cluster) == (
         None,
         None,
         ClusterSettings(profile_error=reaction.PROFILE_ERROR),
     )
     assert (ideal.forecaster, ideal.interval_s) == ("oracle", 1.0)
-    assert ideal.cluster == ClusterSettings(start_up_s=0.0)
-    assert Reality(start_up=False).spec(BASE).cluster.start_up_s == 0.0
+    assert settings_of(ideal).cluster == ClusterSettings(start_up_s=0.0)
+    assert settings_of(Reality(start_up=False).spec(BASE)).cluster.start_up_s == 0.0
 
 
 def test_late_requests_are_counted_by_the_second_of_their_sending() -> None:

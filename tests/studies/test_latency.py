@@ -1,17 +1,18 @@
 """Latencies of finished runs."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ipa.experiments.run import run, run_folder, simulate
+from ipa.experiments.run import run, run_folder
+from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder import read_requests
 from ipa.simulator import ClusterSettings
 from ipa.studies import latency
+from tests.support.specs import changed
 
 SPECS = latency.with_seeds(
     [
@@ -112,7 +113,7 @@ def test_the_parts_add_up_to_the_mean_latency(results_dir: Path) -> None:
 
 
 def test_the_network_and_the_router_are_a_part_of_their_own() -> None:
-    spec = replace(SPECS[0], network_delay_s=0.1, cluster=ClusterSettings(router_delay_s=0.2))
+    spec = changed(SPECS[0], network_delay_s=0.1, cluster=ClusterSettings(router_delay_s=0.2))
     parts = latency.breakdown(simulate(spec).requests.to_frame())
     assert parts.iloc[-1]["part"] == "network"
     assert parts.iloc[-1]["mean_s"] == pytest.approx(0.5, abs=1e-4)
@@ -124,7 +125,9 @@ def test_a_run_without_answers_has_no_parts_to_show() -> None:
 
 
 def test_in_a_graph_the_parts_of_the_slowest_paths_add_up_to_the_latency() -> None:
-    spec = RunSpec("calls", "steady-low", trace="synthetic", duration_s=60, network_delay_s=0.01)
+    spec = RunSpec("calls", "steady-low", trace="synthetic", duration_s=60).with_settings(
+        network_delay_s=0.01
+    )
     requests = simulate(spec).requests.to_frame()
     parts = latency.breakdown(requests).set_index(["stage", "part"])["mean_s"]
     assert parts.sum() == pytest.approx(requests["latency_s"].mean(), rel=1e-5)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipa.experiments.run import grid_specs, planner_for, run, run_folder
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.resolved import planner_for
+from ipa.experiments.run import run, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.paper import published_result
 from ipa.report.claims.table import stored_comparison_file

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError
-from ipa.experiments.run import planner_for
+from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.problem import Objective

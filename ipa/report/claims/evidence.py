@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ipa.errors import ResultsError
-from ipa.experiments.run import grid_specs, is_complete, run_folder
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.run import is_complete, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_result, published_table
 from ipa.report.claims.claim import Claim, read_claims

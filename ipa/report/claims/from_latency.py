@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.report.claims.check import CHECKS, Finding

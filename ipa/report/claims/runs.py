@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ipa.experiments.grid import RunSet
-from ipa.experiments.run import grid_specs
+from ipa.experiments.grid_specs import grid_specs
 from ipa.report.claims.from_latency import latency_specs
 from ipa.results.intervals import SEEDS
 

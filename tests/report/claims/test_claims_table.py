@@ -8,7 +8,8 @@ import pytest
 
 from ipa.errors import ResultsError
 from ipa.experiments.grid import RunSet, run_grid
-from ipa.experiments.run import grid_specs, run_folder
+from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.run import run_folder
 from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.report.claims import (
     CHECKS,
