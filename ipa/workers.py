@@ -63,6 +63,8 @@ def _end(workers: list[Any]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=GRACE_S)
     for process in alive:
         _send(process, signal.SIGKILL)
+    # What they held (locks) is free only once they are gone.
+    psutil.wait_procs(alive, timeout=GRACE_S)
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

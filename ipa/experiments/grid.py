@@ -86,11 +86,16 @@ def run_grid(
         check_writable(results_dir)
         sweep(results_dir)
     task = partial(_run_once, results_dir=results_dir, kept=kept, force=force, code=code_sha256())
-    with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
-        for spec, reused in ended:
-            done, ran = done + 1, ran + (not reused)
-            if progress is not None:
-                progress(done, len(specs), _name(spec))
+    try:
+        with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
+            for spec, reused in ended:
+                done, ran = done + 1, ran + (not reused)
+                if progress is not None:
+                    progress(done, len(specs), _name(spec))
+    except KeyboardInterrupt:
+        # A worker that did not end in time was killed, and could not remove its draft.
+        sweep(results_dir)
+        raise
     return GridReport(ran=ran, reused=len(specs) - ran)
 
 

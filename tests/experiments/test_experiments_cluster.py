@@ -162,7 +162,7 @@ def limited(tmp_path: Path) -> RunSpec:
     ],
 )
 def test_the_planner_knows_how_many_cores_there_are(limited: RunSpec, limit: dict[str, object]) -> None:
-    decisions = simulate(replace(limited, **limit), RISE).decisions
+    decisions = simulate(changed(limited, **limit), RISE).decisions
     assert max(record.cost_cores for record in decisions) <= 12
     chosen = {(r.plan.stages[0].variant, r.plan.stages[0].replicas) for r in decisions if r.time_s >= 140}
     assert chosen == {("light", 4)}

@@ -151,7 +151,7 @@ def test_different_options_never_share_a_folder(chosen: list[dict]) -> None:
 
 
 def test_equal_specs_have_one_name() -> None:
-    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run  # type: ignore[arg-type]
+    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run_name  # type: ignore[arg-type]
     assert RunSpec().with_settings(network_delay_s=-0.0).run_name == RunSpec().run_name
 
 
