@@ -122,7 +122,7 @@ def run_blocks(page: Path, ipa: Callable[..., Any], capsys: pytest.CaptureFixtur
         elif block.language == "console":
             run_console(block, ipa)
         elif block.language == "python":
-            exec(compile(block.body, page.name, "exec"), namespace)  # noqa: S102 (our own pages)
+            exec(compile(block.body, f"a block of {page.name}", "exec"), namespace)  # noqa: S102 (our own pages)
             printed = capsys.readouterr().out
         elif block.language == "text" and block.follows and printed:
             check(block.body, printed, page.name)
