@@ -9,16 +9,21 @@ in the simulator and returns its decisions, requests and measures. Every deliber
 :class:`IpaError`.
 """
 
-from ipa.adapter import Adapter
-from ipa.errors import IpaError
-from ipa.experiments.simulate import simulate
-from ipa.experiments.spec import RunSpec
-from ipa.optimizer.decision import Decision
-from ipa.optimizer.planner import Planner
-from ipa.optimizer.problem import Constraints, Objective
-from ipa.pipeline.load import load_pipeline
-from ipa.pipeline.pipeline import Pipeline
-from ipa.pipeline.plan import Plan
+from typing import TYPE_CHECKING
+
+from ipa.lazy_names import import_on_use
+
+if TYPE_CHECKING:
+    from ipa.adapter import Adapter
+    from ipa.errors import IpaError
+    from ipa.experiments.simulate import simulate
+    from ipa.experiments.spec import RunSpec
+    from ipa.optimizer.decision import Decision
+    from ipa.optimizer.planner import Planner
+    from ipa.optimizer.problem import Constraints, Objective
+    from ipa.pipeline.load import load_pipeline
+    from ipa.pipeline.pipeline import Pipeline
+    from ipa.pipeline.plan import Plan
 
 __all__ = [
     "Adapter",
@@ -33,3 +38,20 @@ __all__ = [
     "load_pipeline",
     "simulate",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "Adapter": "ipa.adapter",
+        "IpaError": "ipa.errors",
+        "simulate": "ipa.experiments.simulate",
+        "RunSpec": "ipa.experiments.spec",
+        "Decision": "ipa.optimizer.decision",
+        "Planner": "ipa.optimizer.planner",
+        "Constraints": "ipa.optimizer.problem",
+        "Objective": "ipa.optimizer.problem",
+        "load_pipeline": "ipa.pipeline.load",
+        "Pipeline": "ipa.pipeline.pipeline",
+        "Plan": "ipa.pipeline.plan",
+    },
+)

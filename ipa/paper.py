@@ -2,12 +2,15 @@
 
 from functools import lru_cache
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ipa.errors import ConfigError
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.paths import data_dir
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 PAPER_PIPELINES = ("video", "audio-qa", "audio-sent", "sum-qa", "nlp")
 PAPER_WORKLOADS = ("bursty", "steady-low", "steady-high", "fluctuating")
@@ -23,7 +26,7 @@ PUBLISHED_METRICS = {"rank-sum": "rank-sum", "rank-product": "rank-product", "ra
 """Accuracy objectives of runs.csv and the metric each one is."""
 
 
-def published_table(name: str) -> pd.DataFrame:
+def published_table(name: str) -> "pd.DataFrame":
     """Return a table of ``data/paper`` with every cell as text (empty where nothing was published)."""
     file = _table_file(name)
     return _read_table(file, file_stamp(file))
@@ -34,7 +37,9 @@ def _table_file(name: str) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _read_table(file: Path, _stamp: FileStamp) -> pd.DataFrame:
+def _read_table(file: Path, _stamp: FileStamp) -> "pd.DataFrame":
+    import pandas as pd
+
     try:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

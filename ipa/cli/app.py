@@ -8,16 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ipa.cli import bench, forecast, trace
-from ipa.cli.claims import claims_command, published_command
-from ipa.cli.describe import describe_command
-from ipa.cli.doctor import doctor_command
-from ipa.cli.frontier import frontier_command
-from ipa.cli.grid import grid_command
-from ipa.cli.output import messages
-from ipa.cli.reproduce import reproduce_command
-from ipa.cli.run import run_command
-from ipa.cli.solve import solve_command
+from ipa.cli.commands import CommandsByName, listed_command
+from ipa.cli.messages import messages
 from ipa.cli.version import show_version
 from ipa.errors import IpaError, brief
 
@@ -34,6 +26,23 @@ UsageError: Any = typer.BadParameter.__base__
 
 class Commands(TyperGroup):
     """The commands; ends those that fail on purpose with a message and an exit code."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = CommandsByName()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (the signature of a group)
+        """Return the names of the commands."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 (the signature of a group)
+        """Return what help lists as a command; the command itself comes when it runs."""
+        return listed_command(cmd_name) if cmd_name in self.commands else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name of the command that runs, the command, and the arguments left for it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, None if command is None else self.commands[str(name)], rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
@@ -87,18 +96,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("reproduce")(reproduce_command)
-app.command("run")(run_command)
-app.command("grid")(grid_command)
-app.command("solve")(solve_command)
-app.command("frontier")(frontier_command)
-app.command("describe")(describe_command)
-app.command("claims")(claims_command)
-app.command("published")(published_command)
-app.command("doctor")(doctor_command)
-app.add_typer(forecast.app, name="forecast")
-app.add_typer(trace.app, name="trace")
-app.add_typer(bench.app, name="bench")
 
 
 @app.callback()

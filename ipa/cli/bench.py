@@ -18,6 +18,7 @@ from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
 from ipa.bench.trace import bench_trace, full_trace
 from ipa.bench.validate import REQUESTS, RUNS, validate
+from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     EditionOption,
@@ -29,7 +30,7 @@ from ipa.cli.options import (
     SeedOption,
     within,
 )
-from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.solve import DEFAULT_DEADLINE_S

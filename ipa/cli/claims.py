@@ -6,6 +6,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     JobsOption,
@@ -16,7 +17,7 @@ from ipa.cli.options import (
     TraceOption,
 )
 from ipa.cli.outcome import exit_unless_succeeded, print_outcome
-from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.experiments.grid import run_grid
 from ipa.experiments.grid_specs import grid_specs
 from ipa.paper import VERSION_OF_EDITION

@@ -10,8 +10,9 @@ import pandas as pd
 import typer
 
 from ipa import limits
+from ipa.cli.messages import messages
 from ipa.cli.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption, within
-from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.errors import InvalidValueError, ResultsError, TraceError
 from ipa.experiments.grid import run_grid, summaries
 from ipa.forecast import ForecastContext, make_forecaster

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     EditionOption,
@@ -18,7 +19,7 @@ from ipa.cli.options import (
     SlaOption,
     WorkloadOption,
 )
-from ipa.cli.output import messages, print_json, print_table
+from ipa.cli.output import print_json, print_table
 from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.decision import Decision

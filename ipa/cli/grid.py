@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_SOLVER,
@@ -23,7 +24,7 @@ from ipa.cli.options import (
     TimestampsOption,
     TraceOption,
 )
-from ipa.cli.output import default_jobs, messages, print_json, print_table, progress_bar
+from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.cli.parse import load_format, whole_numbers
 from ipa.experiments.grid import run_grid, summaries
 from ipa.experiments.grid_specs import grid_specs, left_out_note

@@ -1,28 +1,26 @@
 """What commands print: tables for people, JSON for programs, progress on standard error."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from ipa.cli.messages import messages
 from ipa.report.notebook_progress import time_left
 from ipa.results.json_files import without_nan
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LOG_EVERY_S = 10.0
 """Seconds between two lines about the progress where there is no terminal to draw a bar on."""
-
-messages = Console(stderr=True)
-"""For progress, notes and errors, so that standard output holds results only."""
 
 
 def default_jobs() -> int:
@@ -35,20 +33,29 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(without_nan(content), indent=2, ensure_ascii=False, default=str))
 
 
-def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], title: str | None = None) -> None:
+def print_table(rows: "pd.DataFrame | Sequence[dict[str, Any]]", title: str | None = None) -> None:
     """Print rows as a table; numbers are right-aligned."""
-    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    from rich.markup import escape
+    from rich.table import Table
+
+    columns = _columns(rows)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for column in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[column])
-        table.add_column(
-            str(column).replace("_", " "), justify="right" if numeric else "left", overflow="fold"
-        )
-    for row in frame.itertuples(index=False):
+    for name, values in columns.items():
+        numeric = all(isinstance(value, int | float) for value in values)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in zip(*columns.values(), strict=True):
         table.add_row(*(escape(_cell(value)) for value in row))
     # A pipe has no width; a table that is cut there would lose data.
     wide = Console() if Console().is_terminal else Console(width=200)
     wide.print(table)
+
+
+def _columns(rows: "pd.DataFrame | Sequence[dict[str, Any]]") -> dict[str, list[Any]]:
+    """Return the values of each column; a row that lacks one has NaN there, as in a data frame."""
+    if not isinstance(rows, Sequence):
+        return {str(name): values.tolist() for name, values in rows.items()}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, math.nan) for row in rows] for name in names}
 
 
 def _cell(value: object) -> str:
@@ -94,6 +101,12 @@ def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]
         (done, in all, what just ended) -> None. Without a terminal, as in a log, a line is written every
         ``LOG_EVERY_S`` seconds instead.
     """
+    if not messages.is_terminal:
+        with _logged(doing) as log:
+            yield log
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn(doing),
         BarColumn(),
@@ -101,10 +114,6 @@ def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]
         TimeRemainingColumn(),
         TextColumn("{task.fields[at]}"),
     )
-    if not messages.is_terminal:
-        with _logged(doing) as log:
-            yield log
-        return
     with Progress(*columns, console=messages) as bar:
         task = bar.add_task(doing, total=None, at="")
 

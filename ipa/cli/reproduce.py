@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import DEFAULT_RESULTS, JobsOption, ResultsOption, SeedOption, SeedsOption, TraceOption
 from ipa.cli.outcome import exit_unless_succeeded, print_outcome
-from ipa.cli.output import default_jobs, messages, print_table, progress_bar
+from ipa.cli.output import default_jobs, print_table, progress_bar
 from ipa.report.claims import Evidence, claims_table
 from ipa.report.reproduce import QUICK, TARGETS, required_runs, run_notebooks
 from ipa.results.intervals import SEEDS

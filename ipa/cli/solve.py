@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_SOLVER,
     AlphaOption,
@@ -21,7 +22,7 @@ from ipa.cli.options import (
     VariantsOption,
     WorkloadOption,
 )
-from ipa.cli.output import messages, print_json, print_table
+from ipa.cli.output import print_json, print_table
 from ipa.cli.parse import names, whole_numbers
 from ipa.experiments.resolved import check_fixed, planner_for
 from ipa.experiments.spec import RunSpec

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ipa.cli.messages import messages
 from ipa.cli.options import GapsOption, JsonOption, PerMinuteOption, TimestampsOption
-from ipa.cli.output import messages, print_json, print_table, progress_bar
+from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import load_format
 from ipa.paper import PAPER_WORKLOADS
 from ipa.workload import describe_trace, fetch_trace, find_trace, load_workload

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ipa import limits
@@ -21,6 +20,10 @@ from ipa.pipeline.load import load_pipeline, pipeline_inputs
 from ipa.pipeline.pipeline import Pipeline
 from ipa.registry import Registry
 from ipa.strict_yaml import Real, Whole, key_of, problem_of, read_yaml, within
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 OnInfeasible = Literal["best-effort", "hold"]
 

@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments.run import is_complete, run_folder, run_once
@@ -16,6 +15,10 @@ from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, RUN_KEYS, SUMMARY, read
 from ipa.results.run_folders import check_writable, sweep
 from ipa.results.source_files import code_sha256
 from ipa.workers import worker_pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""
@@ -172,8 +175,10 @@ def _named(spec: RunSpec) -> Iterator[None]:
         raise IpaError(f"run {_name(spec)} failed: {type(error).__name__}: {error}") from error
 
 
-def by_run(specs: Sequence[RunSpec], read: Callable[[RunSpec], pd.DataFrame]) -> pd.DataFrame:
+def by_run(specs: Sequence[RunSpec], read: "Callable[[RunSpec], pd.DataFrame]") -> "pd.DataFrame":
     """Return the tables of some runs below each other, each row with ``RUN_KEYS`` in front."""
+    import pandas as pd
+
     frames = []
     for spec in specs:
         rows = read(spec)
@@ -182,7 +187,7 @@ def by_run(specs: Sequence[RunSpec], read: Callable[[RunSpec], pd.DataFrame]) ->
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
+def summaries(specs: Sequence[RunSpec], results_dir: Path) -> "pd.DataFrame":
     """Return the summaries of the runs of a grid, one row each.
 
     Raises
@@ -190,6 +195,8 @@ def summaries(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     ResultsError
         If a run is missing; says how to run it.
     """
+    import pandas as pd
+
     absent = [spec for spec in specs if not (run_folder(results_dir, spec) / SUMMARY).is_file()]
     if absent:
         raise ResultsError(

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from ipa.errors import ResultsError
 from ipa.file_stamps import file_stamp
 from ipa.results.json_files import _reading, read_json, without_nan, writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 DECISIONS = "decisions.jsonl"
 REQUESTS = "requests.parquet"
@@ -40,8 +40,10 @@ def as_line(record: dict[str, Any]) -> str:
     return json.dumps(without_nan(record), ensure_ascii=False) + "\n"
 
 
-def read_decisions(folder: Path) -> pd.DataFrame:
+def read_decisions(folder: Path) -> "pd.DataFrame":
     """Read the decision records of a run, one row a step; the plan stays a list of stages."""
+    import pandas as pd
+
     with _reading(folder / DECISIONS) as file:
         # Not splitlines(), which also breaks lines at characters that JSON allows in text.
         records = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
@@ -50,12 +52,15 @@ def read_decisions(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(records)
 
 
-def write_requests(file: Path, requests: pd.DataFrame) -> None:
+def write_requests(file: Path, requests: "pd.DataFrame") -> None:
     """Write the account of every request, without loss and in about half the space of the default encodings.
 
     Bytes of numbers that are all different compress well only side by side with their like; dictionaries are
     left to the columns of names.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     numbers = {
         column: NUMBER_ENCODINGS[kind]
         for column in requests
@@ -71,8 +76,10 @@ def write_requests(file: Path, requests: pd.DataFrame) -> None:
         )
 
 
-def read_requests(folder: Path) -> pd.DataFrame:
+def read_requests(folder: Path) -> "pd.DataFrame":
     """Read the account of every request of a run."""
+    import pandas as pd
+
     with _reading(folder / REQUESTS) as file:
         return pd.read_parquet(file)
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.arrays import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 OUTCOMES = ("in-flight", "ok", "dropped")
 """Names of the outcome codes 0, 1, 2."""
@@ -117,7 +120,7 @@ class RequestRecords:
         """Arrival to answer in seconds, shape (n,); NaN for requests without an answer."""
         return np.where(self.outcome == OK, self.end_s - self.arrival_s, np.nan)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """Return one row per request.
 
         Returns
@@ -129,6 +132,8 @@ class RequestRecords:
             and its batch not full yet; the rest is the queue); for a graph also ``_visits`` and ``_on_path``
             (``StageRecords`` says which visit the times are of).
         """
+        import pandas as pd
+
         stage_names = [f"{i}_{stage.stage}" for i, stage in enumerate(self.stages, 1)]
         columns: dict[str, object] = {
             "request": np.arange(len(self.arrival_s), dtype=np.int32),
@@ -152,4 +157,6 @@ class RequestRecords:
 
 
 def _named(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> "pd.Categorical[str]":
+    import pandas as pd
+
     return pd.Categorical.from_codes(codes, pd.Index(names))

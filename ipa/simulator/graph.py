@@ -1,9 +1,9 @@
 """Simulates a plan under constant configuration and tells of every visit to every stage."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from ipa.arrays import Floats
@@ -12,6 +12,9 @@ from ipa.pipeline.plan import Plan
 from ipa.simulator.settings import DEFAULTS, SimulationSettings
 from ipa.simulator.simulator import PipelineSimulator
 from ipa.simulator.visits import StageVisits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ class GraphRecords:
         """Requests of which a visit was dropped."""
         return int(np.isnan(self.latency_s).sum())
 
-    def stage_table(self) -> pd.DataFrame:
+    def stage_table(self) -> "pd.DataFrame":
         """Return one row per stage: visits per request, and mean wait and p99 service time in seconds."""
+        import pandas as pd
+
         count = max(1, len(self.arrival_s))
         return pd.DataFrame(
             [
