@@ -27,6 +27,7 @@ from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.reasons import why_infeasible
 from ipa.studies.tradeoffs import frontier_table, method_decisions, method_table
+from ipa.workload import check_workload
 
 EXIT_INFEASIBLE = 1
 
@@ -58,6 +59,7 @@ def frontier_command(
       ipa frontier --pipeline nlp --rate 12 --sla 3 --figure
       ipa frontier --pipeline my-pipeline.yaml --rate 5 --json
     """
+    check_workload(workload)
     spec = RunSpec(
         pipeline=pipeline,
         workload=workload,

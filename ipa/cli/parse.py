@@ -11,8 +11,18 @@ from ipa.workload.load_formats import LoadFormat
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
-    """Return the names in ``a,b,c``; None if nothing was given."""
-    return tuple(part.strip() for part in text.split(",")) if text else None
+    """Return the names in ``a,b,c``; None if nothing was given.
+
+    Raises
+    ------
+    InvalidValueError
+        If the text is empty, as that of a variable of a script that was never set.
+    """
+    if text is None:
+        return None
+    if not text.strip():
+        raise InvalidValueError("expected names or numbers separated by commas, got an empty text")
+    return tuple(part.strip() for part in text.split(","))
 
 
 def load_format(timestamps: bool, per_minute: bool) -> LoadFormat:
@@ -48,7 +58,8 @@ def cluster_settings(assignments: Sequence[str] | None) -> ClusterSettings:
     UnknownNameError
         If there is no such property.
     InvalidValueError
-        If a text is no assignment, or its value is not a number where one is needed.
+        If a text is no assignment, its value is not a number where one is needed, or a property is given
+        twice.
     """
     known = [field.name for field in fields(ClusterSettings)]
     given: dict[str, Any] = {}
@@ -58,6 +69,8 @@ def cluster_settings(assignments: Sequence[str] | None) -> ClusterSettings:
             raise InvalidValueError(f"expected name=value, for example start_up_s=30, got {text!r}")
         if name not in known:
             raise UnknownNameError("property of a cluster", name, known)
+        if name in given:
+            raise InvalidValueError(f"--cluster {name} is given twice")
         given[name] = value if name == "switching" else _number(name, value)
     return ClusterSettings(**given)
 

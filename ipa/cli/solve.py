@@ -31,6 +31,7 @@ from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import solve
 from ipa.optimizer.tolerance import REPLICA_SHARE
 from ipa.pipeline.pipeline import Pipeline
+from ipa.workload import check_workload
 
 EXIT_INFEASIBLE = 1
 
@@ -63,6 +64,7 @@ def solve_command(
       ipa solve --pipeline nlp --rate 12 --method fa2-high --solver pulp
       ipa solve --pipeline my-pipeline.yaml --rate 5 --sla 2.5 --max-cores 16 --json
     """
+    check_workload(workload)
     spec = RunSpec(
         pipeline=pipeline,
         workload=workload,

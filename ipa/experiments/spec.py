@@ -204,7 +204,7 @@ class RunSpec:
                 variants=settings.variants if self.variants is None else self.variants,
                 replicas=settings.replicas if self.replicas is None else self.replicas,
             ),
-            forecaster=self.forecaster or base.forecaster,
+            forecaster=base.forecaster if self.forecaster is None else self.forecaster,
             interval_s=base.interval_s if self.interval_s is None else self.interval_s,
         )
 

@@ -9,7 +9,7 @@ turns its rates into the arrival time of every request under one of ``ARRIVAL_PR
 
 from ipa.paper import PAPER_WORKLOADS
 from ipa.workload.arrivals import ARRIVAL_PROCESSES, arrival_times
-from ipa.workload.catalogue import WORKLOADS, WorkloadRequest, load_workload
+from ipa.workload.catalogue import WORKLOADS, WorkloadRequest, check_workload, load_workload
 from ipa.workload.fetch import fetch_trace
 from ipa.workload.trace import TraceInfo, describe_trace, find_trace, load_trace
 from ipa.workload.workload import Workload
@@ -22,6 +22,7 @@ __all__ = [
     "Workload",
     "WorkloadRequest",
     "arrival_times",
+    "check_workload",
     "describe_trace",
     "fetch_trace",
     "find_trace",

@@ -153,19 +153,40 @@ def file_workload(path: Path | str, load_format: LoadFormat = "rates", gaps: Gap
     TraceError
         If the file is missing or holds anything else.
     """
+    file = _existing(path)
+    rates_rps = _file_rates(file.absolute(), file_stamp(file), load_format, gaps)
+    return Workload(file.name.split(".")[0] or file.name, rates_rps, "file", description=str(path))
+
+
+def _existing(path: Path | str) -> Path:
     file = Path(path).expanduser()
     if not is_regular_file(file):
         raise TraceError(
             f"workload file {brief(str(path), 200)} not found, or no regular file; give a file or one of"
             f" {', '.join(WORKLOADS)}"
         )
-    rates_rps = _file_rates(file.absolute(), file_stamp(file), load_format, gaps)
-    return Workload(file.name.split(".")[0] or file.name, rates_rps, "file", description=str(path))
+    return file
 
 
 @lru_cache(maxsize=4)
 def _file_rates(file: Path, _stamp: FileStamp, load_format: LoadFormat, gaps: Gaps) -> Rates:
     return load_trace(file, load_format=load_format, gaps=gaps)
+
+
+def check_workload(name: str) -> None:
+    """Raise unless a name is that of a workload or of a file there is, which is not read.
+
+    Raises
+    ------
+    UnknownNameError
+        If the name is none of a workload.
+    TraceError
+        If there is no such file.
+    """
+    if _is_file_name(name):
+        _existing(name)
+    elif name not in WORKLOADS and not _BY_RATE.fullmatch(name):
+        raise _unknown(name)
 
 
 def load_workload(
@@ -261,6 +282,9 @@ def _resolve(name: str, request: WorkloadRequest) -> Workload:
         if kind == "poisson":
             return poisson_workload(rate_rps, duration_s=duration_s, seed=request.seed)
         return constant_workload(rate_rps, duration_s=duration_s)
-    raise UnknownNameError(
-        "workload", name, [*WORKLOADS, "constant-<rate>", "poisson-<rate>", "path/to/file.txt"]
-    )
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> UnknownNameError:
+    allowed = [*WORKLOADS, "constant-<rate>", "poisson-<rate>", "path/to/file.txt"]
+    return UnknownNameError("workload", name, allowed)

@@ -33,6 +33,17 @@ def test_wrong_properties_say_what_is_wrong(text: str, error: type[Exception], m
         cluster_settings([text])
 
 
+def test_a_property_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="core_limit is given twice"):
+        cluster_settings(["core_limit=3", "core_limit=4"])
+
+
+def test_a_forecaster_without_a_name_is_refused(ipa: Ipa, tmp_path: Path) -> None:
+    outcome = ipa("run", "--duration", 20, "--forecaster", "", "--results", tmp_path)
+    assert outcome.code == 2
+    assert "unknown forecaster ''" in outcome.err
+
+
 def test_run_takes_them(ipa: Ipa, tmp_path: Path) -> None:
     short = ("--duration", 40, "--workload", "steady-low", "--trace", "synthetic", "--results", tmp_path)
     options = ("--cluster", "start_up_s=2", "--drop", "none", "--interval", 5, "--network-delay", 0.1)

@@ -129,3 +129,22 @@ def test_a_graph_is_described_with_its_edges(ipa: Ipa) -> None:
     edges = json.loads(outcome.out)["edges"]
     assert [edge["requests_per_request"] for edge in edges] == [1.5, 0.5]
     assert "on the slowest path" in ipa("describe", "--pipeline", "traffic").out
+
+
+@pytest.mark.parametrize(
+    ("option_name", "given", "said"),
+    [
+        ("--workload", "burtsy", "unknown workload 'burtsy'"),
+        ("--workload", "", "unknown workload ''"),
+        ("--workload", "no-such-load.txt", "not found"),
+        ("--replicas", "", "got an empty text"),
+        ("--variants", " ", "got an empty text"),
+    ],
+)
+def test_a_workload_that_does_not_exist_and_an_empty_list_are_refused(
+    ipa: Ipa, option_name: str, given: str, said: str
+) -> None:
+    outcome = ipa("solve", "--rate", 20, option_name, given)
+    assert outcome.code == 2
+    assert said in " ".join(outcome.err.split())
+    assert ipa("solve", "--rate", 20, "--workload", "constant-7").code == 0

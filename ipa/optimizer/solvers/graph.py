@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.highs import solve_highs_directly
 from ipa.optimizer.ties import first_in_order
-from ipa.optimizer.tolerance import HAIR, tie
+from ipa.optimizer.tolerance import tie
 
 log = logging.getLogger("ipa.optimizer")
 
@@ -192,21 +191,4 @@ def _without_labels(problem: Problem, until: float) -> Answer:
 
 def _by_highs(problem: Problem, until: float, why: str = "") -> Answer:
     answer = solve_highs_directly(problem, max(_LEAST_S, until - time.perf_counter()))
-    if answer.choice is not None and not answer.proven and until - time.perf_counter() > _LEAST_S:
-        answer = _or_inside(problem, answer, until)
     return replace(answer, solver="highs", note="; ".join(text for text in (why, answer.note) if text))
-
-
-def _or_inside(problem: Problem, answer: Answer, until: float) -> Answer:
-    """Return the better plan of an answer and of an SLA shorter by more than HiGHS can be wrong about."""
-    shorter = replace(problem, sla_s=problem.sla_s * (1 - HAIR))
-    other = solve_highs_directly(shorter, max(_LEAST_S, until - time.perf_counter()))
-    return max(
-        answer,
-        replace(other, proven=False, note=answer.note, bound=answer.bound),
-        key=partial(_worth, problem),
-    )
-
-
-def _worth(problem: Problem, answer: Answer) -> float:
-    return -math.inf if answer.choice is None else problem.value(picked(problem, answer.choice))
