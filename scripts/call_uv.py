@@ -56,9 +56,9 @@ def uv_environment(settings: Mapping[str, str], given: Mapping[str, str]) -> dic
 
 
 def call_uv(arguments: Sequence[str], uv: Path = BIN / "uv") -> None:
-    """Call uv; what it cannot do is a ``CalledProcessError``."""
+    """Call uv; what it cannot do is a ``CalledProcessError``. Without pip there are no settings of it."""
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
     settings = pip_settings(listed.stdout)
     if settings.get("no-index", "").lower() in TRUE and arguments[0] == "pip":
