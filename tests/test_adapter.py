@@ -383,12 +383,12 @@ def test_whatever_fails_the_loop_ends_its_steps_and_then_the_plan_wanted_is_in_f
     class Faulty:
         name = "faulty"
 
-        def forecast(self, history_rps: list[Any], now_s: float | None = None):  # noqa: ARG002 (the protocol's signature)
+        def forecast(self, history_rps: list[Any], now_s: float | None = None) -> Any:  # noqa: ARG002 (the protocol's signature)
             fault = faults.next("forecast")
             return Forecast(30.0, "faulty") if fault is None else fault.value
 
     class FaultyPlanner(Planner):
-        def decide(self, rate_rps: float):
+        def decide(self, rate_rps: float) -> Any:
             fault = faults.next("decide")
             return DECIDED(rate_rps) if fault is None else fault.value
 

@@ -123,7 +123,9 @@ class Door:
 
 
 @pytest.fixture
-def through_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def through_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
     """Return what tries a door in a folder of its own and prints the counts at the end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IPA_TRACE", raising=False)

@@ -20,8 +20,8 @@ MERGE_BOMB = "a0: &a0 {x: 1}\n" + "".join(
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def from_text(text: str | bytes):
+def read(tmp_path: Path) -> Any:
+    def from_text(text: str | bytes) -> Any:
         file = tmp_path / "file.yaml"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         return read_yaml(file)

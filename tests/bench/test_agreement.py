@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -29,7 +30,7 @@ def campaign(
     return Campaign(cases, seed, opponents, folder)
 
 
-def run(given: Campaign, jobs: int = 1, *, resume: bool = True) -> dict[str, object]:
+def run(given: Campaign, jobs: int = 1, *, resume: bool = True) -> dict[str, Any]:
     return bench_agreement(given, jobs, resume=resume, progress=lambda *_: None)
 
 
@@ -46,7 +47,7 @@ def wrong_solver() -> Iterator[None]:
 
 def test_solvers_agree_and_every_comparison_is_counted(tmp_path: Path) -> None:
     outcome = run(campaign(tmp_path))
-    brute, highs = outcome["solvers"]["brute-force"], outcome["solvers"]["highs"]  # type: ignore[index]
+    brute, highs = outcome["solvers"]["brute-force"], outcome["solvers"]["highs"]
     assert outcome["cases"] == 40
     assert outcome["disagreements"] == []
     assert brute["compared"] == brute["same"] > 10
@@ -85,7 +86,7 @@ def test_another_seed_does_not_mix_with_what_was_done(tmp_path: Path) -> None:
 def test_a_wrong_solver_leaves_a_small_problem_that_shows_it(tmp_path: Path) -> None:
     outcome = run(campaign(tmp_path, cases=10, opponents=WRONG))
     assert outcome["disagreements"]
-    for name in outcome["disagreements"]:  # type: ignore[attr-defined]
+    for name in outcome["disagreements"]:
         problem, solver = problem_file.load_problem(tmp_path / name)
         assert solver == "first-options"
         assert math.prod(len(options) for options in problem.options) <= 2
@@ -95,7 +96,7 @@ def test_a_wrong_solver_leaves_a_small_problem_that_shows_it(tmp_path: Path) -> 
 @pytest.mark.usefixtures("wrong_solver")
 def test_the_command_replays_a_disagreement_and_exits_with_1(tmp_path: Path) -> None:
     outcome = run(campaign(tmp_path, cases=10, opponents=WRONG))
-    file = tmp_path / outcome["disagreements"][0]  # type: ignore[index]
+    file = tmp_path / outcome["disagreements"][0]
     result = CliRunner().invoke(app, ["bench", "agree", "--replay", str(file), "--json"])
     assert result.exit_code == 1
     assert [row["agrees"] for row in json.loads(result.stdout)["rows"]] == [True, False]

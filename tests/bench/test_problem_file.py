@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def changed(path: str, value: object) -> str:
 
 
 @pytest.fixture
-def refusal(tmp_path: Path):
+def refusal(tmp_path: Path) -> Any:
     def read(text: str | bytes) -> str:
         file = tmp_path / "problem.json"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipa.arrays import Ints
 from ipa.cli import forecast as commands
 from ipa.forecast.networks.training import TrainingSettings
 from ipa.forecast.networks.weights import NetworkRecord, load_weights
@@ -69,7 +70,7 @@ def test_training_writes_weights_and_record(
 ) -> None:
     asked = []
 
-    def train(rates_rps: list[int], digest: str, settings: Any, progress: Any):
+    def train(rates_rps: Ints, digest: str, settings: Any, progress: Any) -> Any:
         progress(1, 2, "loss 1")
         asked.append((rates_rps.tolist(), settings))
         record = NetworkRecord("mlp", digest, 0, 14, (8,), 3, settings, "none", (0.5,), 1.0, {})

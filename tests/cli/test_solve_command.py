@@ -30,7 +30,7 @@ KEYS = {
 STAGE_KEYS = {"stage", "variant", "batch", "replicas", "cores_per_replica", "cost_cores", "batch_wait_s"}
 
 
-def solved(ipa: Ipa, *arguments: Any):
+def solved(ipa: Ipa, *arguments: Any) -> Any:
     outcome = ipa("solve", "--json", *arguments)
     return json.loads(outcome.out), outcome.code
 

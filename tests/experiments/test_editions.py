@@ -13,7 +13,9 @@ from ipa.experiments.editions import EDITIONS
 from ipa.experiments.initial_plan import initial_plan
 from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
+from ipa.optimizer.methods import MethodSettings
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_table
+from ipa.paths import data_dir
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.workload import load_workload
@@ -22,11 +24,11 @@ RUNS = list(published_table("runs").itertuples(index=False))
 NAMES = {"v1": "as-published-v1", "v3": "as-published"}
 
 
-def run_id(row: object) -> str:
+def run_id(row: Any) -> str:
     return f"{row.edition}-{row.pipeline}-{row.workload}-{row.method}"
 
 
-def parameters_of(row: object):
+def parameters_of(row: Any) -> Any:
     return EDITIONS[NAMES[row.edition]](row.pipeline, row.workload, row.method)
 
 
@@ -76,13 +78,13 @@ def test_a_published_run_has_the_published_allocations(row: Any) -> None:
     assert choices.items() <= cores.items()
 
 
-def start_of(row: object):
+def start_of(row: Any) -> Any:
     spec = RunSpec(row.pipeline, row.workload, row.method, edition=NAMES[row.edition])
     workload = load_workload(row.workload, trace="synthetic")
     return spec.parameters(), initial_plan(spec.parameters(), planner_for(spec), workload)
 
 
-def least_cost_cores(row: object, parameters: Any) -> int:
+def least_cost_cores(row: Any, parameters: Any) -> int:
     """Return what the published first variants cost with the fewest replicas they can have had."""
     cores = [
         stage.variant(name).base_cores
@@ -121,7 +123,7 @@ def test_the_corrected_edition_is_the_same_for_all_methods_and_workloads(pipelin
         for workload in PAPER_WORKLOADS
         for method in PAPER_METHODS
     ]
-    same = {replace(p, method="", method_settings=editions.MethodSettings()) for p in found}
+    same = {replace(p, method="", method_settings=MethodSettings()) for p in found}
     assert len(same) == 1
 
 
@@ -172,9 +174,9 @@ def test_an_unknown_edition_lists_the_editions() -> None:
 
 def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path: Path) -> None:
     source = load_pipeline("video")
-    file = editions.data_dir() / "pipelines" / "video.yaml"
+    file = data_dir() / "pipelines" / "video.yaml"
     own = tmp_path / "own.yaml"
-    paper = editions.data_dir() / "paper"
+    paper = data_dir() / "paper"
     own.write_text(file.read_text().replace("name: video", "name: own").replace("../paper", str(paper)))
     found = EDITIONS["corrected"](str(own), "bursty", "ipa")
     assert (found.objective.alpha, found.objective.beta) == (10, 0.5)
@@ -190,7 +192,7 @@ def test_an_own_pipeline_gets_the_defaults_of_the_corrected_edition(tmp_path: Pa
         ({"drop_limit_sla": float("nan")}, "drop_limit_sla"),
     ],
 )
-def test_settings_outside_their_range_are_refused(change: dict[str, object], problem: str) -> None:
+def test_settings_outside_their_range_are_refused(change: dict[str, Any], problem: str) -> None:
     settings = editions._corrected_settings("video").model_dump() | change
     with pytest.raises(ValidationError) as caught:
         editions.CorrectedSettings.model_validate(settings)
@@ -217,8 +219,8 @@ def test_a_broken_edition_file_is_named(
 ) -> None:
     (tmp_path / "editions").mkdir()
     (tmp_path / "editions" / "corrected.yaml").write_text(content)
-    (tmp_path / "pipelines").symlink_to(editions.data_dir() / "pipelines")
-    (tmp_path / "paper").symlink_to(editions.data_dir() / "paper")
+    (tmp_path / "pipelines").symlink_to(data_dir() / "pipelines")
+    (tmp_path / "paper").symlink_to(data_dir() / "paper")
     monkeypatch.setenv("IPA_DATA", str(tmp_path))
     with pytest.raises(ConfigError, match=r"corrected\.yaml") as caught:
         EDITIONS["corrected"]("video", "bursty", "ipa")

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(SHORT, tmp_path_factory.mktemp("results"))
 
 
-def decisions_without_times(folder: Path) -> list[dict[str, object]]:
+def decisions_without_times(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "decisions.jsonl").read_text().splitlines()
     return [{key: value for key, value in json.loads(line).items() if key != "solve_s"} for line in lines]
 
@@ -201,7 +201,7 @@ def test_every_arrival_process_can_be_used(process: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("edition", ["corrected", "as-published"])
-def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, object], edition: str) -> None:
+def test_a_bad_value_is_an_error_at_once_in_every_edition(change: dict[str, Any], edition: str) -> None:
     for act in (resolve, simulate):
         with pytest.raises(IpaError):
             act(changed(SHORT, **({"edition": edition} | change)))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ SHORT = RunSpec("video", "bursty", trace="synthetic", duration_s=120)
         ),
     ],
 )
-def test_the_name_of_a_run_says_what_differs(change: dict[str, object], name: str) -> None:
+def test_the_name_of_a_run_says_what_differs(change: dict[str, Any], name: str) -> None:
     assert changed(SHORT, **change).run_name == name
 
 
@@ -72,7 +73,7 @@ def test_stages_without_an_sla_share_the_pipelines_evenly() -> None:
     "change",
     [{"drop": "sometimes"}, {"interval_s": 0.0}, {"interval_s": float("nan")}, {"network_delay_s": -1.0}],
 )
-def test_bad_values_are_refused_before_the_run(change: dict[str, object]) -> None:
+def test_bad_values_are_refused_before_the_run(change: dict[str, Any]) -> None:
     for attempt in (resolve, simulate):
         with pytest.raises(IpaError):
             attempt(changed(SHORT, **change))
@@ -116,7 +117,8 @@ def normals(spec: RunSpec, stage: int, batches: int) -> np.ndarray:
     assert set(records.batch[first]) == {1}
     times = [service_times(variants[v].profile.points, 1, "lognormal") for v in records.variant[first]]
     scale_s, spread = (np.array([getattr(t, name)[1] for t in times]) for name in ("scale_s", "spread"))
-    return np.log((records.end_s - records.start_s)[first] / scale_s) / spread
+    normals: np.ndarray = np.log((records.end_s - records.start_s)[first] / scale_s) / spread
+    return normals
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -161,7 +163,7 @@ def limited(tmp_path: Path) -> RunSpec:
         {"max_cores": 40, "cluster": ClusterSettings(core_limit=12)},
     ],
 )
-def test_the_planner_knows_how_many_cores_there_are(limited: RunSpec, limit: dict[str, object]) -> None:
+def test_the_planner_knows_how_many_cores_there_are(limited: RunSpec, limit: dict[str, Any]) -> None:
     decisions = simulate(changed(limited, **limit), RISE).decisions
     assert max(record.cost_cores for record in decisions) <= 12
     chosen = {(r.plan.stages[0].variant, r.plan.stages[0].replicas) for r in decisions if r.time_s >= 140}

@@ -132,31 +132,31 @@ REGISTRIES: dict[str, Registry[Any]] = {
 }
 
 
-def variant_kept(place: int):
+def variant_kept(place: int) -> Any:
     return lambda pipeline, _: Restriction(variants=tuple(s.choices[place].name for s in pipeline.stages))
 
 
-def factor(k: float):
+def factor(k: float) -> Any:
     return lambda _: WindowForecaster("mine", lambda window: k * float(window.max()))
 
 
-def late(shift_s: float):
+def late(shift_s: float) -> Any:
     return lambda rates, rng: ARRIVAL_PROCESSES["uniform"](rates, rng) + shift_s
 
 
-def weighted(beta: float):
-    def edition(pipeline: str, workload: str, method: str):
+def weighted(beta: float) -> Any:
+    def edition(pipeline: str, workload: str, method: str) -> Any:
         parameters = corrected(pipeline, workload, method)
         return replace(parameters, objective=parameters.objective.reweighted(None, beta))
 
     return edition
 
 
-def steady(rate_rps: int):
+def steady(rate_rps: int) -> Any:
     return lambda request: Workload("mine", [rate_rps] * (request.duration_s or 30), "synthetic")
 
 
-def with_deadline(factor: float):
+def with_deadline(factor: float) -> Any:
     return lambda problem, deadline_s: SOLVERS["exact"](problem, factor * deadline_s)
 
 
@@ -238,7 +238,7 @@ def test_an_input_edited_while_a_run_is_under_way_is_noticed(
     file = data / "pipelines" / "video.yaml"
     text = file.read_text()
 
-    def edits(rates: Any, rng: np.random.Generator):
+    def edits(rates: Any, rng: np.random.Generator) -> Any:
         file.write_text(text.replace("sla_s: 6.89", "sla_s: 6.88"))
         return ARRIVAL_PROCESSES["uniform"](rates, rng)
 

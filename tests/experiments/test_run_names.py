@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +144,7 @@ options = st.fixed_dictionaries(
 
 @given(st.lists(options, min_size=2, max_size=15))
 @settings(max_examples=200)
-def test_different_options_never_share_a_folder(chosen: list[dict]) -> None:
+def test_different_options_never_share_a_folder(chosen: list[dict[str, Any]]) -> None:
     specs = {changed(RunSpec(), **changes) for changes in chosen}
     names = {as_stored(spec.run_name) for spec in specs}
     assert len(names) == len(specs)
@@ -151,7 +152,7 @@ def test_different_options_never_share_a_folder(chosen: list[dict]) -> None:
 
 
 def test_equal_specs_have_one_name() -> None:
-    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run_name  # type: ignore[arg-type]
+    assert RunSpec(alpha=1).run_name == RunSpec(alpha=1.0).run_name
     assert RunSpec().with_settings(network_delay_s=-0.0).run_name == RunSpec().run_name
 
 

@@ -36,7 +36,7 @@ BESIDE = beside_published(times(list(PUBLISHED_SIZES), ["exact"]))
 
 
 def words(figure: object) -> list[str]:
-    return [text.get_text() for text in figure.findobj(Text)]  # type: ignore[attr-defined]
+    return [text.get_text() for text in figure.findobj(Text)]
 
 
 def panel(figure: Figure, letter: str) -> Axes:

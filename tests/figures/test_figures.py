@@ -53,7 +53,8 @@ def panel(figure: Figure, title: str) -> Axes:
 
 
 def step_line(axes: Axes, colour: str) -> np.ndarray:
-    return next(line for line in axes.lines if to_rgb(line.get_color()) == to_rgb(colour)).get_xydata()
+    line = next(line for line in axes.lines if to_rgb(line.get_color()) == to_rgb(colour))
+    return np.asarray(line.get_xydata())
 
 
 def all_text(figure: Figure) -> str:

@@ -25,11 +25,11 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 300)
 LOAD = pd.DataFrame({"workload": "bursty", "time_s": range(300), "load_rps": RATES_RPS})
 
 
-def texts(figure: Figure):
+def texts(figure: Figure) -> Any:
     return [t.get_text() for legend in figure.legends for t in legend.get_texts()]
 
 
-def averages(*editions: str, violation_pct: float = 1.0):
+def averages(*editions: str, violation_pct: float = 1.0) -> Any:
     content = [
         {
             "edition": edition, "trace": "real", "pipeline": pipeline, "forecaster": forecaster,
@@ -100,7 +100,7 @@ def test_a_load_of_nothing_has_forecasts_to_draw() -> None:
     assert figure.axes[0].get_ylim() == (0, 1)
 
 
-def panel_of(figure: Figure, heading: str):
+def panel_of(figure: Figure, heading: str) -> Any:
     return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(heading))
 
 
@@ -181,7 +181,7 @@ def test_a_table_that_a_figure_cannot_be_drawn_from_is_refused(
         draw()
 
 
-def test_figure_16_in_one_column_names_the_edition_in_every_panel_and_leaves_no_gap():
+def test_figure_16_in_one_column_names_the_edition_in_every_panel_and_leaves_no_gap() -> Any:
     table = beside_published(averages(FIGURE_16, "corrected", violation_pct=0.0))
     figure = draw_forecaster_ablation(table, "trace", width_in=COLUMN_IN)
     assert_reads_in_one_column(figure)

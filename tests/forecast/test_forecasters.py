@@ -1,6 +1,7 @@
 """What each forecaster predicts."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_a_constant_load_is_forecast_as_it_is_without_noise(rate_rps: float) -> 
         assert make_forecaster(name).forecast([rate_rps] * 120).rate_rps == pytest.approx(rate_rps)
 
 
-def poisson_distribution(mean: float, upto: int):
+def poisson_distribution(mean: float, upto: int) -> Any:
     return np.cumsum([math.exp(x * math.log(mean) - mean - math.lgamma(x + 1)) for x in range(upto)])
 
 

@@ -18,7 +18,7 @@ RATES = np.random.default_rng(4).poisson(20, 400)
 TRAINED = ["linear", "lstm", "mlp", "quantile", "quantile-0.5"]
 
 
-def forecast(name: str, horizon_s: int):
+def forecast(name: str, horizon_s: int) -> Any:
     return make_forecaster(name, ForecastContext(RATES, horizon_s)).forecast(RATES[:120], now_s=120)
 
 

@@ -82,7 +82,7 @@ def test_days_are_damped_and_without_gaps() -> None:
         days(trace_rps, 0, 4)
 
 
-def ramp_and_noise():
+def ramp_and_noise() -> Any:
     steps = 14 * DAY_S // 10
     levels = 8 * (20 + np.arange(steps) % 50 + np.random.default_rng(0).integers(0, 9, steps))
     return np.repeat(levels, 10)

@@ -18,9 +18,10 @@ class Recorder:
     name = "recorder"
 
     def __init__(self, rate_rps: float = 10.0) -> None:
-        self.rate_rps, self.seen = rate_rps, []
+        self.rate_rps = rate_rps
+        self.seen: list[tuple[float | None, list[Any]]] = []
 
-    def forecast(self, history_rps: list[Any], now_s: float | None = None):
+    def forecast(self, history_rps: list[Any], now_s: float | None = None) -> Any:
         self.seen.append((now_s, list(history_rps)))
         return Forecast(self.rate_rps, self.name)
 

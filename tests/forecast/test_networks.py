@@ -25,15 +25,15 @@ WINDOWS_RPS = np.array(ANSWERS["windows_rps"], dtype=float)
 RECORD = NetworkRecord("lstm", "a" * 64, 0, 14, (8,), 5, TrainingSettings(1, 2, 0.1), "none", (0.5,), 1.0, {})
 
 
-def lstm_model():
+def lstm_model() -> Any:
     return load_lstm(weights_path("lstm"))
 
 
-def mlp_model():
+def mlp_model() -> Any:
     return load_mlp(weights_path("mlp"))
 
 
-def ten_second_maxima(windows_rps: Any):
+def ten_second_maxima(windows_rps: Any) -> Any:
     return windows_rps.reshape(-1, 12, 10).max(axis=2)
 
 
@@ -163,7 +163,7 @@ def test_features_see_only_their_own_span() -> None:
     assert full[0, maximum_of_20_s] == pytest.approx(0)
 
 
-def broken_weights(model: str, name: str, value: Any):
+def broken_weights(model: str, name: str, value: Any) -> Any:
     with np.load(weights_path(model)) as archive:
         return dict(archive) | {name: value}
 

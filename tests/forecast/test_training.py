@@ -26,20 +26,20 @@ needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reas
 QUICK = TrainingSettings(epochs=3, batch=64, learning_rate=0.01)
 
 
-def line(torch: Any, weights: Any, inputs: Any):  # noqa: ARG001 (the signature of a network)
+def line(torch: Any, weights: Any, inputs: Any) -> Any:  # noqa: ARG001 (the signature of a network)
     return inputs @ weights["slope"]
 
 
-def squared(torch: Any, outputs: Any, targets: Any):
+def squared(torch: Any, outputs: Any, targets: Any) -> Any:
     return torch.mean((outputs - targets) ** 2)
 
 
-def samples_of_a_line():
+def samples_of_a_line() -> Any:
     inputs = np.random.default_rng(0).normal(size=(640, 2))
     return inputs, inputs @ [2.0, -1.0]
 
 
-def start():
+def start() -> Any:
     return {"slope": np.zeros(2, dtype=np.float32)}
 
 
@@ -105,12 +105,12 @@ def test_numpy_and_pytorch_agree_on_the_committed_weights() -> None:
     assert model.quantiles(windows_rps.astype(float)) == pytest.approx(expected, abs=1e-6)
 
 
-def as_tensors(arrays: Any):
+def as_tensors(arrays: Any) -> Any:
     torch = load_torch()
     return {name: torch.tensor(array) for name, array in arrays.items()}
 
 
-def small_trace():
+def small_trace() -> Any:
     """Return 14 days that change once a minute and are noisy, small enough by a long gap each day."""
     rng = np.random.default_rng(8)
     day = np.zeros(DAY_S, dtype=np.int64)

@@ -16,7 +16,7 @@ MEASURED = Constraints(measured_only=True)
 
 
 def built(rate_rps: float, stages: int = 1, fixed: tuple[int, ...] | None = None, **limits: float) -> Problem:
-    constraints = replace(MEASURED, **limits)  # type: ignore[arg-type]
+    constraints = replace(MEASURED, **limits)
     return build_problem(pipeline(stages), rate_rps, Objective(), constraints, Restriction(replicas=fixed))
 
 

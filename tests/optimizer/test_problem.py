@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ MEASURED = Constraints(measured_only=True)
 def options(
     rate_rps: float, constraints: Constraints = MEASURED, **restriction: tuple[object, ...]
 ) -> dict[tuple[str, int], Option]:
-    built = build_problem(pipeline(1), rate_rps, Objective(), constraints, Restriction(**restriction))  # type: ignore[arg-type]
+    built = build_problem(pipeline(1), rate_rps, Objective(), constraints, Restriction(**restriction))
     return {(o.variant, o.batch): o for o in built.options[0]}
 
 
@@ -122,7 +123,7 @@ def test_an_unknown_or_disabled_variant_is_refused() -> None:
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_weights_outside_their_domain_are_refused(name: str, value: float) -> None:
     with pytest.raises(InvalidValueError, match=f"{name} must be finite and at least 0"):
-        Objective(**{name: value})  # type: ignore[arg-type]
+        Objective(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -136,9 +137,9 @@ def test_weights_outside_their_domain_are_refused(name: str, value: float) -> No
         {"latency_margin": -1.0},
     ],
 )
-def test_constraints_outside_their_domain_are_refused(changed: dict[str, object]) -> None:
+def test_constraints_outside_their_domain_are_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError):
-        Constraints(**changed)  # type: ignore[arg-type]
+        Constraints(**changed)
 
 
 def test_the_objective_weighs_accuracy_cost_and_batches() -> None:

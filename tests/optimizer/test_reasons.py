@@ -146,7 +146,7 @@ def _followed(
     remedy = why.split("; or ")[0]
     for option_name, field in (("max-replicas", "max_replicas"), ("max-cores", "max_cores")):
         if found := re.search(rf"--{option_name} to (\d+)", remedy):
-            constraints = replace(constraints, **{field: int(found[1])})  # type: ignore[arg-type]
+            constraints = replace(constraints, **{field: int(found[1])})
     if found := re.search(r"--sla to ([\d.]+)", remedy):
         constraints = replace(constraints, sla_s=float(found[1]))
     if found := re.search(r"use --replicas ([\d,]+)", remedy):

@@ -36,7 +36,7 @@ def _forget_what_was_told() -> None:
 
 def two_stages(**changes: float) -> Problem:
     fast, accurate = option(0.1, cost=1, accuracy=0.5), option(0.6, cost=2, accuracy=0.9)
-    return problem([fast, accurate], [fast, accurate], alpha=10.0, **changes)  # type: ignore[arg-type]
+    return problem([fast, accurate], [fast, accurate], alpha=10.0, **changes)
 
 
 @pytest.mark.parametrize("solver", EVERY_SOLVER)
@@ -93,7 +93,7 @@ def test_negative_waits_count(solver: str) -> None:
 )
 def test_ties_are_broken_in_the_documented_order(solver: str, first: object, second: object) -> None:
     stages = [[first, second], [second, first]]
-    given = problem(*stages, alpha=0.0, beta=0.0, delta=0.0)  # type: ignore[arg-type]
+    given = problem(*stages, alpha=0.0, beta=0.0, delta=0.0)
     answer = SOLVERS[solver](given, 10.0)
     assert answer.choice == ((0, 0) if first == second else (0, 1))
 

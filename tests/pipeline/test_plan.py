@@ -1,6 +1,7 @@
 """What a plan costs and achieves, and an independent check of what the optimiser says."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,11 @@ VIDEO = load_pipeline("video")
 DETECT, CLASSIFY = VIDEO.stages
 
 
-def point(stage: int, variant: str, batch: int = 1):
+def point(stage: int, variant: str, batch: int = 1) -> Any:
     return VIDEO.stages[stage].variant(variant).profile.at(batch)
 
 
-def plan(detect: dict[str, object] | None = None, classify: dict[str, object] | None = None) -> Plan:
+def plan(detect: dict[str, Any] | None = None, classify: dict[str, Any] | None = None) -> Plan:
     """Return a plan that carries 10 rps, with changes to one of its stages."""
     return Plan(
         (

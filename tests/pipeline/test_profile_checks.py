@@ -22,7 +22,7 @@ stages:
 
 
 @pytest.fixture
-def own(tmp_path: Path):
+def own(tmp_path: Path) -> Any:
     def written(*rows: str, pipeline: str = PIPELINE) -> Path:
         (tmp_path / "own.csv").write_text(
             "\n".join([HEADER, *(f"detect,only,1,{row}" for row in rows)]) + "\n"

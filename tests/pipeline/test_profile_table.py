@@ -20,7 +20,7 @@ t,v,1,1,0.90,1,0.85,10,a
 """
 
 
-def table(tmp_path: Path, text: str | bytes):
+def table(tmp_path: Path, text: str | bytes) -> Any:
     file = tmp_path / "profile.csv"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_profile_table(file)

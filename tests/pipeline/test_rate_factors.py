@@ -13,7 +13,7 @@ def by_enumeration(incoming: Incoming, joins: tuple[bool, ...]) -> list[float]:
 
     The state of a request is how many visits each stage has had; its probabilities are followed exactly.
     """
-    states = {(1,): 1.0}
+    states: dict[tuple[int, ...], float] = {(1,): 1.0}
     for place in range(1, len(incoming)):
         following: dict[tuple[int, ...], float] = {}
         for visits, chance in states.items():

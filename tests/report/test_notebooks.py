@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +59,9 @@ def write_notebook(file: Path, *cells: str) -> Path:
     return file
 
 
-def stored(name: str) -> list[dict]:
-    return json.loads(NOTEBOOKS[name].file.read_text())["cells"]
+def stored(name: str) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(NOTEBOOKS[name].file.read_text())["cells"]
+    return cells
 
 
 def outputs(file: Path) -> str:
@@ -117,7 +119,7 @@ def test_what_a_notebook_holds_besides_parameters_does_not_count() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(
-    change: dict[str, object], error: type[IpaError], message: str
+    change: dict[str, Any], error: type[IpaError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         check_parameters(ADAPTATION | change, AdaptationParameters)
@@ -205,7 +207,7 @@ def test_without_papermill_the_answer_is_the_install_line(
 def test_a_notebook_declares_the_parameters_of_its_model_and_checks_them_next(name: str) -> None:
     code = [cell for cell in stored(name) if cell["cell_type"] == "code"]
     assert code[0]["metadata"]["tags"] == ["parameters"]
-    defaults: dict[str, object] = {}
+    defaults: dict[str, Any] = {}
     exec("".join(code[0]["source"]), defaults)  # noqa: S102 (our own notebook)
     check_parameters(defaults, NOTEBOOKS[name].parameters)
     assert defaults["trace"] == "synthetic"
@@ -273,7 +275,7 @@ def test_running_and_saving_a_notebook_in_jupyterlab_is_no_defect(name: str) -> 
         (lambda code: code[1].update(source=["x" * MEGABYTE]), "large"),
     ],
 )
-def test_what_is_a_defect_is_found(damage: Callable[[list[dict]], None], found: str) -> None:
+def test_what_is_a_defect_is_found(damage: Callable[[list[dict[str, Any]]], None], found: str) -> None:
     notebook = json.loads(NOTEBOOKS["1-adaptation"].file.read_text())
     damage([cell for cell in notebook["cells"] if cell["cell_type"] == "code"])
     assert defects(json.dumps(notebook)) == [found]
@@ -293,8 +295,13 @@ def test_every_printed_table_is_checked_by_nbval(name: str) -> None:
 def test_the_defaults_of_the_model_are_those_of_the_cell(name: str) -> None:
     cell = next(cell for cell in stored(name) if "parameters" in cell["metadata"].get("tags", ()))
     lines = ast.parse("".join(cell["source"])).body
-    given = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    given = {
+        ast.unparse(line.targets[0]): ast.literal_eval(line.value)
+        for line in lines
+        if isinstance(line, ast.Assign)
+    }
     fields = NOTEBOOKS[name].parameters.model_fields
     shown = {key: value for key, value in given.items() if key != "results_dir"}
     assert shown == {key: field.default for key, field in fields.items() if key != "results_dir"}
-    assert check_parameters(given, NOTEBOOKS[name].parameters).changed() == {}
+    parameters: Any = check_parameters(given, NOTEBOOKS[name].parameters)
+    assert parameters.changed() == {}

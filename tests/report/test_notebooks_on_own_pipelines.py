@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def own(tmp_path: Path) -> Path:
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
 )
-def test_a_notebook_runs(own: Path, notebook: str, parameters: dict[str, object]) -> None:
+def test_a_notebook_runs(own: Path, notebook: str, parameters: dict[str, Any]) -> None:
     def located(value: object) -> object:
         if isinstance(value, list):
             return [located(item) for item in value]

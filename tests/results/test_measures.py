@@ -20,7 +20,7 @@ from ipa.simulator import RequestRecords
 OK, DROPPED = 1, 2
 
 
-def step(number: int, replicas: int, variant: str = "v", action: str = "applied", wait_s: float = 0.0):
+def step(number: int, replicas: int, variant: str = "v", action: str = "applied", wait_s: float = 0.0) -> Any:
     plan = Plan((StagePlan("s", variant, 1, replicas, 2, wait_s),))
     return DecisionRecord(
         step=number,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import ipa
+from ipa.paths import PACKAGE
 from ipa.results import source_files
-from ipa.results.source_files import PACKAGE, imported_files, run_sources
+from ipa.results.source_files import imported_files, run_sources
 
 
 def relative() -> set[str]:

@@ -60,7 +60,7 @@ def test_an_error_outside_its_domain_is_refused(error: float) -> None:
         LatencyHistogram(error)
 
 
-def run(rates_rps: np.ndarray, collect: int, monkeypatch: pytest.MonkeyPatch):
+def run(rates_rps: np.ndarray, collect: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the streamed chunks and the measures of a run, collecting from that many requests on."""
     monkeypatch.setattr("ipa.platforms.streamed.COLLECT_REQUESTS", collect)
     chunks, measures = [], RunningMeasures(sla_s=0.5)

@@ -215,10 +215,8 @@ def test_a_graph_is_adapted_like_a_chain(name: str) -> None:
     ],
 )
 def test_a_graph_runs_on_every_kind_of_cluster_and_drops_at_deadlines(cluster: ClusterSettings) -> None:
-    spec = RunSpec(
-        "calls", "fluctuating", trace="synthetic", duration_s=120, drop="stage-deadline", cluster=cluster
-    )
-    outcome = simulate(spec)
+    spec = RunSpec("calls", "fluctuating", trace="synthetic", duration_s=120, drop="stage-deadline")
+    outcome = simulate(spec.with_settings(cluster=cluster))
     assert outcome.measures.answered + outcome.measures.dropped == outcome.measures.requests
     assert outcome.measures.answered > 0
 

@@ -85,7 +85,7 @@ def test_a_backlog_served_in_steps_has_the_bytes_of_one_served_whole(name: str) 
         pytest.importorskip("numba")
     pipe, first = pipeline([variant("a", {1: 0.2, 4: 0.5})]), plan(("a", 4, 3, 0.1))
     times_s = np.sort(np.random.default_rng(0).uniform(0, 100, 10_000)).tolist()
-    assumed = replace(SimulationSettings(seed=3), engine=name)  # type: ignore[arg-type]
+    assumed = replace(SimulationSettings(seed=3), engine=name)
     whole = simulate(pipe, first, assumed, times_s)
     in_steps = simulate(pipe, first, assumed, times_s, [(float(t), first) for t in range(5, 100, 5)])
     assert whole.counts().done == 10_000

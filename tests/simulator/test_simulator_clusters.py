@@ -45,7 +45,7 @@ def simulator(
     return toy
 
 
-def change(toy: PipelineSimulator, at_s: float, new: Plan):
+def change(toy: PipelineSimulator, at_s: float, new: Plan) -> Any:
     toy.advance(at_s)
     return toy.reconfigure(new)
 

@@ -1,6 +1,7 @@
 """The compiled loop against the interpreted one, byte by byte."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ else:
 
 
 @pytest.fixture(autouse=True, params=["its source, interpreted", "compiled"], scope="module")
-def _compiled_loop(request: pytest.FixtureRequest):
+def _compiled_loop(request: pytest.FixtureRequest) -> Any:
     """Let the numba engine run what numba would compile where numba is not installed."""
     if request.param == "compiled":
         if not HAS_NUMBA:

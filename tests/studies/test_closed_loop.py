@@ -27,7 +27,7 @@ from ipa.studies.forecasters import (
 )
 
 
-def rows(edition: str = "corrected", **by_forecaster: Any):
+def rows(edition: str = "corrected", **by_forecaster: Any) -> Any:
     """Return averages of the pipeline video from (cost, violations) by forecaster."""
     content = [
         {

@@ -20,7 +20,7 @@ RATES_RPS = np.random.default_rng(0).poisson(9, 1400)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Stored tables lie in an empty folder."""
     monkeypatch.setattr(tables, "stored_results_dir", lambda: tmp_path / "results" / "stored")
     return tmp_path

@@ -1,5 +1,7 @@
 """How often plans change under a load of constant mean."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -10,7 +12,7 @@ from ipa.studies.forecast_errors import stored_table
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory):
+def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("flapping")
     specs = flapping_specs(
         pipelines=["video"], rates_rps=[5, 20], forecasters=["max"], seeds=2, duration_s=300

@@ -162,5 +162,7 @@ def test_the_stored_comparison_is_what_the_runs_give(published_runs: Path, tmp_p
     stored = pd.read_csv(stored_file, keep_default_na=False)
     # Averages are stored to four decimals, deviations to two; the last digit may round either way.
     pd.testing.assert_frame_equal(stored, fresh, rtol=0, atol=0.0101)
-    columns = [column for column in stored if column.endswith(("_cores", "accuracy", "_ties"))]
+    columns = [
+        column for column in stored.columns.astype(str) if column.endswith(("_cores", "accuracy", "_ties"))
+    ]
     pd.testing.assert_frame_equal(stored[columns], fresh[columns], rtol=0, atol=0.000101)

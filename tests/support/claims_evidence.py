@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -49,7 +50,7 @@ class HandMade(Evidence):
         found = [one(edition, pipeline, workload, method, measure) for one in self._values]
         return sum(found) / len(found)
 
-    def interval(self, edition: str, pipeline: str, workload: str, method: str, measure: str):
+    def interval(self, edition: str, pipeline: str, workload: str, method: str, measure: str) -> Any:
         return self.over_seeds(lambda one: one.value(edition, pipeline, workload, method, measure))
 
     def decisions(self, edition: str, pipeline: str, workload: str, method: str) -> pd.DataFrame:  # noqa: ARG002

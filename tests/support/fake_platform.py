@@ -1,6 +1,7 @@
 """A platform without a pipeline behind it, whose parts can be made to fail."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ipa.platforms.base import ApplyReport, Observation
 class Answer:
     """A fault: the call returns this instead of what it should."""
 
-    value: object
+    value: Any
 
 
 @dataclass
@@ -92,7 +93,8 @@ class FakePlatform:
         self.time_s += self.step_takes_s.pop(0) if self.step_takes_s else 0.0
         fault = self._fail("observe")
         if fault is not None:
-            return fault.value
+            seen: Observation = fault.value
+            return seen
         assert self.running is not None
         ready = self.ready or tuple(stage.replicas for stage in self.running.stages)
         plan = self.told if self.says_what_it_was_told and self.told else self.running

@@ -60,7 +60,13 @@ def simulate(
 
 def columns(records: RequestRecords) -> list[np.ndarray]:
     """Return all arrays of a record."""
-    own = [records.arrival_s, records.end_s, records.outcome, records.reason, records.dropped_stage]
+    own: list[np.ndarray] = [
+        records.arrival_s,
+        records.end_s,
+        records.outcome,
+        records.reason,
+        records.dropped_stage,
+    ]
     return own + [
         getattr(stage, name)
         for stage in records.stages

@@ -7,7 +7,9 @@ reconfiguration, entry and end of service (in the order of the stages they come 
 
 import math
 from collections.abc import Callable
+from functools import partial
 from heapq import heappush
+from typing import Any
 
 import numpy as np
 import simpy
@@ -96,7 +98,7 @@ class Configuration:
             up_s = now_s + self.start_up_s
             replica = Replica("starting", now_s, up_s, self.stage.failures.next(up_s))
             self.replicas.append(replica)
-            self.stage.twin.at(replica.until_s, ENTER, lambda replica=replica: self.stage.free(replica))
+            self.stage.twin.at(replica.until_s, ENTER, partial(self.stage.free, replica))
 
 
 class TwinStage:
@@ -107,7 +109,8 @@ class TwinStage:
         self.failures = Failures(twin.settings.seed, index, twin.settings.cluster)
         self.turns = 0
         self.queue: list[Visit] = []
-        self.running, self.pending = Configuration(self, chosen), None
+        self.running = Configuration(self, chosen)
+        self.pending: Configuration | None = None
         self.running.replicas = [
             Replica("idle", 0.0, 0.0, self.failures.next(0.0)) for _ in range(chosen.replicas)
         ]
@@ -277,7 +280,8 @@ class Twin:
         event = simpy.Event(self.env)
         event._ok, event._value = True, None
         event.callbacks.append(lambda _: action())
-        heappush(self.env._queue, (at_s, priority, next(self.env._eid), event))
+        queue: list[Any] = self.env._queue
+        heappush(queue, (at_s, priority, next(self.env._eid), event))
 
     def forward(self, visit: Visit, left_s: float) -> None:
         """Let a visit leave its stage, over the network."""
@@ -324,10 +328,10 @@ class Twin:
         for request in requests:
             # In this order, so that not even the last bit differs.
             entry_s = request.arrival_s + self.settings.network_delay_s + self.settings.cluster.router_delay_s
-            self.at(entry_s, ENTER, lambda request=request: self.stages[0].enter(request))
+            self.at(entry_s, ENTER, partial(self.stages[0].enter, request))
         for at_s, plan in steps:
             for stage, chosen in zip(self.stages, plan.stages, strict=True):
-                self.at(at_s, RECONFIGURE, lambda s=stage, c=chosen: s.reconfigure(c))
+                self.at(at_s, RECONFIGURE, partial(stage.reconfigure, chosen))
         # Idle replicas die for ever; the model ends when nothing else is left to happen.
         while self.env._queue and not self.over(requests, steps):
             self.env.step()

@@ -1,5 +1,7 @@
 """Small tables of the form that finished runs are read into, and what holds for every figure."""
 
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,7 +14,7 @@ METHODS = ("ipa", "fa2-low", "fa2-high", "rim")
 WORKLOADS = ("bursty", "steady-low")
 
 
-def stage(name: str, variant: str, replicas: int) -> dict[str, object]:
+def stage(name: str, variant: str, replicas: int) -> dict[str, Any]:
     return {
         "stage": name,
         "variant": variant,

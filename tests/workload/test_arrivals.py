@@ -36,7 +36,7 @@ class LastMoment(np.random.Generator):
     def __init__(self) -> None:
         super().__init__(np.random.PCG64(0))
 
-    def random(self, size: Any):
+    def random(self, size: Any = None, *_: Any, **__: Any) -> Any:
         return np.full(size, np.nextafter(1, 0))
 
 

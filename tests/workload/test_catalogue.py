@@ -19,10 +19,10 @@ def no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def trace_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def trace_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Point ``IPA_TRACE`` to a trace with the given seconds."""
 
-    def point(rates_rps: list[int]):
+    def point(rates_rps: list[int]) -> Any:
         path = tmp_path / "trace.txt"
         path.write_text(" ".join(map(str, rates_rps)))
         monkeypatch.setenv("IPA_TRACE", str(path))
@@ -164,7 +164,7 @@ def test_a_new_workload_is_one_function_under_a_name() -> None:
     with WORKLOADS.temporarily("ramp"):
 
         @WORKLOADS.named("ramp")
-        def ramp(request: Any):
+        def ramp(request: Any) -> Any:
             return Workload("ramp", np.arange(50) + request.seed, "synthetic", request.seed)
 
         assert load_workload("ramp", seed=2, duration_s=3).rates_rps.tolist() == [2, 3, 4]

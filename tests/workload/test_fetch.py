@@ -55,8 +55,8 @@ class ArchiveServer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(**behaviour: Any):
-    handler = type("Handler", (ArchiveServer,), {**behaviour, "requests": []})
+def serving(**behaviour: Any) -> Any:
+    handler: Any = type("Handler", (ArchiveServer,), {**behaviour, "requests": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -82,12 +82,12 @@ def archive_is_the_published_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def target(tmp_path: Path):
+def target(tmp_path: Path) -> Any:
     return tmp_path / "new" / "trace.tbz2"
 
 
 @pytest.fixture
-def part(target: Path):
+def part(target: Path) -> Any:
     return target.with_name("trace.tbz2.part")
 
 
@@ -96,7 +96,7 @@ def with_part(part: Path, content: Any) -> None:
     part.write_bytes(content)
 
 
-def files_beside(target: Path):
+def files_beside(target: Path) -> Any:
     return sorted(path.name for path in target.parent.iterdir())
 
 

@@ -5,6 +5,7 @@ import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from ipa.workload.load_formats import _spread
 
 
 @pytest.fixture
-def rates(tmp_path: Path):
+def rates(tmp_path: Path) -> Any:
     """Read a text as a load file; the same through every door."""
 
-    def read(text: str, load_format: str = "rates", gaps: str = "refuse"):
+    def read(text: str, load_format: str = "rates", gaps: str = "refuse") -> Any:
         file = tmp_path / "load"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         found = load_trace(file, load_format=load_format, gaps=gaps)
@@ -35,10 +36,10 @@ def rates(tmp_path: Path):
 
 
 @pytest.fixture
-def refusal(rates: Callable[..., list[int]]):
+def refusal(rates: Callable[..., list[int]]) -> Any:
     """Return what is said about a text that is no load of a format, without the name of the file."""
 
-    def read(text: str, load_format: str = "rates", gaps: str = "refuse"):
+    def read(text: str, load_format: str = "rates", gaps: str = "refuse") -> Any:
         with pytest.raises(TraceError) as caught:
             rates(text, load_format, gaps)
         message = str(caught.value)
@@ -281,9 +282,9 @@ def test_only_files_have_a_format() -> None:
     with pytest.raises(InvalidValueError, match="only a file has the format timestamps; bursty is no file"):
         load_workload("bursty", load_format="timestamps")
     with pytest.raises(UnknownNameError, match="allowed: rates, timestamps, per-minute"):
-        load_trace(__file__, load_format="hourly")  # type: ignore[arg-type]
+        load_trace(__file__, load_format="hourly")
     with pytest.raises(UnknownNameError, match="allowed: refuse, fill"):
-        load_trace(__file__, gaps="guess")  # type: ignore[arg-type]
+        load_trace(__file__, gaps="guess")
 
 
 def test_an_edited_file_is_read_again(tmp_path: Path) -> None:

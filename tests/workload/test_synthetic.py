@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipa.arrays import Ints
 from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.strict_yaml import read_model
 from ipa.workload import PAPER_WORKLOADS
@@ -110,12 +111,12 @@ def test_unknown_twins_and_negative_seeds_are_refused() -> None:
         synthetic_workload("bursty", seed=-1)
 
 
-def twenty_second_maxima(rates_rps: list[int]):
+def twenty_second_maxima(rates_rps: Ints) -> Any:
     ten = rates_rps[: len(rates_rps) // 10 * 10].reshape(-1, 10).max(axis=1)
     return np.maximum(ten[:-1], ten[1:])
 
 
-def autocorrelation(rates_rps: list[int], lag_s: int):
+def autocorrelation(rates_rps: Ints, lag_s: int) -> Any:
     return np.corrcoef(rates_rps[:-lag_s], rates_rps[lag_s:])[0, 1]
 
 
@@ -135,7 +136,7 @@ def test_a_twin_behaves_like_the_real_excerpt(name: str, trace_path: str) -> Non
 @pytest.mark.trace
 @pytest.mark.parametrize("name", ["bursty", "fluctuating"])
 def test_a_burst_begins_when_the_real_one_does(name: str, trace_path: str) -> None:
-    def onset_s(rates_rps: list[int]):
+    def onset_s(rates_rps: Ints) -> Any:
         return int((np.convolve(rates_rps, np.ones(5) / 5, "valid") > 15).argmax())
 
     real_s = onset_s(real_workload(name, Path(trace_path)).rates_rps)

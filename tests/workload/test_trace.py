@@ -25,7 +25,7 @@ TEXT = b"5 0 12 7 \n"
 RATES = [5, 0, 12, 7]
 
 
-def tar_of(files: Any, mode: str = "w"):
+def tar_of(files: Any, mode: str = "w") -> Any:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:
         for name, content in files.items():
@@ -36,8 +36,8 @@ def tar_of(files: Any, mode: str = "w"):
 
 
 @pytest.fixture
-def write(tmp_path: Path):
-    def to_file(content: Any, name: str = "trace.txt"):
+def write(tmp_path: Path) -> Any:
+    def to_file(content: Any, name: str = "trace.txt") -> Any:
         path = tmp_path / name
         path.write_bytes(content)
         return path
@@ -131,7 +131,7 @@ def test_a_trace_is_described(write: Callable[..., Path]) -> None:
 
 
 @pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("ipa.workload.source.cache_dir", lambda: tmp_path / "cache")
     return tmp_path / "cache"

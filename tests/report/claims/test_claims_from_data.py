@@ -1,6 +1,7 @@
 """Claims about measurements and parameters, on the published tables and on altered ones."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from ipa.report.claims.judge import Status
 from tests.support.claims_evidence import HandMade, status
 
 
-def altered(name: str, **columns: object):
+def altered(name: str, **columns: object) -> Any:
     """Return a published table with whole columns replaced."""
     return HandMade(**{name: Evidence.table(name).assign(**columns)})
 

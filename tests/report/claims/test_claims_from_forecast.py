@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
+from ipa.forecast.networks.weights import load_record, weights_path
 from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims import CHECKS, Evidence, Support, from_forecast
 from ipa.report.claims.judge import Status, judge
@@ -17,7 +18,7 @@ from ipa.studies.forecasters import FIGURE_16
 EVIDENCE = Evidence("nowhere", trace="synthetic")
 
 
-def loops(reactive: Any, lstm: Any, cost: Any = (5.0, 5.0), interval: float = 0.0):
+def loops(reactive: Any, lstm: Any, cost: Any = (5.0, 5.0), interval: float = 0.0) -> Any:
     content = [
         {
             "edition": edition, "pipeline": pipeline, "forecaster": name, "cost_cores": cores,
@@ -31,7 +32,7 @@ def loops(reactive: Any, lstm: Any, cost: Any = (5.0, 5.0), interval: float = 0.
     return pd.DataFrame(content)
 
 
-def check(monkeypatch: pytest.MonkeyPatch, claim: str, table: pd.DataFrame):
+def check(monkeypatch: pytest.MonkeyPatch, claim: str, table: pd.DataFrame) -> Any:
     monkeypatch.setattr(from_forecast, "stored_table", lambda _name: table)
     finding = CHECKS[claim](EVIDENCE)
     return finding.support, judge(EVIDENCE.claim(claim), finding)
@@ -67,7 +68,7 @@ def test_a_pipeline_where_the_lstm_is_worse_counts_against_one_where_it_is_bette
     assert check(monkeypatch, "C18", table) == (Support.CONTRADICTED, Status.DIFFERS)
 
 
-def scores(week: float, windows: float):
+def scores(week: float, windows: Any) -> Any:
     content = {"forecaster": "lstm", "series": [TEST_WEEK, *PAPER_WORKLOADS], "smape_pct": [week, *windows]}
     return pd.DataFrame(content)
 
@@ -107,7 +108,7 @@ def test_missing_weights_are_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_slow_training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = from_forecast.load_record(from_forecast.weights_path("lstm").with_suffix(".json"))
+    record = load_record(weights_path("lstm").with_suffix(".json"))
     slow = replace(record, wall_s=900.0)
     monkeypatch.setattr(from_forecast, "load_record", lambda _file: slow)
     assert judge(EVIDENCE.claim("C20"), CHECKS["C20"](EVIDENCE)) is Status.FAILED
@@ -121,4 +122,4 @@ def test_what_is_stored_gives_these_verdicts() -> None:
         "C20": (Support.OWN, Status.PASSED),
     }
     week = stored_table("scores").set_index(["forecaster", "series"]).loc[("lstm", TEST_WEEK), "smape_pct"]
-    assert f"{week:.1f} %" in found["C19"].reproduced
+    assert f"{float(week):.1f} %" in found["C19"].reproduced

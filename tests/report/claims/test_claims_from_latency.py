@@ -17,7 +17,7 @@ SCATTER_S = (-0.001, 0.0, 0.001)
 """What the medians of three seeds differ by."""
 
 
-def check(monkeypatch: pytest.MonkeyPatch, claim: str, change: Any = lambda _: None):
+def check(monkeypatch: pytest.MonkeyPatch, claim: str, change: Any = lambda _: None) -> Any:
     """Check a claim on figures that equal the published ones but for a change."""
     published = from_latency.published_latencies()
     cells = {key: dict(row) for key, row in published.items()}
@@ -31,7 +31,7 @@ def check(monkeypatch: pytest.MonkeyPatch, claim: str, change: Any = lambda _: N
     return finding, judge(EVIDENCE.claim(claim), finding)
 
 
-def equal(method: str = "fa2-low"):
+def equal(method: str = "fa2-low") -> Any:
     def change(cells: pd.DataFrame) -> None:
         for pipeline in PAPER_PIPELINES:
             cells[pipeline, method].update(cells[pipeline, "ipa"])
@@ -58,7 +58,7 @@ def test_c16_is_supported_where_both_are_alike_everywhere(monkeypatch: pytest.Mo
     assert status is Status.DIFFERS
 
 
-def medians(**values: float):
+def medians(**values: float) -> Any:
     def change(cells: pd.DataFrame) -> None:
         for pipeline in PAPER_PIPELINES:
             for method in PAPER_METHODS:

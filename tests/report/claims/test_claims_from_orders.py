@@ -16,7 +16,7 @@ def methods(ipa: float, low: float, high: float = 0.0, rim: float = 0.0) -> dict
     return {"ipa": ipa, "fa2-low": low, "fa2-high": high, "rim": rim}
 
 
-def accuracies(ipa: float, low: float, high: float):
+def accuracies(ipa: float, low: float, high: float) -> Any:
     return by_method(**{RANKS: methods(ipa, low, high), PAS: methods(ipa, low, high)})
 
 

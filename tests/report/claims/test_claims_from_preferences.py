@@ -1,6 +1,7 @@
 """Claims about figure 14."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ def outcome(claim: str) -> tuple[Support, Status]:
 
 
 @pytest.fixture
-def points(monkeypatch: pytest.MonkeyPatch):
+def points(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let the checks see other points than those decided."""
 
     def use(frame: pd.DataFrame) -> None:

@@ -66,7 +66,7 @@ def test_the_verdict_follows_the_runs(claim: str, values: Values, support: Suppo
         ("C10", [{"cost_max_cores": methods(ipa, 0, 520)} for ipa in (300, 450, 600)]),
     ],
 )
-def test_an_interval_across_the_limit_decides_nothing(claim: str, measures: list[dict]) -> None:
+def test_an_interval_across_the_limit_decides_nothing(claim: str, measures: list[dict[str, Any]]) -> None:
     evidence = HandMade(*(by_method(**one) for one in measures))
     assert CHECKS[claim](evidence).support is Support.UNDECIDED
 

@@ -1,5 +1,7 @@
 """What passes, what fails, what differs as documented; the numbers behind it."""
 
+from typing import Any
+
 import pytest
 
 from ipa.errors import ConfigError
@@ -11,7 +13,7 @@ from ipa.report.claims.judge import Status, judge, succeeded
 CLAIMS = Evidence.table("claims")
 
 
-def claim(**cells: str):
+def claim(**cells: str) -> Any:
     row = dict.fromkeys(CLAIMS.columns, "") | {"id": "X", "kind": "paper"} | cells
     return read_claims(CLAIMS.iloc[:0]._append(row, ignore_index=True))["X"]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -47,7 +48,7 @@ FROM_RUNS = [
 
 
 @pytest.fixture(scope="module")
-def without_runs(tmp_path_factory: pytest.TempPathFactory):
+def without_runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return claims_table(Evidence(tmp_path_factory.mktemp("empty"), trace="synthetic")).set_index("claim")
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from ipa.optimizer.decision import Decision
 from ipa.optimizer.problem import Problem
-from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
+from ipa.optimizer.solve import solve
+from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims import CHECKS, Evidence, from_forecast, from_latency, from_preferences, from_solver
 from ipa.report.claims.judge import Status
+from ipa.studies.forecast_errors import TEST_WEEK
 from tests.support.claims_evidence import HandMade, published, scaled, status
 
 table = Evidence.table
@@ -96,7 +98,7 @@ def nothing_as_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     scores = [
         {"forecaster": "lstm", "series": series, "smape_pct": 50.0}
-        for series in (from_forecast.TEST_WEEK, *from_forecast.WORKLOADS)
+        for series in (TEST_WEEK, *PAPER_WORKLOADS)
     ]
     tables = {"closed-loop": pd.DataFrame(forecasts), "scores": pd.DataFrame(scores)}
     monkeypatch.setattr(from_forecast, "stored_table", tables.__getitem__)
@@ -111,7 +113,7 @@ def nothing_as_expected(monkeypatch: pytest.MonkeyPatch) -> None:
         from_preferences, "_points", lambda _, *editions: points[points["edition"].isin(editions)]
     )
     monkeypatch.setattr(from_solver, "_changes", lambda *_: 5)
-    plans, solve = count(), from_solver.solve
+    plans = count()
 
     def another_plan_each_time(problem: Problem, solver: str) -> Decision:
         decision = solve(problem, solver)

@@ -38,7 +38,9 @@ def test_the_readme_lists_everything_that_does_not_come_out() -> None:
 
 
 def test_the_table_of_the_readme_shows_the_stored_verdicts() -> None:
-    verdicts = dict(stored_claims().query("trace == 'real'")[["claim", "verdict"]].itertuples(index=False))
+    verdicts: dict[str, str] = dict(
+        stored_claims().query("trace == 'real'")[["claim", "verdict"]].itertuples(index=False)
+    )
     rows = re.findall(r"^\| ([CV]\d+) .* \| ([^|]+) \|$", README, re.MULTILINE)
     assert len(rows) >= 14
     for claim, shown in rows:
