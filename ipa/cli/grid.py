@@ -1,6 +1,5 @@
 """``ipa grid``: many experiments in the simulator."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,13 +26,11 @@ from ipa.cli.options import (
 from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.cli.parse import load_format, whole_numbers
 from ipa.experiments.grid import run_grid, summaries
-from ipa.experiments.grid_specs import grid_specs, left_out_note
+from ipa.experiments.grid_specs import default_editions, grid_specs, left_out_note
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS, VERSION_OF_EDITION
 from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF
 from ipa.studies.published import compare
-
-EDITIONS_BY_DEFAULT = ["as-published", "corrected"]
 
 
 def grid_command(
@@ -87,7 +84,7 @@ def grid_command(
     """
     pipelines, workloads = pipeline or PAPER_PIPELINES, workload or PAPER_WORKLOADS
     specs = grid_specs(
-        edition or _editions(pipelines, workloads),
+        edition or default_editions(pipelines, workloads),
         pipelines,
         workloads,
         method,
@@ -120,12 +117,6 @@ def grid_command(
     columns = [*keys, "cost_mean_cores", "PAS × 100", "violation_share", "switches_per_hour"]
     print_table(frame.assign(**{"PAS × 100": 100 * frame["pas_mean"]})[columns])
     _print_agreement(specs, results)
-
-
-def _editions(pipelines: Sequence[str], workloads: Sequence[str]) -> list[str]:
-    """Return the editions to run by default: there are published settings for the paper's names only."""
-    own = not {*pipelines} <= {*PAPER_PIPELINES} or not {*workloads} <= {*PAPER_WORKLOADS}
-    return ["corrected"] if own else EDITIONS_BY_DEFAULT
 
 
 def _print_agreement(specs: list[RunSpec], results: Path) -> None:

@@ -11,6 +11,25 @@ from ipa.experiments.spec import RunSpec
 from ipa.optimizer.methods import METHODS
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS
 
+EDITIONS_BY_DEFAULT = ("as-published", "corrected")
+
+
+def default_editions(pipelines: Sequence[str], workloads: Sequence[str] = PAPER_WORKLOADS) -> list[str]:
+    """Return the editions to run where none is named: published settings are of the paper's names only.
+
+    Parameters
+    ----------
+    pipelines, workloads
+        Names, or files of one's own.
+
+    Examples
+    --------
+    >>> default_editions(["video"]), default_editions(["video", "mine.yaml"])
+    (['as-published', 'corrected'], ['corrected'])
+    """
+    of_paper = {*pipelines} <= {*PAPER_PIPELINES} and {*workloads} <= {*PAPER_WORKLOADS}
+    return list(EDITIONS_BY_DEFAULT) if of_paper else ["corrected"]
+
 
 def grid_specs(
     editions: Sequence[str],

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
 from ipa.experiments.editions import EDITIONS
+from ipa.experiments.grid_specs import default_editions
 from ipa.forecast import FORECASTERS
 from ipa.forecast.base import HORIZON_S, WINDOW_S
 from ipa.optimizer.methods import METHODS
@@ -111,8 +112,13 @@ class EndToEndParameters(_Parameters):
 
     pipeline: Annotated[str, AfterValidator(_pipeline)] = "video"
     jobs: int = Field(2, ge=1)
-    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(["as-published", "corrected"], min_length=1)
+    editions: Annotated[list[Annotated[str, _one_of(EDITIONS)]], Field(min_length=1)] | None = None
     replicas: list[Annotated[int, Field(ge=1)]] | None = None
+
+    @property
+    def editions_shown(self) -> list[str]:
+        """The editions asked for, or else those that there are for the pipeline."""
+        return self.editions or default_editions([self.pipeline])
 
 
 class DecisionTimeParameters(_Parameters):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ipa.experiments.grid import RunSet
-from ipa.experiments.grid_specs import grid_specs
+from ipa.experiments.grid_specs import EDITIONS_BY_DEFAULT, grid_specs
 from ipa.experiments.spec import RunSpec
 from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.registry import Registry
@@ -16,8 +16,6 @@ from ipa.report.notebooks import NOTEBOOKS, execute
 from ipa.results.written_files import written_files
 from ipa.workers import worker_pool
 from ipa.workload.catalogue import TraceChoice
-
-BOTH_EDITIONS = ("as-published", "corrected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,9 @@ TARGETS.register("adaptation", Target("adaptation", "1-adaptation"))
 for _number, _pipeline in enumerate(PAPER_PIPELINES, start=FIRST_FIGURE):
     TARGETS.register(
         f"figure-{_number}",
-        Target(f"figure-{_number}", "2-end-to-end", {"pipeline": _pipeline}, BOTH_EDITIONS, (_pipeline,)),
+        Target(
+            f"figure-{_number}", "2-end-to-end", {"pipeline": _pipeline}, EDITIONS_BY_DEFAULT, (_pipeline,)
+        ),
     )
 TARGETS.register("figure-13", Target("figure-13", "3-decision-time", timed=True))
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))

@@ -74,6 +74,16 @@ def test_valid_parameters_come_back_typed() -> None:
     assert given.results_dir == REPOSITORY / "results"
     assert given.duration_s is None
     assert check_parameters(END_TO_END, EndToEndParameters).editions == ["corrected"]
+    assert check_parameters(END_TO_END, EndToEndParameters).editions_shown == ["corrected"]
+
+
+def test_the_editions_shown_by_default_are_those_there_are_for_the_pipeline(tmp_path: Path) -> None:
+    unnamed = END_TO_END | {"editions": None}
+    assert check_parameters(unnamed, EndToEndParameters).editions_shown == ["as-published", "corrected"]
+    own = tmp_path / "mine.yaml"
+    assert EndToEndParameters.model_construct(**unnamed | {"pipeline": str(own)}).editions_shown == [
+        "corrected"
+    ]
 
 
 def test_a_misspelt_parameter_is_named_with_the_right_one() -> None:

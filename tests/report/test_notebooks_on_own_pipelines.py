@@ -41,7 +41,7 @@ def own(tmp_path: Path) -> Path:
     [
         ("1-adaptation", {"pipeline": "mine.yaml", "workload": "load"}),
         ("1-adaptation", {"pipeline": "mine.yaml", "workload": "constant-0", "duration_s": 60}),
-        ("2-end-to-end", {"pipeline": "mine.yaml", "editions": ["corrected"]}),
+        ("2-end-to-end", {"pipeline": "mine.yaml"}),
         ("3-decision-time", {"pipeline": "mine.yaml", "solvers": ["exact", "highs"], "solves": 1}),
         ("4-preferences", {"pipeline": "mine.yaml"}),
         ("5-load-forecast", {"workloads": ["load"], "forecasters": ["max"], "jobs": 1}),
