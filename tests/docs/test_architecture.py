@@ -1,5 +1,6 @@
 """The imports keep to the floor plan of pyproject.toml."""
 
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -7,7 +8,12 @@ import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parents[2]
-CONTRACTS = ("floors", "cycles", "optimizer", "adapter", "figures", "drawing", "notebooks")
+CONTRACTS = ("floors", "cycles", "optimizer", "adapter", "experiments", "figures", "drawing", "notebooks")
+
+
+def test_every_contract_of_the_project_is_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {contract["id"] for contract in project["tool"]["importlinter"]["contracts"]} == set(CONTRACTS)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)

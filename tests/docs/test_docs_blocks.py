@@ -18,6 +18,7 @@ import pytest
 from ipa.forecast import FORECASTERS
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
+from ipa.platforms.registry import PLATFORMS
 from ipa.report.claims import CHECKS
 from ipa.workload import WORKLOADS
 
@@ -27,6 +28,7 @@ REGISTRIES: dict[str, Any] = {
     "CHECKS": CHECKS,
     "FORECASTERS": FORECASTERS,
     "METHODS": METHODS,
+    "PLATFORMS": PLATFORMS,
     "SOLVERS": SOLVERS,
     "WORKLOADS": WORKLOADS,
 }
