@@ -18,7 +18,7 @@ exclude_patterns = ["_build"]
 nitpicky = True
 # What other projects document; their pages are not looked up, so that this builds without a network.
 nitpick_ignore_regex = [
-    ("py:class", r"(collections|pandas|pathlib|numpy)\..*|NDArray|ArrayLike|(int|float)\d+|.*\.T")
+    ("py:class", r"(collections|pandas|pd|pathlib|numpy)\..*|NDArray|ArrayLike|(int|float)\d+|.*\.T")
 ]
 
 # The notebooks are stored executed; `make test` executes them again and compares.
