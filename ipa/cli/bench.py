@@ -13,9 +13,11 @@ from ipa.bench.adversarial import climb
 from ipa.bench.agreement import Campaign, bench_agreement, keep, usable_opponents
 from ipa.bench.artifact import measure_artifact
 from ipa.bench.decision import bench_decision
+from ipa.bench.growth import bench_growth, steepest
 from ipa.bench.hard_problems import store_recipe
 from ipa.bench.reproducer import replayed
 from ipa.bench.simulator import bench_simulator
+from ipa.bench.simulators import compare_simulators
 from ipa.bench.trace import bench_trace, full_trace
 from ipa.bench.validate import REQUESTS, RUNS, validate
 from ipa.cli.messages import messages
@@ -146,6 +148,36 @@ def simulator_command(repeats: RepeatsOption = 5, seed: SeedOption = 0, as_json:
             repeats=repeats, seed=seed, progress=lambda done: status.update(f"measured: {done}")
         )
     _show(frame, as_json=as_json)
+
+
+@app.command("growth")
+def growth_command(repeats: RepeatsOption = 3, as_json: JsonOption = False) -> None:
+    """Measure how time grows with backlog, replicas, stages and variants, and simulators side by side.
+
+    Times are processor times. The exponent is the slope of log time over log size: 1 is in proportion. SimPy
+    and Ciw come with the extra bench, numba with the extra fast.
+
+    \b
+    Examples:
+      ipa bench growth
+      ipa bench growth --repeats 5 --json
+    """
+    with messages.status("measuring") as status:
+
+        def show(done: str) -> None:
+            status.update(f"measured: {done}")
+
+        simulators = compare_simulators(repeats=repeats, progress=show)
+        growth = bench_growth(repeats, progress=show)
+    if as_json:
+        rows = {"growth": growth.to_dict("records"), "simulators": simulators.to_dict("records")}
+        print_json({"environment": environment(), **rows})
+        return
+    print_table(simulators.drop(columns="missing").dropna(axis="columns", how="all"))
+    for line in sorted(set(simulators["missing"]) - {""}):
+        messages.print(line, highlight=False, markup=False)
+    _show(growth, as_json=False)
+    messages.print(steepest(growth), highlight=False)
 
 
 @app.command("validate")
