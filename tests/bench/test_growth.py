@@ -8,8 +8,10 @@ import pytest
 
 from ipa.bench import growth, simulators
 from ipa.bench.growth import Family, bench_growth, exponent, families
+from ipa.bench.simulator import engines
 from ipa.bench.simulators import Queues, compare_simulators, contenders
 from ipa.errors import MissingExtraError
+from ipa.optimizer.solvers.exact import solve_exact
 from tests.support.command import Ipa
 
 SMALL = Queues(requests=8000)
@@ -31,7 +33,7 @@ def test_every_simulator_finds_the_same_mean_latency() -> None:
 
 
 def test_steps_and_engines_change_nothing() -> None:
-    found = {simulate(SMALL) for name, _, simulate in contenders()[: 2 * len(simulators.engines())]}
+    found = {simulate(SMALL) for name, _, simulate in contenders()[: 2 * len(engines())]}
     assert len(found) == 1
 
 
@@ -59,7 +61,7 @@ def test_every_family_can_be_measured_and_the_report_has_a_row_per_size() -> Non
 def test_decisions_of_the_benchmark_are_proven_and_grow_as_said() -> None:
     for problem in growth._cloned(7, 9) + growth._drawn(7, 9):
         assert len(problem.options) == 7
-        assert growth.solve_exact(problem, growth.DEADLINE_S).proven
+        assert solve_exact(problem, growth.DEADLINE_S).proven
 
 
 def test_the_command_prints_both_tables(monkeypatch: pytest.MonkeyPatch, ipa: Ipa) -> None:
