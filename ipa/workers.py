@@ -4,7 +4,8 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 import psutil
@@ -26,8 +27,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         Number of processes.
     """
     before = {child.pid for child in active_children()}
-    # Spawned workers start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar).
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, _Workers(), initializer=_leave_interrupts_to_the_parent)
     try:
         yield pool
     except (KeyboardInterrupt, GeneratorExit):
@@ -38,9 +38,29 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+class _Worker(SpawnProcess):
+    """A process that hears no interrupt, not even while it imports what it needs."""
+
+    def start(self) -> None:
+        """Start it with interrupts blocked, which it inherits; one that comes meanwhile is not lost here."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Workers(SpawnContext):
+    """Workers that start clean: a fork would inherit the threads of the caller (a notebook kernel, a bar)."""
+
+    Process = _Worker
+
+
 def _leave_interrupts_to_the_parent() -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a worker starts (kernels of notebooks, solvers) may be interrupted again.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # An exception unwinds the task, so that it removes what it has half written.
     signal.signal(signal.SIGTERM, _leave)
 
