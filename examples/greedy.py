@@ -12,7 +12,7 @@ import statistics
 
 import typer
 
-from ipa.optimizer.answer import Answer, Choice, picked
+from ipa.optimizer.answer import Answer, Choice, pick_options
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import random_problem
@@ -29,11 +29,11 @@ def solve_greedy(problem: Problem, deadline_s: float) -> Answer:  # noqa: ARG001
     choice: Choice = tuple(
         min(range(len(options)), key=lambda index: options[index].total_s) for options in problem.options
     )
-    if not problem.feasible(picked(problem, choice)):
+    if not problem.feasible(pick_options(problem, choice)):
         return Answer(None, proven=True)
     while True:
-        better = max(neighbours(problem, choice), key=lambda c: problem.value(picked(problem, c)))
-        if problem.value(picked(problem, better)) <= problem.value(picked(problem, choice)):
+        better = max(neighbours(problem, choice), key=lambda c: problem.value(pick_options(problem, c)))
+        if problem.value(pick_options(problem, better)) <= problem.value(pick_options(problem, choice)):
             return Answer(choice, proven=False, note="a greedy choice")
         choice = better
 
@@ -45,7 +45,7 @@ def neighbours(problem: Problem, choice: Choice) -> list[Choice]:
         for stage, options in enumerate(problem.options)
         for index in range(len(options))
     )
-    return [candidate for candidate in changed if problem.feasible(picked(problem, candidate))]
+    return [candidate for candidate in changed if problem.feasible(pick_options(problem, candidate))]
 
 
 SOLVERS.register("greedy", solve_greedy)

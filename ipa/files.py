@@ -50,7 +50,7 @@ def is_regular_file(file: Path) -> bool:
         return False
 
 
-def resolved(path: Path) -> Path:
+def resolve_path(path: Path) -> Path:
     """Return the absolute path behind links; of a name that no file can have, the name as it is."""
     try:
         return path.resolve()

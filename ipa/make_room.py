@@ -38,7 +38,7 @@ def steps_with_room(running: Plan, wanted: Plan, max_cores: int) -> tuple[Plan, 
     pairs = list(zip(running.stages, wanted.stages, strict=True))
     replaced = [not _same_replicas(old, new) for old, new in pairs]
     one_old = sum(old.cores for (old, _), changes in zip(pairs, replaced, strict=True) if changes)
-    switched = _cut(wanted, max_cores - one_old)
+    switched = _take_away(wanted, max_cores - one_old)
     if switched is None:
         return None
     room = max_cores - switched.cost_cores - one_old
@@ -57,7 +57,7 @@ def _same_replicas(old: StagePlan, new: StagePlan) -> bool:
     return (old.variant, old.cores) == (new.variant, new.cores)
 
 
-def _cut(plan: Plan, max_cores: int) -> Plan | None:
+def _take_away(plan: Plan, max_cores: int) -> Plan | None:
     """Return a plan with replicas taken away, where there are most, until it fits into so many cores."""
     stages = list(plan.stages)
     while sum(stage.cost_cores for stage in stages) > max_cores:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
 
-from ipa.bench.hard_problems import Recipe, random_recipe, varied
+from ipa.bench.hard_problems import Recipe, random_recipe, vary
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.solve import solve
 
@@ -131,7 +131,7 @@ def climb(
     while (gone_s := time.perf_counter() - started) < seconds:
         progress(int(gone_s), int(seconds), f"{found.trials} problems, {found.unproven} unproven")
         anew = fruitless >= _PATIENCE
-        trial = _try(random_recipe(random) if anew else varied(at.recipe, random), solver, deadline_s)
+        trial = _try(random_recipe(random) if anew else vary(at.recipe, random), solver, deadline_s)
         found.add(trial)
         fruitless = 0 if anew or trial.hardness > at.hardness else fruitless + 1
         at = trial if fruitless == 0 else at

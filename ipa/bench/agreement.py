@@ -14,7 +14,7 @@ from typing import Any
 
 from ipa.bench.comparison import usable
 from ipa.bench.problem_file import store_problem
-from ipa.bench.reproducer import disagree, shrunk
+from ipa.bench.reproducer import disagree, shrink
 from ipa.errors import MissingExtraError, ResultsError, SolverUnavailableError
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.corners import corner_problem
@@ -122,7 +122,7 @@ def usable_opponents() -> tuple[Opponent, ...]:
     return tuple(opponent for opponent in OPPONENTS if usable(opponent.solver))
 
 
-def drawn(seed: int, case: int) -> Problem:
+def draw_problem(seed: int, case: int) -> Problem:
     """Draw a problem of 1 to 6 stages with 1 to 8 variants.
 
     A fifth of them lie at odd corners (``ipa.optimizer.corners``): at the edge of the SLA, with a limit of
@@ -333,7 +333,7 @@ def run_chunk(campaign: Campaign, chunk: range) -> None:
 
 
 def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
-    problem = drawn(campaign.seed, case)
+    problem = draw_problem(campaign.seed, case)
     exact = solve(problem, deadline_s=AGREEMENT_DEADLINE_S)
     counts["cases"] += 1
     counts["infeasible"] += exact.status is Status.INFEASIBLE
@@ -352,6 +352,6 @@ def _compare(campaign: Campaign, case: int, counts: Counter[str]) -> None:
         if disagree(exact, other):
             counts[f"{solver} disagreements"] += 1
             name = f"disagreement-{campaign.seed}-{case}-{solver}.json"
-            store_problem(campaign.folder / name, shrunk(problem, solver, AGREEMENT_DEADLINE_S), solver)
+            store_problem(campaign.folder / name, shrink(problem, solver, AGREEMENT_DEADLINE_S), solver)
         else:
             counts[f"{solver} {'unproven' if other.status is Status.FEASIBLE else 'same'}"] += 1

@@ -83,7 +83,7 @@ def _rounded(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", of: Callabl
     return round(float(np.asarray(of(values))), 3) if len(values) else float("nan")
 
 
-def compared(
+def compare_solvers(
     problems: Iterable[Problem],
     solvers: Sequence[str],
     deadline_s: float = DEFAULT_DEADLINE_S,

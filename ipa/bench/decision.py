@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ipa.bench.comparison import BUDGET_S, compared, usable_solvers
+from ipa.bench.comparison import BUDGET_S, compare_solvers, usable_solvers
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import ALPHA, random_problem
@@ -83,14 +83,14 @@ def bench_decision(
     Returns
     -------
     pandas.DataFrame
-        Columns problem, metric, those of ``ipa.bench.comparison.compared``, and problem_ms (median time from
-        the pipeline or seed to the problem, the same for all solvers).
+        Columns problem, metric, those of ``ipa.bench.comparison.compare_solvers``, and problem_ms (median
+        time from the pipeline or seed to the problem, the same for all solvers).
     """
     cases, rows = list(decision_cases(seed)), []
     for done, case in enumerate(cases):
         progress(done, len(cases), case.problem)
         problems = _Problems(case, repeats)
-        for row in compared(problems, solvers or usable_solvers(), deadline_s, budget_s):
+        for row in compare_solvers(problems, solvers or usable_solvers(), deadline_s, budget_s):
             named = {"problem": case.problem, "metric": case.metric}
             rows.append(named | row | {"problem_ms": round(float(np.median(problems.made_s)) * 1000, 3)})
     progress(len(cases), len(cases), "")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ipa.bench.comparison import compared
+from ipa.bench.comparison import compare_solvers
 from ipa.bench.kept_times import KeptTimes, keep_times
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.problem import Constraints, Objective
@@ -63,7 +63,7 @@ def decision_times(
     Returns
     -------
     pandas.DataFrame
-        Columns stages, variants and those of ``ipa.bench.comparison.compared``.
+        Columns stages, variants and those of ``ipa.bench.comparison.compare_solvers``.
     """
     objective = Objective(METRICS[metric], alpha=ALPHA)
     rates_rps = [HIGHEST_RPS * turn / solves for turn in range(1, solves + 1)]
@@ -73,7 +73,7 @@ def decision_times(
         problems = [build_problem(scaled, rate, objective, Constraints()) for rate in rates_rps]
         rows += [
             {"stages": stages, "variants": variants} | row
-            for row in compared(problems, solvers, budget_s=budget_s)
+            for row in compare_solvers(problems, solvers, budget_s=budget_s)
         ]
         if progress is not None:
             progress(done, len(sizes))

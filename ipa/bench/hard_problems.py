@@ -116,11 +116,11 @@ Draw = Callable[[Recipe, Random], Any]
 """(recipe, random numbers) -> value of one of its numbers."""
 
 
-def varied(recipe: Recipe, random: Random) -> Recipe:
+def vary(recipe: Recipe, random: Random) -> Recipe:
     """Return the recipe with one or two of its numbers changed."""
     for _ in range(random.randint(1, 2)):
         name = random.choice([field.name for field in fields(Recipe)])
-        recipe = replace(recipe, **{name: _drawn(name, recipe, random)})
+        recipe = replace(recipe, **{name: _draw(name, recipe, random)})
     return recipe
 
 
@@ -128,11 +128,11 @@ def random_recipe(random: Random) -> Recipe:
     """Return a recipe with all its numbers drawn."""
     recipe = Recipe()
     for field in fields(Recipe):
-        recipe = replace(recipe, **{field.name: _drawn(field.name, recipe, random)})
+        recipe = replace(recipe, **{field.name: _draw(field.name, recipe, random)})
     return recipe
 
 
-def _drawn(name: str, recipe: Recipe, random: Random) -> Any:
+def _draw(name: str, recipe: Recipe, random: Random) -> Any:
     """Draw a number of a recipe anew, half of the time near what it is."""
     near, anew = _DRAWS[name]
     return near(recipe, random) if random.random() < 0.5 else anew(recipe, random)

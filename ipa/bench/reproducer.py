@@ -31,7 +31,7 @@ def disagree(exact: Decision, other: Decision) -> bool:
     return exact.optimal and abs(exact.objective - other.objective) > solver_error(exact.objective)
 
 
-def shrunk(problem: Problem, solver: str, deadline_s: float) -> Problem:
+def shrink(problem: Problem, solver: str, deadline_s: float) -> Problem:
     """Drop stages and options for as long as the solver still disagrees with the exact one."""
     smaller: Problem | None = problem
     while smaller is not None:
@@ -66,7 +66,7 @@ def _disagrees(problem: Problem, solver: str, deadline_s: float) -> bool:
         return False
 
 
-def replayed(file: Path) -> pd.DataFrame:
+def replay_problem(file: Path) -> pd.DataFrame:
     """Solve a stored problem again, exactly and with the solver that disagreed.
 
     Returns

@@ -15,7 +15,7 @@ from ipa.bench.artifact import measure_artifact
 from ipa.bench.decision import bench_decision
 from ipa.bench.growth import bench_growth, steepest
 from ipa.bench.hard_problems import store_recipe
-from ipa.bench.reproducer import replayed
+from ipa.bench.reproducer import replay_problem
 from ipa.bench.simulator import bench_simulator
 from ipa.bench.simulators import compare_simulators
 from ipa.bench.trace import bench_trace, full_trace
@@ -278,7 +278,7 @@ def agree_command(
       ipa bench agree --replay results/agreement/seed-0/disagreement-0-17-highs.json
     """
     if replay is not None:
-        rows = replayed(replay)
+        rows = replay_problem(replay)
         _show(rows, as_json=as_json)
         raise typer.Exit(0 if rows["agrees"].all() else EXIT_DISAGREEMENT)
     campaign = Campaign(cases, seed, usable_opponents(), results / "agreement" / f"seed-{seed}")

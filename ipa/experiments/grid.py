@@ -132,13 +132,13 @@ class RunSet:
         total, before = len(self.whole) + len(self.brief), 0
         reports = []
         for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_IN_BRIEF)):
-            show = None if progress is None else _shifted(progress, before, total)
+            show = None if progress is None else _shift(progress, before, total)
             reports.append(run_grid(specs, results_dir, jobs, show, kept, force=force))
             before += len(specs)
         return GridReport(*(sum(counts) for counts in zip(*map(astuple, reports), strict=True)))
 
 
-def _shifted(progress: Progress, before: int, total: int) -> Progress:
+def _shift(progress: Progress, before: int, total: int) -> Progress:
     return lambda done, _, name: progress(before + done, total, name)
 
 

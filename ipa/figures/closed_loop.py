@@ -23,7 +23,7 @@ from ipa.figures.style import (
     is_narrow,
     name_panel,
     new_figure,
-    ordered,
+    put_in_order,
     short_name,
     use_log_scale,
     write_caption,
@@ -88,8 +88,8 @@ def draw_forecaster_ablation(table: pd.DataFrame, caption: str, *, width_in: flo
     """
     require(table, (*COLUMNS, "published_cost_cores", "published_dropped_pct"), "forecaster ablation")
     editions = list(dict.fromkeys(table["edition"]))
-    pipelines = ordered(table["pipeline"], PAPER_PIPELINES)
-    names = ordered(table["forecaster"], ABLATION)
+    pipelines = put_in_order(table["pipeline"], PAPER_PIPELINES)
+    names = put_in_order(table["forecaster"], ABLATION)
     narrow = is_narrow(width_in)
     panels = {edition: _panels(table[table["edition"] == edition]) for edition in editions}
     with house_style(width_in):
@@ -257,7 +257,7 @@ def draw_quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
     require(table, COLUMNS, "quantile trade-off")
     of_quantile = table["forecaster"].str.startswith("quantile-")
     require(table[of_quantile], (), "quantile trade-off (quantile forecasters)")
-    pipelines = ordered(table["pipeline"], PAPER_PIPELINES)
+    pipelines = put_in_order(table["pipeline"], PAPER_PIPELINES)
     late = set(table.loc[table["violation_pct"] > 0, "pipeline"])
     shown = [name for name in pipelines if name in late]
     others = list(dict.fromkeys(table.loc[~of_quantile, "forecaster"]))

@@ -19,7 +19,7 @@ from ipa.figures.style import (
     is_narrow,
     name_panel,
     new_figure,
-    ordered,
+    put_in_order,
     write_caption,
 )
 from ipa.figures.tables import require
@@ -124,7 +124,7 @@ def _draw_published(axes: Axes, published: pd.DataFrame) -> None:
 
 
 def _draw_solvers(axes: Axes, times: pd.DataFrame) -> None:
-    for solver in ordered(times["solver"], tuple(SOLVER_LOOKS)):
+    for solver in put_in_order(times["solver"], tuple(SOLVER_LOOKS)):
         look = SOLVER_LOOKS.get(solver, Look(MUTED))
         rows = times[times["solver"] == solver].sort_values("stages")
         solved = rows[rows["median_ms"].notna()]

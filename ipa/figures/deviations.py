@@ -19,7 +19,7 @@ from ipa.figures.style import (
     method_looks,
     method_title,
     new_figure,
-    ordered,
+    put_in_order,
     write_caption,
 )
 from ipa.figures.tables import require
@@ -109,7 +109,7 @@ def _draw_points(axes: Axes, comparison: pd.DataFrame) -> None:
             facecolor="#F3F3F3", edgecolor=MUTED, linewidth=0.8, zorder=0,
         )
     )  # fmt: skip
-    for method, look in method_looks(ordered(comparison["method"], PAPER_METHODS)).items():
+    for method, look in method_looks(put_in_order(comparison["method"], PAPER_METHODS)).items():
         rows = comparison[comparison["method"] == method]
         for inside, filled in ((True, False), (False, True)):
             part = rows[rows["within"] == inside]

@@ -19,8 +19,8 @@ from ipa.figures.style import (
     method_title,
     name_panel,
     new_figure,
-    ordered,
     provenance_line,
+    put_in_order,
     short_name,
     use_log_scale,
     write_caption,
@@ -65,8 +65,8 @@ def draw_editions(averages: pd.DataFrame, before: str = "as-published", after: s
     require(chosen[chosen["edition"] == before], (), f"editions (edition {before})")
     require(chosen[chosen["edition"] == after], (), f"editions (edition {after})")
     pipelines, methods = (
-        ordered(chosen["pipeline"], PAPER_PIPELINES),
-        ordered(chosen["method"], PAPER_METHODS),
+        put_in_order(chosen["pipeline"], PAPER_PIPELINES),
+        put_in_order(chosen["method"], PAPER_METHODS),
     )
     rows = [(pipeline, method) for pipeline in pipelines for method in methods]
     names = [name for name, *_ in METRICS]

@@ -26,8 +26,8 @@ from ipa.figures.style import (
     method_title,
     name_panel,
     new_figure,
-    ordered,
     provenance_line,
+    put_in_order,
     set_apart,
     short_name,
     use_log_scale,
@@ -83,8 +83,8 @@ def draw_end_to_end(
     require(steps, STEP_COLUMNS, "end_to_end")
     require(averages, AVERAGE_COLUMNS, "end_to_end")
     require(load, ("workload", "time_s", "load_rps"), "end_to_end")
-    workloads = ordered(averages["workload"], PAPER_WORKLOADS)
-    looks = method_looks(ordered(averages["method"], PAPER_METHODS))
+    workloads = put_in_order(averages["workload"], PAPER_WORKLOADS)
+    looks = method_looks(put_in_order(averages["method"], PAPER_METHODS))
     narrow = is_narrow(width_in)
     with house_style(width_in):
         figure = new_figure(width_in, 8.3 if narrow else 7.1)

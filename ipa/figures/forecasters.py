@@ -19,7 +19,7 @@ from ipa.figures.style import (
     house_style,
     name_panel,
     new_figure,
-    ordered,
+    put_in_order,
     short_name,
     whole_ticks,
     write_caption,
@@ -94,7 +94,7 @@ def draw_load_forecasts(forecasts: pd.DataFrame, load: pd.DataFrame, caption: st
     """
     require(forecasts, SERIES_COLUMNS, "load forecasts")
     require(load, ("workload", "time_s", "load_rps"), "load forecasts")
-    workloads = ordered(forecasts["workload"], PAPER_WORKLOADS)
+    workloads = put_in_order(forecasts["workload"], PAPER_WORKLOADS)
     names = list(dict.fromkeys(forecasts["forecaster"]))
     columns = min(2, len(workloads))
     rows = -(-len(workloads) // columns)

@@ -18,7 +18,7 @@ from ipa.figures.style import (
     method_title,
     name_panel,
     new_figure,
-    ordered,
+    put_in_order,
     short_name,
     whole_ticks,
     write_caption,
@@ -116,7 +116,7 @@ def _draw_steps(axes: Axes, points: pd.DataFrame, scale: int) -> None:
 
 
 def _draw_methods(axes: Axes, methods: pd.DataFrame, scale: int) -> None:
-    looks = method_looks(ordered(methods["method"], PAPER_METHODS))
+    looks = method_looks(put_in_order(methods["method"], PAPER_METHODS))
     for method, look in looks.items():
         row = methods[methods["method"] == method].iloc[0]
         feasible = row["status"] != "infeasible"

@@ -23,8 +23,8 @@ from ipa.figures.style import (
     method_title,
     name_panel,
     new_figure,
-    ordered,
     provenance_line,
+    put_in_order,
     set_apart,
     short_name,
     write_caption,
@@ -91,8 +91,8 @@ def draw_latency_distribution(
     """
     require(curves, CURVE_COLUMNS, "latency_distribution")
     require(summary, SUMMARY_COLUMNS, "latency_distribution")
-    pipelines = ordered(curves["pipeline"], PAPER_PIPELINES)
-    looks = method_looks(ordered(curves["method"], PAPER_METHODS))
+    pipelines = put_in_order(curves["pipeline"], PAPER_PIPELINES)
+    looks = method_looks(put_in_order(curves["method"], PAPER_METHODS))
     if published is not None and not set(summary["edition"]) & set(published.index.get_level_values(0)):
         published = None
     narrow = is_narrow(width_in)
@@ -226,7 +226,7 @@ def draw_latency_breakdown(parts: pd.DataFrame, note: str = "", *, width_in: flo
         If the table is empty or lacks a column.
     """
     require(parts, PART_COLUMNS, "latency_breakdown")
-    pipelines = ordered(parts["pipeline"], PAPER_PIPELINES)
+    pipelines = put_in_order(parts["pipeline"], PAPER_PIPELINES)
     means = parts.groupby(["pipeline", "method", "stage", "part"], sort=False)["mean_s"].mean()
     occurring = [part for part in PART_COLOURS if _occurs(means, part)] or list(PARTS)
     most_stages = 1
@@ -240,7 +240,7 @@ def draw_latency_breakdown(parts: pd.DataFrame, note: str = "", *, width_in: flo
             axes.remove()
         for axes, pipeline in zip(panels, pipelines, strict=False):
             own = means.loc[pipeline]
-            methods = ordered(pd.Series(own.index.get_level_values("method")), PAPER_METHODS)
+            methods = put_in_order(pd.Series(own.index.get_level_values("method")), PAPER_METHODS)
             stages = [name for name in dict.fromkeys(own.index.get_level_values("stage")) if name]
             most_stages = max(most_stages, len(stages))
             _draw_stack(axes, own, methods, stages)

@@ -20,7 +20,7 @@ from ipa.figures.style import (
     is_narrow,
     name_panel,
     new_figure,
-    ordered,
+    put_in_order,
     short_name,
     write_caption,
 )
@@ -89,8 +89,8 @@ def draw_preferences(
     """
     require(points, COLUMNS, "preferences")
     require(curves, CURVE_COLUMNS, "preferences")
-    editions = ordered(points["edition"], tuple(AXES))
-    pipelines = ordered(points["pipeline"], PAPER_PIPELINES)
+    editions = put_in_order(points["edition"], tuple(AXES))
+    pipelines = put_in_order(points["pipeline"], PAPER_PIPELINES)
     narrow = is_narrow(width_in)
     with house_style(width_in):
         height_in = 1.5 + 1.25 * len(pipelines) if narrow else 0.9 + 1.5 * len(editions)

@@ -158,7 +158,7 @@ def method_title(method: str) -> str:
     return METHOD_TITLES.get(method, method)
 
 
-def ordered(names: pd.Series, known: tuple[str, ...]) -> list[str]:
+def put_in_order(names: pd.Series, known: tuple[str, ...]) -> list[str]:
     """Return the distinct names, the known ones first and in their own order."""
     found = list(dict.fromkeys(names))
     return [name for name in known if name in found] + [name for name in found if name not in known]

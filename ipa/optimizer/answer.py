@@ -49,7 +49,7 @@ Solver = Callable[[Problem, float], Answer]
 """(problem, deadline in seconds) -> answer."""
 
 
-def picked(problem: Problem, choice: Sequence[int]) -> tuple[Option, ...]:
+def pick_options(problem: Problem, choice: Sequence[int]) -> tuple[Option, ...]:
     """Return the options that a choice of indices stands for."""
     return tuple(options[index] for options, index in zip(problem.options, choice, strict=True))
 
@@ -73,4 +73,4 @@ def impossible(problem: Problem) -> bool:
     least_cores = sum(min(option.cost_cores for option in stage) for stage in problem.options)
     if problem.max_cores is not None and least_cores > problem.max_cores:
         return True
-    return not problem.keeps_sla(picked(problem, fastest(problem)))
+    return not problem.keeps_sla(pick_options(problem, fastest(problem)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipa.optimizer.answer import fastest, impossible, picked
+from ipa.optimizer.answer import fastest, impossible, pick_options
 from ipa.optimizer.build import StageChoices, rebuild, stage_choices
 from ipa.optimizer.problem import Objective, Option, Problem, Source
 from ipa.optimizer.solvers.exact import solve_exact
@@ -66,7 +66,7 @@ def fastest_within_cores(problem: Problem) -> Sequence[Option] | None:
     """
     if not all(problem.options):
         return None
-    choice = picked(problem, fastest(problem))
+    choice = pick_options(problem, fastest(problem))
     if problem.fits_cores(choice):
         return choice
     best = [min(stage, key=_cheapest) for stage in problem.options]
@@ -91,7 +91,7 @@ def cheapest_plan(problem: Problem) -> Sequence[Option] | None:
     if impossible(unlimited):
         return None
     choice = solve_exact(unlimited, BEST_EFFORT_DEADLINE_S).choice
-    return None if choice is None else picked(problem, choice)
+    return None if choice is None else pick_options(problem, choice)
 
 
 def _largest_throughput(source: Source) -> Sequence[Option]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.random_problems import KINDS, random_problem
 from ipa.pipeline.accuracy import METRICS
@@ -56,7 +56,7 @@ def sla_edge(random: Random, problem: Problem) -> Problem:
     """Put the SLA within 1e-16 to 1e-8 of the latency of some plan, above or below it."""
     if not all(problem.options):
         return problem
-    latency_s = problem.latency_s(picked(problem, _any_choice(random, problem)))
+    latency_s = problem.latency_s(pick_options(problem, _any_choice(random, problem)))
     share = random.choice((-1, 1)) * 10 ** random.uniform(-16, -8)
     return replace(problem, sla_s=latency_s * (1 + random.choice((0.0, share, 1e-9 + share * 1e-3))))
 
@@ -66,7 +66,7 @@ def old_edge(random: Random, problem: Problem) -> Problem:
     """Put the SLA 1e-9 s below the latency of some plan, give or take 1e-12 s."""
     if not all(problem.options):
         return problem
-    latency_s = problem.latency_s(picked(problem, _any_choice(random, problem)))
+    latency_s = problem.latency_s(pick_options(problem, _any_choice(random, problem)))
     return replace(problem, sla_s=latency_s - 1e-9 + random.uniform(-1e-12, 1e-12))
 
 
@@ -160,7 +160,7 @@ def core_limit(random: Random, problem: Problem) -> Problem:
     """Limit the cores to what some plan takes, one less, or one more."""
     if not all(problem.options):
         return problem
-    cores = sum(option.cost_cores for option in picked(problem, _any_choice(random, problem)))
+    cores = sum(option.cost_cores for option in pick_options(problem, _any_choice(random, problem)))
     return replace(problem, max_cores=max(1, cores + random.choice((-1, 0, 0, 1))))
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.labels import pareto
-from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, join, stage_labels
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
@@ -181,7 +181,7 @@ def _all_labels(problem: Problem) -> PartialPlans:
     fastest = [int(labels.latency.min(initial=OUT_OF_REACH)) for labels in stages]
     labels = stages[0].at((stages[0].latency <= limit - sum(fastest[1:])).nonzero()[0])
     for number, added in enumerate(stages[1:], start=1):
-        labels = joined(labels, added, limit - sum(fastest[number + 1 :]))
+        labels = join(labels, added, limit - sum(fastest[number + 1 :]))
     return labels
 
 
@@ -190,7 +190,7 @@ def _cost_cores(option: Option) -> int:
 
 
 def _point(problem: Problem, choice: Choice) -> FrontierPoint:
-    options = picked(problem, choice)
+    options = pick_options(problem, choice)
     return FrontierPoint(
         plan=problem.plan(options),
         choice=choice,

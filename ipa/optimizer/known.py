@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ipa.optimizer.answer import Choice, fastest, picked
+from ipa.optimizer.answer import Choice, fastest, pick_options
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.reduction import Reduction, best_of, reduce_problem
 from ipa.optimizer.problem import Objective, Option, Problem
@@ -58,10 +58,12 @@ def best_known(problem: Problem, start: Choice | None = None) -> Known:
     starts = [start, fastest(problem), None if reduction is None else reduction.choice()]
     if problem.max_cores is not None:
         starts.append(_cheap(problem))
-    good = [choice for choice in starts if choice is not None and problem.feasible(picked(problem, choice))]
+    good = [
+        choice for choice in starts if choice is not None and problem.feasible(pick_options(problem, choice))
+    ]
     if problem.edges or problem.max_cores is not None:
-        good += [_improved(problem, choice, problem.value) for choice in set(good)]
-    best = max(good, key=lambda choice: problem.value(picked(problem, choice)), default=None)
+        good += [_improve(problem, choice, problem.value) for choice in set(good)]
+    best = max(good, key=lambda choice: problem.value(pick_options(problem, choice)), default=None)
     return Known(best, bound, reduction)
 
 
@@ -72,7 +74,7 @@ def _cheap(problem: Problem) -> Choice | None:
         reduction = reduce_problem(asked)
         return None if reduction is None else _best_of(asked, reduction)
     start = fastest(asked)
-    return _improved(asked, start, asked.value) if asked.feasible(picked(asked, start)) else None
+    return _improve(asked, start, asked.value) if asked.feasible(pick_options(asked, start)) else None
 
 
 def _best_of(problem: Problem, reduction: Reduction) -> Choice:
@@ -82,12 +84,12 @@ def _best_of(problem: Problem, reduction: Reduction) -> Choice:
         return reduction.choice()
 
 
-def _improved(problem: Problem, choice: Choice, value: Value) -> Choice:
+def _improve(problem: Problem, choice: Choice, value: Value) -> Choice:
     """Change one stage at a time for as long as that helps."""
     for _ in range(_MOST_ROUNDS):
         others = [choice, *_one_away(problem, choice)]
-        better = max(others, key=lambda other: value(picked(problem, other)))
-        if value(picked(problem, better)) <= value(picked(problem, choice)):
+        better = max(others, key=lambda other: value(pick_options(problem, other)))
+        if value(pick_options(problem, better)) <= value(pick_options(problem, choice)):
             break
         choice = better
     return choice
@@ -97,5 +99,5 @@ def _one_away(problem: Problem, choice: Choice) -> Iterable[Choice]:
     for stage, options in enumerate(problem.options):
         for index in range(len(options)):
             other = (*choice[:stage], index, *choice[stage + 1 :])
-            if problem.feasible(picked(problem, other)):
+            if problem.feasible(pick_options(problem, other)):
                 yield other

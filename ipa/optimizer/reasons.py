@@ -159,7 +159,7 @@ def _hopeless(problem: Problem) -> str:
 
 def _least_s(problem: Problem) -> str:
     fast = fastest_within_cores(problem)
-    return rounded_up(0.0 if fast is None else problem.latency_s(fast))
+    return round_up(0.0 if fast is None else problem.latency_s(fast))
 
 
 def _limited(source: Source, **limits: Any) -> Source:
@@ -188,7 +188,7 @@ def _too_dear(asked: Problem, free: Source) -> _Told:  # noqa: ARG001 (the signa
     )
 
 
-def _capped(asked: Problem, free: Source) -> _Told:
+def _name_least_cap(asked: Problem, free: Source) -> _Told:
     """Name the least cap with which a plan exists, and the stages that need more than the one asked for."""
     most, uncapped = _source(asked).constraints.max_replicas, rebuild(free)
     needed = _least_cap(uncapped, most)
@@ -270,7 +270,7 @@ def _counted(number: int, unit: str) -> str:
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
-def rounded_up(seconds: float) -> str:
+def round_up(seconds: float) -> str:
     """Return seconds in six digits, rounded up, so that an SLA of as much can be kept.
 
     Examples
@@ -287,7 +287,7 @@ _OBSTACLES = (
     _Obstacle(
         lambda source: True,  # noqa: ARG005 (the signature of a test)
         lambda source: _limited(source, max_replicas=int(REPLICAS.high)),
-        _capped,
+        _name_least_cap,
     ),
     _Obstacle(
         lambda source: source.constraints.max_cores is not None,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipa.optimizer.answer import Answer, Solver, picked
+from ipa.optimizer.answer import Answer, Solver, pick_options
 from ipa.optimizer.best_effort import best_effort
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.known import best_known
@@ -76,15 +76,15 @@ def solve(problem: Problem, solver: str = "exact", deadline_s: float = DEFAULT_D
     """
     run = SOLVERS[solver]
     started = time.perf_counter()
-    answer = _checked(problem, run(problem, deadline_s))
+    answer = _check(problem, run(problem, deadline_s))
     return _decision(problem, answer, answer.solver or solver, time.perf_counter() - started)
 
 
-def _checked(problem: Problem, answer: Answer) -> Answer:
+def _check(problem: Problem, answer: Answer) -> Answer:
     """Check an answer from first principles: what it claims holds, or the answer says that it does not."""
     if answer.choice is None:
         return answer
-    options = picked(problem, answer.choice)
+    options = pick_options(problem, answer.choice)
     if not problem.feasible(options):
         known = best_known(problem).choice if all(problem.options) else None
         note = _joined(answer.note, "the solver's plan breaks a limit; replaced by a good one that does not")
@@ -102,7 +102,7 @@ def _joined(*notes: str) -> str:
 
 
 def _decision(problem: Problem, answer: Answer, solver: str, solve_s: float) -> Decision:
-    options = None if answer.choice is None else picked(problem, answer.choice)
+    options = None if answer.choice is None else pick_options(problem, answer.choice)
     objective = _objective(problem, answer, options)
     bound = objective if answer.proven else answer.bound
     chosen = best_effort(problem) if options is None else options

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.problem import Problem
 
 GRID = 1e12
@@ -35,7 +35,7 @@ def order_key(problem: Problem, choice: Choice) -> OrderKey:
     choice
         Option index of each stage.
     """
-    options = picked(problem, choice)
+    options = pick_options(problem, choice)
     return (
         sum(inaccuracy(option.accuracy) for option in options),
         sum(option.cost_cores for option in options),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ipa import limits
 from ipa.errors import ConfigError, UnknownNameError
 from ipa.file_stamps import FileStamp, file_stamp
-from ipa.files import resolved
+from ipa.files import resolve_path
 from ipa.paths import data_dir
 from ipa.pipeline.pipeline import Edge, Join, Pipeline, Stage, Variant
 from ipa.pipeline.profile_checks import sla_warnings, table_warnings
@@ -146,7 +146,7 @@ def pipeline_file(name_or_path: str | Path) -> Path:
     """Return the YAML file of a pipeline; an unknown name is an UnknownNameError."""
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"}:
-        return resolved(path)
+        return resolve_path(path)
     # A name is compared, not turned into a path, which could lead anywhere.
     if str(name_or_path) not in pipeline_names():
         raise UnknownNameError(
@@ -172,7 +172,7 @@ def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
 
 
 def _profile_file(path: Path, stage: StageConfig) -> Path:
-    return resolved(path.parent / stage.profile.file)
+    return resolve_path(path.parent / stage.profile.file)
 
 
 @lru_cache(maxsize=64)

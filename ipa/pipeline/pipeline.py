@@ -228,7 +228,7 @@ class Pipeline:
             Cores per (stage name, variant name); variants that are not named become disabled, since an
             allocation table lists every variant that a run could choose.
         """
-        return replace(self, stages=tuple(_reallocated(stage, cores) for stage in self.stages))
+        return replace(self, stages=tuple(_reallocate(stage, cores) for stage in self.stages))
 
 
 def _check_edges(pipeline: str, names: list[str], edges: tuple[Edge, ...]) -> None:
@@ -268,7 +268,7 @@ def _check_joins(pipeline: Pipeline) -> None:
             )
 
 
-def _reallocated(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:
+def _reallocate(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:
     variants = []
     for variant in stage.variants:
         allocation = cores.get((stage.name, variant.name))

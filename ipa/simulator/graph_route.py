@@ -9,7 +9,7 @@ from ipa.arrays import Floats, Ints
 from ipa.pipeline.pipeline import Pipeline
 from ipa.results.requests import DROPPED, IN_FLIGHT, NONE, OK, StageRecords
 from ipa.simulator.itinerary import Itinerary
-from ipa.simulator.log import NOBODY, RequestLog, grown
+from ipa.simulator.log import NOBODY, RequestLog, grow
 from ipa.simulator.records import StageNames, stage_records
 from ipa.simulator.route import Renumber
 from ipa.simulator.visits import Coming, StageVisits, VisitLog, together, visits_of
@@ -40,7 +40,7 @@ class _Progress:
     def keep(self, first: int, size: int) -> None:
         """Make all columns ``size`` long after removing the first entries."""
         for column, fill in zip(fields(self), (0, 0, 0, 0.0, NONE), strict=True):
-            setattr(self, column.name, grown(getattr(self, column.name)[first:], size, fill))
+            setattr(self, column.name, grow(getattr(self, column.name)[first:], size, fill))
 
 
 class GraphRoute:
@@ -235,9 +235,9 @@ class GraphRoute:
             return
         self._progress.keep(first, size)
         for place in range(len(self.logs)):
-            self._entered[place] = grown(self._entered[place][first:], size, 0)
-            self._missing[place] = grown(self._missing[place][first:], size, 0)
-            self._happens[place] = grown(self._happens[place][first:], size, False)
+            self._entered[place] = grow(self._entered[place][first:], size, 0)
+            self._missing[place] = grow(self._missing[place][first:], size, 0)
+            self._happens[place] = grow(self._happens[place][first:], size, False)
 
 
 def _last_visits(log: VisitLog, count: int) -> Ints:

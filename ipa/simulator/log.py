@@ -33,12 +33,12 @@ class StageLog:
 
     def grow(self, size: int) -> None:
         """Make room for visits."""
-        self.enter_s = grown(self.enter_s, size, np.nan)
-        self.start_s = grown(self.start_s, size, np.nan)
-        self.end_s = grown(self.end_s, size, np.nan)
-        self.free_s = grown(self.free_s, size, np.nan)
-        self.batch = grown(self.batch, size, 0)
-        self.variant = grown(self.variant, size, NONE)
+        self.enter_s = grow(self.enter_s, size, np.nan)
+        self.start_s = grow(self.start_s, size, np.nan)
+        self.end_s = grow(self.end_s, size, np.nan)
+        self.free_s = grow(self.free_s, size, np.nan)
+        self.batch = grow(self.batch, size, 0)
+        self.variant = grow(self.variant, size, NONE)
 
     def serve(self, visit: Ints, served: "Served", variant: int) -> None:
         """Write the service of visits, one value per visit in each array."""
@@ -99,14 +99,14 @@ class RequestLog:
         self.requests -= count
 
     def _grow(self, size: int) -> None:
-        self.arrival_s = grown(self.arrival_s, size, np.nan)
-        self.end_s = grown(self.end_s, size, np.nan)
-        self.outcome = grown(self.outcome, size, IN_FLIGHT)
-        self.reason = grown(self.reason, size, NONE)
-        self.dropped_stage = grown(self.dropped_stage, size, NONE)
+        self.arrival_s = grow(self.arrival_s, size, np.nan)
+        self.end_s = grow(self.end_s, size, np.nan)
+        self.outcome = grow(self.outcome, size, IN_FLIGHT)
+        self.reason = grow(self.reason, size, NONE)
+        self.dropped_stage = grow(self.dropped_stage, size, NONE)
 
 
-def grown(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
+def grow(values: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
     """Return an array with room for more entries; the same one if there is."""
     if size == len(values):
         return values

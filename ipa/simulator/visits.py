@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ipa.arrays import Floats, Ints
 from ipa.results.requests import NONE
-from ipa.simulator.log import NOBODY, StageLog, grown
+from ipa.simulator.log import NOBODY, StageLog, grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ class VisitLog(StageLog):
     def grow(self, size: int) -> None:
         """Make room for visits."""
         super().grow(size)
-        self.request, self.nth = grown(self.request, size, NONE), grown(self.nth, size, NONE)
-        self.cause_stage, self.cause = grown(self.cause_stage, size, NONE), grown(self.cause, size, NONE)
-        self.left = grown(self.left, size, False)
+        self.request, self.nth = grow(self.request, size, NONE), grow(self.nth, size, NONE)
+        self.cause_stage, self.cause = grow(self.cause_stage, size, NONE), grow(self.cause, size, NONE)
+        self.left = grow(self.left, size, False)
 
     def forget_requests(self, count: int) -> Ints:
         """Remove the visits of the first requests; return the new number of each visit, -1 if it is gone."""

@@ -17,7 +17,7 @@ import pandas as pd
 from ipa.errors import ResultsError, UnknownNameError
 from ipa.experiments.editions import EDITIONS, published_pipeline
 from ipa.forecast import WINDOW_S, make_forecaster
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
@@ -179,7 +179,7 @@ def _tie_gap(setting: Setting, rate_rps: float, plan: Plan) -> tuple[float, floa
     problem, pipeline = setting.planner.problem(rate_rps), setting.planner.pipeline
     outcomes = [
         (tied.accuracy(pipeline, setting.shown), tied.cost_cores)
-        for tied in (problem.plan(picked(problem, choice)) for choice in tied_choices(problem))
+        for tied in (problem.plan(pick_options(problem, choice)) for choice in tied_choices(problem))
     ]
     accuracy, cost = min(outcomes)
     own = plan.accuracy(pipeline, setting.shown)

@@ -11,7 +11,7 @@ import pandas as pd
 from ipa.experiments.resolved import planner_for
 from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.solvers.brute_force import tied_choices
 from ipa.paper import VERSION_OF_EDITION, published_result
 from ipa.results.folder import read_decisions, read_summary
@@ -165,7 +165,7 @@ def _tie_gap(spec: RunSpec, rate_rps: float) -> tuple[float, float]:
             else float(np.prod([option.accuracy for option in options])),
             sum(option.cost_cores for option in options),
         )
-        for options in (picked(problem, choice) for choice in tied_choices(problem))
+        for options in (pick_options(problem, choice) for choice in tied_choices(problem))
     ]
     if len(outcomes) < 2:
         return 0.0, 0.0

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ipa.bench.adversarial import climb
-from ipa.bench.hard_problems import Recipe, random_recipe, read_recipe, store_recipe, varied
+from ipa.bench.hard_problems import Recipe, random_recipe, read_recipe, store_recipe, vary
 from ipa.cli.app import app
 from ipa.errors import InvalidValueError
 
@@ -31,7 +31,7 @@ def test_variations_stay_within_the_sizes_and_repeat() -> None:
         random = Random(1)
         recipes = [random_recipe(random)]
         for _ in range(300):
-            recipes.append(varied(recipes[-1], random))
+            recipes.append(vary(recipes[-1], random))
         return recipes
 
     recipes = walk()

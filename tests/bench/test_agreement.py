@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ipa.bench import agreement, problem_file, reproducer
-from ipa.bench.agreement import Campaign, Opponent, bench_agreement, drawn
+from ipa.bench.agreement import Campaign, Opponent, bench_agreement, draw_problem
 from ipa.cli.app import app
 from ipa.errors import ResultsError
 from ipa.optimizer.answer import Answer
@@ -90,7 +90,7 @@ def test_a_wrong_solver_leaves_a_small_problem_that_shows_it(tmp_path: Path) -> 
         problem, solver = problem_file.load_problem(tmp_path / name)
         assert solver == "first-options"
         assert math.prod(len(options) for options in problem.options) <= 2
-        assert not reproducer.replayed(tmp_path / name)["agrees"].all()
+        assert not reproducer.replay_problem(tmp_path / name)["agrees"].all()
 
 
 @pytest.mark.usefixtures("wrong_solver")
@@ -112,7 +112,7 @@ def test_the_command_prints_a_summary_that_it_also_keeps(tmp_path: Path) -> None
 
 
 def test_a_problem_read_back_is_the_one_that_was_stored(tmp_path: Path) -> None:
-    problem = drawn(0, 3)
+    problem = draw_problem(0, 3)
     problem_file.store_problem(tmp_path / "one.json", problem, "highs")
     loaded, solver = problem_file.load_problem(tmp_path / "one.json")
     assert (loaded.options, loaded.sla_s, loaded.objective, solver) == (
@@ -129,7 +129,7 @@ def test_a_file_that_holds_no_problem_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_solver_at_its_deadline_disagrees_only_with_a_better_plan() -> None:
-    exact = solve(drawn(0, 3))
+    exact = solve(draw_problem(0, 3))
     assert exact.optimal
     stopped = replace(exact, status=Status.FEASIBLE, objective=exact.objective - 1)
     assert not reproducer.disagree(exact, stopped)
@@ -138,7 +138,7 @@ def test_a_solver_at_its_deadline_disagrees_only_with_a_better_plan() -> None:
 
 
 def test_the_drawn_problems_cover_what_matters() -> None:
-    problems = [drawn(0, case) for case in range(400)]
+    problems = [draw_problem(0, case) for case in range(400)]
     statuses = [solve(problem).status for problem in problems]
     assert 60 < statuses.count(Status.INFEASIBLE) < 200
     assert any(problem.max_cores for problem in problems)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ipa.bench import comparison, decision
-from ipa.bench.comparison import compared
+from ipa.bench.comparison import compare_solvers
 from ipa.bench.decision import DecisionCase, bench_decision
 from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer
@@ -23,14 +23,14 @@ def by_solver(rows: list[dict[str, Any]]) -> dict[object, dict[str, Any]]:
 
 
 def test_all_solvers_meet_all_problems_and_get_the_same_plans() -> None:
-    rows = compared(PROBLEMS, comparison.usable_solvers())
+    rows = compare_solvers(PROBLEMS, comparison.usable_solvers())
     assert {row["n"] for row in rows} == {6}
     assert all(row["same_plan"] == row["proven"] == 6 for row in rows)
     assert all(row["refused"] == "" for row in rows)
 
 
 def test_building_is_nothing_for_the_exact_solver_and_something_for_the_others() -> None:
-    rows = by_solver(compared(PROBLEMS, ["exact", "highs", "pulp-cbc"]))
+    rows = by_solver(compare_solvers(PROBLEMS, ["exact", "highs", "pulp-cbc"]))
     assert rows["exact"]["build_ms"] == 0
     assert rows["highs"]["build_ms"] > 0
     assert rows["pulp-cbc"]["build_ms"] > 0
@@ -44,13 +44,13 @@ def test_a_solver_that_refuses_is_reported_and_not_asked_again() -> None:
         raise SolverUnavailableError("too large for the licence")
 
     with SOLVERS.temporarily("refusing", refusing):
-        row = by_solver(compared(PROBLEMS, ["exact", "refusing"]))["refusing"]
+        row = by_solver(compare_solvers(PROBLEMS, ["exact", "refusing"]))["refusing"]
     assert (row["n"], row["refused"], len(asked)) == (0, "too large for the licence", 1)
     assert math.isnan(row["median_ms"])
 
 
 def test_a_solver_out_of_budget_sits_the_rest_out_but_gets_a_few() -> None:
-    rows = by_solver(compared(PROBLEMS, ["exact", "highs"], budget_s=0.0))
+    rows = by_solver(compare_solvers(PROBLEMS, ["exact", "highs"], budget_s=0.0))
     assert {row["n"] for row in rows.values()} == {comparison.FEWEST}
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.optimizer.labels import columns as module
-from ipa.optimizer.labels.columns import Columns, columns_of, without_dominated
+from ipa.optimizer.labels.columns import Columns, columns_of, drop_dominated
 from ipa.optimizer.random_problems import KINDS, random_problem
 
 
@@ -34,7 +34,7 @@ def _both_ways(columns: Columns) -> tuple[Columns, Columns]:
     for most_paired in (10**6, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "MOST_PAIRED", most_paired)
-            left.append(without_dominated(columns))
+            left.append(drop_dominated(columns))
     return left[0], left[1]
 
 

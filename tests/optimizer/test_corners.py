@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.corners import CORNERS, corner_problem
 from ipa.optimizer.decision import Status
 from ipa.optimizer.frontier import frontier
@@ -73,7 +73,7 @@ def test_the_frontier_holds_only_plans_within_the_limits_and_the_best_of_them(co
         points = frontier(asked).points
         best = solve(free, "brute-force")
         assert bool(points) == (not math.isnan(best.objective)), seed
-        assert all(asked.feasible(picked(asked, point.choice)) for point in points), seed
+        assert all(asked.feasible(pick_options(asked, point.choice)) for point in points), seed
         if points:
             assert points[-1].accuracy == pytest.approx(best.objective, abs=1e-9), seed
 
@@ -84,7 +84,7 @@ def test_no_plan_exceeds_the_sla_by_more_than_the_tolerance(corner: str) -> None
     for seed, asked in drawn(corner, range(100)):
         choice = SOLVERS["exact"](asked, 5.0).choice
         if choice is not None and min(o.wait_s for stage in asked.options for o in stage) >= 0:
-            assert asked.latency_s(picked(asked, choice)) <= asked.sla_s * (1 + 1e-9), seed
+            assert asked.latency_s(pick_options(asked, choice)) <= asked.sla_s * (1 + 1e-9), seed
 
 
 @pytest.mark.parametrize("solver", EVERY_SOLVER)
@@ -120,7 +120,7 @@ def test_generated_corners_repeat_and_cover_what_they_are_named_for() -> None:
     assert min(filter(None, latencies_s)) < 1e-5
     assert max(latencies_s) > 1e5
     edges = [
-        asked.sla_s / asked.latency_s(picked(asked, asked_choice)) - 1
+        asked.sla_s / asked.latency_s(pick_options(asked, asked_choice)) - 1
         for _, asked in drawn("sla-edge", range(60))
         for asked_choice in [tuple(0 for _ in asked.options)]
         if len(asked.options) == 1 and len(asked.options[0]) == 1

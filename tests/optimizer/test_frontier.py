@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.labels import pareto
-from ipa.optimizer.labels.pareto import stage_labels, unbeaten
+from ipa.optimizer.labels.pareto import find_unbeaten, stage_labels
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import solve
@@ -31,7 +31,7 @@ def every_feasible(asked: Problem) -> list[tuple[int, float, tuple[int, ...]]]:
     """Cost, accuracy and choice of every plan that keeps the SLA."""
     found = []
     for choice in itertools.product(*(range(len(options)) for options in asked.options)):
-        options = picked(asked, choice)
+        options = pick_options(asked, choice)
         if asked.feasible(options):
             accuracy = asked.objective.metric.total([chosen.score for chosen in options])
             found.append((sum(chosen.cost_cores for chosen in options), accuracy, choice))
@@ -75,7 +75,7 @@ def test_of_equal_plans_the_point_is_the_first_one_in_the_order_of_all_solvers(a
             for cost, accuracy, choice in plans
             if cost == point.cost_cores and accuracy == pytest.approx(point.accuracy, abs=EXACT)
         ]
-        first = min(equals, key=lambda c: (sum(o.batch for o in picked(asked, c)), order_key(asked, c)))
+        first = min(equals, key=lambda c: (sum(o.batch for o in pick_options(asked, c)), order_key(asked, c)))
         assert point.choice == first
 
 
@@ -204,7 +204,7 @@ def test_too_many_partial_plans_are_refused_with_what_to_do(monkeypatch: pytest.
 @given(random_problems(stages=1))
 def test_no_label_that_is_left_beats_another(asked: Problem) -> None:
     labels = stage_labels(asked, 0, lambda chosen: chosen.cost_cores)
-    assert len(unbeaten(labels)) == len(labels.price)
+    assert len(find_unbeaten(labels)) == len(labels.price)
     rows = list(zip(labels.latency, labels.price, -labels.score, strict=True))
     for one, other in itertools.permutations(rows, 2):
         assert not (all(a <= b for a, b in zip(one, other, strict=True)) and one[1:] != other[1:])

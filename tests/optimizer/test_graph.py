@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.corners import CORNERS
 from ipa.optimizer.decision import Status
@@ -24,7 +24,7 @@ from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.graph import series_parallel_labels, solve_graph
 from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.solvers.highs import solve_highs_directly
-from ipa.optimizer.solvers.tie_breaking import agreed
+from ipa.optimizer.solvers.tie_breaking import settle
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Edge
 from ipa.pipeline.plan import plan_defects
@@ -66,7 +66,7 @@ def graphs(names: dict[str, tuple[tuple[int, int], ...]]) -> st.SearchStrategy[P
 
 
 def value(asked: Problem, answer: Answer) -> float:
-    return -math.inf if answer.choice is None else asked.value(picked(asked, answer.choice))
+    return -math.inf if answer.choice is None else asked.value(pick_options(asked, answer.choice))
 
 
 @settings(max_examples=200)
@@ -166,10 +166,10 @@ def test_the_plans_of_the_traffic_pipeline_pass_the_independent_check(seed: int)
     asked = build_problem(traffic, rate_rps, Objective(alpha=random.uniform(1, 500)), Constraints())
     answer = solve_graph(asked, 10.0)
     assert answer.choice is not None
-    plan = asked.plan(picked(asked, answer.choice))
+    plan = asked.plan(pick_options(asked, answer.choice))
     assert plan_defects(traffic, plan, rate_rps, traffic.sla_s) == []
     assert plan.throughput_rps(traffic) >= rate_rps * (1 - 1e-9)
-    assert plan.latency_s(traffic) == pytest.approx(asked.latency_s(picked(asked, answer.choice)))
+    assert plan.latency_s(traffic) == pytest.approx(asked.latency_s(pick_options(asked, answer.choice)))
 
 
 def test_a_stage_is_provisioned_for_what_its_edges_bring() -> None:
@@ -221,14 +221,14 @@ def test_a_solver_of_ones_own_gets_graphs_as_they_are() -> None:
 def test_a_deadline_is_not_taken_for_a_proof_that_there_is_no_plan() -> None:
     asked = random_graph("bridge", 1, "profile", "pas", 0.5)
     fastest = [min(options, key=lambda o: o.total_s) for options in asked.options]
-    found = agreed(asked, None, proven=False, solver="HiGHS", until=0.0)
+    found = settle(asked, None, proven=False, solver="HiGHS", until=0.0)
     assert found.choice is not None
-    assert asked.feasible(picked(asked, found.choice))
-    assert asked.value(picked(asked, found.choice)) > asked.value(fastest)
+    assert asked.feasible(pick_options(asked, found.choice))
+    assert asked.value(pick_options(asked, found.choice)) > asked.value(fastest)
     assert not found.proven
     assert found.note == "HiGHS found no plan before its deadline; this is a good one"
     impossible = replace(asked, sla_s=asked.latency_s(fastest) - 0.001)
-    assert agreed(impossible, None, proven=False, solver="HiGHS", until=0.0) == Answer(None, proven=True)
+    assert settle(impossible, None, proven=False, solver="HiGHS", until=0.0) == Answer(None, proven=True)
 
 
 def test_too_many_labels_of_a_graph_give_way_to_highs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +304,7 @@ def test_graphs_at_odd_corners_have_the_value_of_brute_force(shape: str, corner:
         if shape == "diamond":
             points = frontier(asked).points
             assert bool(points) == (oracle.status is not Status.INFEASIBLE)
-            assert all(asked.feasible(picked(asked, point.choice)) for point in points)
+            assert all(asked.feasible(pick_options(asked, point.choice)) for point in points)
 
 
 @pytest.mark.parametrize("shape", ["diamond", "bridge"])

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.bench.hard_problems import Recipe
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.decision import Status
 from ipa.optimizer.labels.columns import columns_of
 from ipa.optimizer.problem import Problem
@@ -98,7 +98,7 @@ def test_whatever_the_deadline_there_is_a_plan_within_the_sla_and_a_bound(deadli
     answer = SOLVERS["exact"](asked, deadline_s)
     assert time.perf_counter() - started < 5.0, "a hang, not a busy machine"
     assert answer.choice is not None
-    assert asked.feasible(picked(asked, answer.choice))
+    assert asked.feasible(pick_options(asked, answer.choice))
     assert not answer.proven
-    assert answer.bound >= asked.value(picked(asked, answer.choice))
+    assert answer.bound >= asked.value(pick_options(asked, answer.choice))
     assert answer.note.startswith("the deadline is reached: a good plan, at most")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.bench.hard_problems import Recipe
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.labels.logarithms import Scale, as_sum
 from ipa.optimizer.labels.reduction import Reduction, reduce_problem
 from ipa.optimizer.problem import Problem
@@ -40,7 +40,7 @@ def test_no_objective_is_above_what_its_sum_allows_and_order_is_kept_within_the_
     assert scale.product > 0
     rows = [row[:size] for row, size in zip(reduction.columns.index, reduction.columns.sizes, strict=True)]
     choices = list(product(*(row.tolist() for row in rows)))[:300]
-    known = [(scale.total(asked, choice), asked.value(picked(asked, choice))) for choice in choices]
+    known = [(scale.total(asked, choice), asked.value(pick_options(asked, choice))) for choice in choices]
     assert all(scale.objective(total) >= value - 1e-9 for total, value in known)
     best_total = max(known)
     better = max(known, key=lambda pair: pair[1])
@@ -54,7 +54,7 @@ def test_the_bound_of_the_sum_holds_for_every_plan_within_the_sla(recipe: Recipe
     added, scale = as_sum(reduced(asked))
     upper = scale.objective(added.bound.upper)
     for choice in product(*(range(len(stage)) for stage in asked.options)):
-        options = picked(asked, choice)
+        options = pick_options(asked, choice)
         assert not asked.feasible(options) or asked.value(options) <= upper + 1e-9
 
 

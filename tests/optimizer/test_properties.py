@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipa.optimizer.answer import picked
+from ipa.optimizer.answer import pick_options
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.decision import Status
 from ipa.optimizer.methods import METHODS, MethodSettings
@@ -130,7 +130,7 @@ def test_every_choice_keeps_the_sla_unless_none_does(given: Problem) -> None:
     if choice is None:
         assert not given.feasible([min(options, key=lambda o: o.total_s) for options in given.options])
     else:
-        chosen = picked(given, choice)
+        chosen = pick_options(given, choice)
         assert given.feasible(chosen)
         assert given.value(chosen) == solve(given).objective
 

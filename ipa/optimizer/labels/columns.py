@@ -151,7 +151,7 @@ def columns_of(problem: Problem) -> Columns:
     )
 
 
-def without_dominated(columns: Columns, cores: Ints | None = None) -> Columns:
+def drop_dominated(columns: Columns, cores: Ints | None = None) -> Columns:
     """Drop every option that another one of its stage beats whatever the other stages choose.
 
     An option is beaten by one that is no slower and better by more than ``TIE``, so that no plan tied

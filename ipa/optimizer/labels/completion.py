@@ -85,7 +85,7 @@ class CompletionTable:
         if len(self.points[stage]) == 1:
             rest = self.values[stage][0, column]
         else:
-            row, share = _located(self.points[stage], product)
+            row, share = _locate(self.points[stage], product)
             below, above = self.values[stage][row, column], self.values[stage][row + 1, column]
             rest = below + share * (above - below)
         return np.where(left >= 0, rest + self.price * over, -np.inf)
@@ -179,12 +179,12 @@ def _at_products(products: Floats, points: Floats, values: Floats) -> Floats:
     """Interpolate rows of values, known at ascending points, at some products."""
     if len(points) == 1:
         return np.repeat(values, len(products), axis=0)
-    row, share = _located(points, products)
+    row, share = _locate(points, products)
     between: Floats = values[row] * (1 - share)[:, None] + values[row + 1] * share[:, None]
     return between
 
 
-def _located(points: Floats, products: Floats) -> tuple[Ints, Floats]:
+def _locate(points: Floats, products: Floats) -> tuple[Ints, Floats]:
     """Return between which points products lie, and what share of the way."""
     row = np.clip(np.searchsorted(points, products, side="right") - 1, 0, len(points) - 2)
     share = (products - points[row]) / (points[row + 1] - points[row])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.optimizer.answer import Answer, Choice, picked
-from ipa.optimizer.labels.columns import Columns, Ints, columns_of, without_dominated
+from ipa.optimizer.answer import Answer, Choice, pick_options
+from ipa.optimizer.labels.columns import Columns, Ints, columns_of, drop_dominated
 from ipa.optimizer.labels.completion import completion_table
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.label_search import candidates
@@ -55,7 +55,7 @@ def solve_within_cores(problem: Problem, known: Choice, upper: float, until: flo
         ``time.perf_counter()`` at which to stop.
     """
     everything = columns_of(problem)
-    columns = without_dominated(everything, _cores_of(problem, everything))
+    columns = drop_dominated(everything, _cores_of(problem, everything))
     priced = _cheapest_bound(problem, columns)
     search = _search(problem, priced, until)
     best, proven = known, False
@@ -65,14 +65,14 @@ def solve_within_cores(problem: Problem, known: Choice, upper: float, until: flo
         search = replace(search, completions=(table,))
         upper = min(upper, table.upper + priced.price * _limit_of(problem))
         best = _better(problem, best, candidates(_from(search, problem, _value(problem, best), beam=_BEAM)))
-        best, upper, proven = _widened(problem, search, best, upper)
+        best, upper, proven = _lower_floor(problem, search, best, upper)
     except LabelsExceededError:
         proven = False
     value = _value(problem, best)
     return Answer(best, proven, bound=value if proven else max(value, upper))
 
 
-def _widened(problem: Problem, search: Search, best: Choice, upper: float) -> tuple[Choice, float, bool]:
+def _lower_floor(problem: Problem, search: Search, best: Choice, upper: float) -> tuple[Choice, float, bool]:
     """Lower the floor from the bound until a plan reaches it; return it, the bound, and if it is proven."""
     start, reached = upper, False
     gap = max((upper - _value(problem, best)) * _FIRST_GUESS, TIE)
@@ -103,7 +103,7 @@ def _better(problem: Problem, best: Choice, found: list[Choice]) -> Choice:
 
 
 def _value(problem: Problem, choice: Choice) -> float:
-    return problem.value(picked(problem, choice))
+    return problem.value(pick_options(problem, choice))
 
 
 def _limit_of(problem: Problem) -> int:

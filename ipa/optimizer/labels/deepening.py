@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.labels.columns import Columns, Ints
 from ipa.optimizer.labels.completion import CompletionTable, completion_table
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.halves import best_pairs
 from ipa.optimizer.labels.label_search import MOST_TIED, candidates, grow
-from ipa.optimizer.labels.labels import Search, tie_sums, traced
+from ipa.optimizer.labels.labels import Search, tie_sums, trace_choices
 from ipa.optimizer.labels.logarithms import as_sum
 from ipa.optimizer.labels.reduction import Reduction, best_choice
 from ipa.optimizer.labels.relaxation import pricing
@@ -97,7 +97,7 @@ class Deepening:
         self.reduction, self.scale = as_sum(reduction)
         self.best = self.reduction.choice()
         self.value, self.known = (
-            problem.value(picked(problem, self.best)),
+            problem.value(pick_options(problem, self.best)),
             self.scale.total(problem, self.best),
         )
         self.upper = max(self.reduction.bound.upper, self.known)
@@ -172,7 +172,7 @@ class Deepening:
         choice = best_choice(self.problem, found)
         if choice is None:
             return False
-        value = self.problem.value(picked(self.problem, choice))
+        value = self.problem.value(pick_options(self.problem, choice))
         if value >= self.value - tie(self.value):
             self.best, self.value, self.known = choice, value, self.scale.total(self.problem, choice)
         return True
@@ -232,6 +232,6 @@ class Deepening:
             kept = np.append(np.lexsort((latency, ties[1], ties[0]))[:MOST_TIED], pairs.value.argmax())
         indices = np.empty((len(kept), len(self.reduction.columns.sizes)), dtype=np.intp)
         for side, labels, places in ((sides[0], left, pairs.left), (sides[1], right, pairs.right)):
-            for stage, position in enumerate(traced(labels, side.search.columns, places[kept])):
+            for stage, position in enumerate(trace_choices(labels, side.search.columns, places[kept])):
                 indices[:, side.order[stage]] = side.search.columns.index[stage, position]
         return [tuple(row) for row in indices.tolist()], most

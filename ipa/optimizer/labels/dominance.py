@@ -22,7 +22,7 @@ _BINS = 24
 _CORE_BINS = 8
 
 
-def uncrowded(labels: Labels, search: Search, stage: int) -> Labels:
+def drop_dominated_labels(labels: Labels, search: Search, stage: int) -> Labels:
     """Drop labels that another one beats whatever the stages to come add."""
     if len(labels.latency) <= CROWDED:
         return labels

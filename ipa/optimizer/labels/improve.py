@@ -10,7 +10,7 @@ MOST_MOVES = 200
 _MAX_ROUNDS = 8
 
 
-def improved(columns: Columns, choice: Ints, limit: float, losses: Floats) -> Ints | None:
+def improve(columns: Columns, choice: Ints, limit: float, losses: Floats) -> Ints | None:
     """Return the best choice that pairs of changes lead to.
 
     Parameters

@@ -5,9 +5,9 @@ import time
 import numpy as np
 
 from ipa.optimizer.answer import Choice
-from ipa.optimizer.labels.dominance import uncrowded
+from ipa.optimizer.labels.dominance import drop_dominated_labels
 from ipa.optimizer.labels.exceeded import LabelsExceededError
-from ipa.optimizer.labels.labels import Labels, Search, reach, tie_keys, tie_sums, ties_of, traced
+from ipa.optimizer.labels.labels import Labels, Search, reach, tie_keys, tie_sums, ties_of, trace_choices
 from ipa.optimizer.tolerance import tie
 
 MOST_TIED = 64
@@ -47,7 +47,9 @@ def candidates(search: Search) -> list[Choice]:
         inaccuracies, costs = tie_sums(labels, search)[:, tied]
         first = np.lexsort((labels.latency[tied], costs, inaccuracies))[:MOST_TIED]
         tied = np.append(tied[first], value.argmax())
-    indices = np.stack([columns.index[s, p] for s, p in enumerate(traced(labels, columns, tied))], axis=1)
+    indices = np.stack(
+        [columns.index[s, p] for s, p in enumerate(trace_choices(labels, columns, tied))], axis=1
+    )
     return [tuple(row) for row in indices.tolist()]
 
 
@@ -72,12 +74,12 @@ def grow(search: Search, stages: int) -> Labels:
     ties = None if search.most_cores is None else np.zeros((2, 1), dtype=np.int64)
     labels = Labels(np.zeros(1), np.zeros(1), np.ones(1), (), ties)
     for stage in range(stages):
-        labels = _grown(labels, search, stage, search.limit - float(to_come[stage + 1]))
-        labels = _shortened(uncrowded(labels, search, stage), search, stage)
+        labels = _extend_all(labels, search, stage, search.limit - float(to_come[stage + 1]))
+        labels = _shorten(drop_dominated_labels(labels, search, stage), search, stage)
     return labels
 
 
-def _shortened(labels: Labels, search: Search, stage: int) -> Labels:
+def _shorten(labels: Labels, search: Search, stage: int) -> Labels:
     """Keep as many labels as the beam is wide, if there is one: the most promising ones."""
     if not 0 < search.beam < len(labels.latency):
         return labels
@@ -85,7 +87,7 @@ def _shortened(labels: Labels, search: Search, stage: int) -> Labels:
     return labels.at(np.sort(np.argpartition(-most, search.beam)[: search.beam]))
 
 
-def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
+def _extend_all(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
     """Extend every label by every option of a stage, a chunk at a time."""
     step = max(1, CHUNK // int(search.columns.sizes[stage]))
     starts = range(0, max(1, len(labels.latency)), step)
@@ -98,13 +100,13 @@ def _grown(labels: Labels, search: Search, stage: int, limit: float) -> Labels:
             if len(starts) <= 1
             else labels.at(np.arange(start, min(start + step, len(labels.latency))))
         )
-        grown.append(_shortened(_extended(part, start, search, stage, limit), search, stage))
+        grown.append(_shorten(_extend(part, start, search, stage, limit), search, stage))
         if not search.beam and sum(len(part.latency) for part in grown) > search.most:
             raise LabelsExceededError
-    return grown[0] if len(grown) == 1 else _together(grown, labels, search)
+    return grown[0] if len(grown) == 1 else _concatenate(grown, labels, search)
 
 
-def _extended(labels: Labels, first: int, search: Search, stage: int, limit: float) -> Labels:
+def _extend(labels: Labels, first: int, search: Search, stage: int, limit: float) -> Labels:
     """Extend labels, the first of which is number ``first``, and drop what cannot reach the floor."""
     columns, size = search.columns, int(search.columns.sizes[stage])
     latency = (labels.latency[:, None] + columns.latency[stage, :size]).ravel()
@@ -138,7 +140,7 @@ def _least_cores(search: Search, stage: int) -> int:
     return sum(int(tie_keys(search, later)[1].min()) for later in stages)
 
 
-def _together(parts: list[Labels], before: Labels, search: Search) -> Labels:
+def _concatenate(parts: list[Labels], before: Labels, search: Search) -> Labels:
     """Put chunks of labels one after the other."""
     ties = [part.ties for part in parts if part.ties is not None]
     return Labels(

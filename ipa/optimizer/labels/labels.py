@@ -131,7 +131,7 @@ def tie_sums(labels: Labels, search: Search) -> Integers:
         return labels.ties
     places = np.arange(len(labels.latency))
     ties = np.zeros((2, len(places)), dtype=np.int64)
-    for stage, positions in enumerate(traced(labels, search.columns, places)):
+    for stage, positions in enumerate(trace_choices(labels, search.columns, places)):
         ties += tie_keys(search, stage)[:, positions]
     return ties
 
@@ -143,7 +143,7 @@ def tie_keys(search: Search, stage: int) -> Integers:
     return np.array([(inaccuracy(o.accuracy), o.cost_cores) for o in options], dtype=np.int64).T
 
 
-def traced(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
+def trace_choices(labels: Labels, columns: Columns, places: Ints) -> list[Ints]:
     """Return the positions that labels chose, one array per stage, shape (labels,) each."""
     positions: list[Ints] = []
     for stage in range(len(labels.parents) - 1, -1, -1):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.optimizer.answer import Choice, picked
+from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.labels.columns import Columns, Floats, on_grid
 from ipa.optimizer.labels.reduction import Reduction
 from ipa.optimizer.labels.relaxation import tightest
@@ -47,7 +47,7 @@ class Scale:
 
     def total(self, problem: Problem, choice: Choice) -> float:
         """Return the sum of a choice."""
-        options = picked(problem, choice)
+        options = pick_options(problem, choice)
         value = problem.value(options)
         if not self.product:
             return value

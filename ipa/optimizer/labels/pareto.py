@@ -96,14 +96,14 @@ def stage_labels(problem: Problem, stage: int, price: Price) -> PartialPlans:
         ).T.reshape(4, len(options)),
         np.array(usable, dtype=np.int16)[:, None],
     )
-    return labels.at(unbeaten(labels))
+    return labels.at(find_unbeaten(labels))
 
 
 def _integers(values: Iterable[int]) -> Integers:
     return np.array(list(values), dtype=np.int64)
 
 
-def joined(
+def join(
     first: PartialPlans, second: PartialPlans, limit: int, *, parallel: bool = False, until: float = math.inf
 ) -> PartialPlans:
     """Combine every choice for some stages with every choice for others.
@@ -130,7 +130,7 @@ def joined(
         raise TooManyPlansError
     step = max(1, _COMBINED // max(columns, 1))
     chunks = (np.arange(start, min(start + step, rows)) for start in range(0, max(rows, 1), step))
-    parts = [_combined(first.at(chunk), second, limit, until, parallel=parallel) for chunk in chunks]
+    parts = [_combine(first.at(chunk), second, limit, until, parallel=parallel) for chunk in chunks]
     if len(parts) == 1:
         return parts[0]
     both = PartialPlans(
@@ -141,10 +141,10 @@ def joined(
         np.concatenate([part.ties for part in parts], axis=1),
         np.concatenate([part.choices for part in parts]),
     )
-    return both.at(unbeaten(both, until))
+    return both.at(find_unbeaten(both, until))
 
 
-def _combined(
+def _combine(
     first: PartialPlans, second: PartialPlans, limit: int, until: float, *, parallel: bool
 ) -> PartialPlans:
     """Combine all at once, and drop what is beaten."""
@@ -163,10 +163,10 @@ def _combined(
         first.ties[:, one] + second.ties[:, other],
         np.concatenate((first.choices[one], second.choices[other]), axis=1)[:, order],
     )
-    return both.at(unbeaten(both, until))
+    return both.at(find_unbeaten(both, until))
 
 
-def unbeaten(labels: PartialPlans, until: float = math.inf) -> NDArray[np.intp]:
+def find_unbeaten(labels: PartialPlans, until: float = math.inf) -> NDArray[np.intp]:
     """Find the labels that no other one beats, whatever the other stages are.
 
     A label is beaten by one that is no slower, no dearer and scores no less, and is strictly cheaper, scores

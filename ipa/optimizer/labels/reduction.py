@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ipa.optimizer.answer import Choice, picked
-from ipa.optimizer.labels.columns import Columns, Ints, columns_of, without_dominated
+from ipa.optimizer.answer import Choice, pick_options
+from ipa.optimizer.labels.columns import Columns, Ints, columns_of, drop_dominated
 from ipa.optimizer.labels.exceeded import LabelsExceededError
-from ipa.optimizer.labels.improve import improved
+from ipa.optimizer.labels.improve import improve
 from ipa.optimizer.labels.label_search import candidates
 from ipa.optimizer.labels.labels import MOST_LABELS, Search
 from ipa.optimizer.labels.relaxation import Bound, tightest
@@ -55,15 +55,15 @@ def reduce_problem(problem: Problem) -> Reduction | None:
     if not all(problem.options):
         return None
     everything = columns_of(problem)
-    if not problem.feasible(picked(problem, everything.choice(everything.fastest()))):
+    if not problem.feasible(pick_options(problem, everything.choice(everything.fastest()))):
         return None
-    columns = without_dominated(everything)
+    columns = drop_dominated(everything)
     limit = float(problem.ticks.limit)
     bound = tightest(columns, limit)
     best = bound.fast
     if bound.slow is not None:
         losses = bound.relaxation.losses()
-        starts = (improved(columns, start, limit, losses) for start in (bound.fast, bound.slow))
+        starts = (improve(columns, start, limit, losses) for start in (bound.fast, bound.slow))
         best = max((choice for choice in starts if choice is not None), key=columns.value)
     return Reduction(columns, bound, limit, best)
 
@@ -106,7 +106,7 @@ def best_of(
 
 def best_choice(problem: Problem, choices: Iterable[Choice]) -> Choice | None:
     """Return the first in the total order of the best of some choices; None if none is feasible."""
-    options = {choice: picked(problem, choice) for choice in choices}
+    options = {choice: pick_options(problem, choice) for choice in choices}
     values = {choice: problem.value(o) for choice, o in options.items() if problem.feasible(o)}
     if not values:
         return None

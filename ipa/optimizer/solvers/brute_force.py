@@ -4,7 +4,7 @@ import itertools
 import math
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import Answer, Choice, picked
+from ipa.optimizer.answer import Answer, Choice, pick_options
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.ties import first_in_order
 from ipa.optimizer.tolerance import tie
@@ -47,7 +47,7 @@ def tied_choices(problem: Problem) -> list[Choice]:
         )
     valued: list[tuple[float, Choice]] = []
     for choice in itertools.product(*(range(len(options)) for options in problem.options)):
-        options = picked(problem, choice)
+        options = pick_options(problem, choice)
         if problem.feasible(options):
             valued.append((problem.value(options), choice))
     best = max((value for value, _ in valued), default=-math.inf)

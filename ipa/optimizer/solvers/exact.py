@@ -18,7 +18,7 @@ plan that could be better was ruled out; the best plan known and an upper bound 
 import time
 from dataclasses import replace
 
-from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.labels.core_limit import solve_within_cores
 from ipa.optimizer.labels.deepening import Deepening, Outcome
 from ipa.optimizer.labels.exceeded import LabelsExceededError
@@ -81,13 +81,13 @@ def _within_cores(problem: Problem, deadline_s: float) -> Answer:
     """Decide without the limit of cores first, which most of the time does not bind."""
     until = time.perf_counter() + deadline_s
     free = _without_core_limit(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
-    if free.choice is None or problem.fits_cores(picked(problem, free.choice)):
+    if free.choice is None or problem.fits_cores(pick_options(problem, free.choice)):
         return free
     cheap = Objective(problem.objective.metric, alpha=0.0, beta=1.0, delta=0.0)
     least = _without_core_limit(replace(problem, max_cores=None, objective=cheap), _FREE_SHARE * deadline_s)
-    if least.choice is None or not problem.fits_cores(picked(problem, least.choice)):
+    if least.choice is None or not problem.fits_cores(pick_options(problem, least.choice)):
         return Answer(None, least.proven, note=least.note)
-    upper = problem.value(picked(problem, free.choice)) if free.proven else free.bound
+    upper = problem.value(pick_options(problem, free.choice)) if free.proven else free.bound
     return solve_within_cores(problem, least.choice, upper, until)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ipa.optimizer.answer import Answer, Choice, picked
+from ipa.optimizer.answer import Answer, Choice, pick_options
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.ties import first_in_order
 from ipa.optimizer.tolerance import tie
@@ -51,7 +51,7 @@ def solve_few_plans(problem: Problem, until: float) -> Answer | None:
         if time.perf_counter() > until:
             return None
         choice: Choice = tuple(row)
-        values[choice] = problem.value(picked(problem, choice))
+        values[choice] = problem.value(pick_options(problem, choice))
     best = max(values.values())
     tied = (choice for choice, value in values.items() if value >= best - tie(best))
     return Answer(first_in_order(problem, tied), proven=True)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ipa.optimizer.answer import Answer, picked
+from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.known import best_known
-from ipa.optimizer.labels.pareto import PartialPlans, Price, TooManyPlansError, joined, stage_labels
+from ipa.optimizer.labels.pareto import PartialPlans, Price, TooManyPlansError, join, stage_labels
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.highs import solve_highs_directly
@@ -79,7 +79,7 @@ def series_parallel_labels(problem: Problem, price: Price, until: float = math.i
         one, other = pair
         parallel = one.start == other.start and one.end == other.end
         parts = [part for part in parts if part is not one and part is not other]
-        merged = joined(one.labels, other.labels, limit + slack, parallel=parallel, until=until)
+        merged = join(one.labels, other.labels, limit + slack, parallel=parallel, until=until)
         parts.append(_Part(one.start, other.end, merged))
     labels = parts[0].labels
     return labels.at(np.flatnonzero(labels.latency <= limit))
@@ -145,7 +145,7 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     started = time.perf_counter()
     if problem.max_cores is not None:
         free = solve_graph(replace(problem, max_cores=None), _FREE_SHARE * deadline_s)
-        if free.proven and (free.choice is None or problem.fits_cores(picked(problem, free.choice))):
+        if free.proven and (free.choice is None or problem.fits_cores(pick_options(problem, free.choice))):
             return free
         return _without_labels(problem, started + deadline_s)
     try:
@@ -158,7 +158,7 @@ def solve_graph(problem: Problem, deadline_s: float) -> Answer:
     choices = [tuple(row) for row in labels.choices.tolist()]
     if not choices:
         return Answer(None, proven=True)
-    values = {choice: problem.value(picked(problem, choice)) for choice in choices}
+    values = {choice: problem.value(pick_options(problem, choice)) for choice in choices}
     best = max(values.values())
     return Answer(first_in_order(problem, (c for c, v in values.items() if v >= best - tie(best))), True)
 
@@ -178,7 +178,10 @@ def _price_of(problem: Problem) -> Price:
 
     if dearest() * _PRICE_GRID > _LARGEST_PRICE and (known := best_known(problem).choice) is not None:
         scores = [max(option.score for option in stage) for stage in problem.options]
-        best, reached = weights.alpha * weights.metric.total(scores), problem.value(picked(problem, known))
+        best, reached = (
+            weights.alpha * weights.metric.total(scores),
+            problem.value(pick_options(problem, known)),
+        )
         most = 1.0 + best - reached
     grid = min(_PRICE_GRID, _LARGEST_PRICE / max(1.0, dearest()))
     return lambda option: round(price(option) * grid)

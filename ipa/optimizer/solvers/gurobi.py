@@ -11,7 +11,7 @@ from ipa.errors import MissingExtraError, SolverUnavailableError
 from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import agreed, search_until
+from ipa.optimizer.solvers.tie_breaking import search_until, settle
 from ipa.optimizer.tolerance import SOLVER
 
 _BUNDLED_LIMIT = 2000
@@ -60,7 +60,7 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
     build_s = time.perf_counter() - started - search_s
     proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
     choice = milp.choice(values) if found else None
-    answer = agreed(problem, choice, proven, "Gurobi", until, bound)
+    answer = settle(problem, choice, proven, "Gurobi", until, bound)
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

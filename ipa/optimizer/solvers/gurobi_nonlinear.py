@@ -16,7 +16,7 @@ from ipa.optimizer.answer import Answer, Choice, impossible
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.gurobi import environment, failed, gurobi_module
 from ipa.optimizer.solvers.milp import LIMIT
-from ipa.optimizer.solvers.tie_breaking import agreed, search_until
+from ipa.optimizer.solvers.tie_breaking import search_until, settle
 from ipa.optimizer.ticks import Ticks
 from ipa.pipeline.accuracy import Combine
 
@@ -66,7 +66,7 @@ def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
     except gurobipy.GurobiError as error:
         raise failed(error, size) from error
     build_s = time.perf_counter() - started - search_s
-    answer = agreed(problem, _known(choice), proven, "Gurobi", until, bound)
+    answer = settle(problem, _known(choice), proven, "Gurobi", until, bound)
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

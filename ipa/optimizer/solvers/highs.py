@@ -13,7 +13,7 @@ from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import agreed, search_until
+from ipa.optimizer.solvers.tie_breaking import search_until, settle
 from ipa.optimizer.tolerance import SOLVER
 
 _MIN_LIMIT_S = 0.01
@@ -56,7 +56,7 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     )
     found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     choice = milp.choice(list(solution.col_value)) if found else None
-    answer = agreed(problem, choice, proven, "HiGHS", until, model.getInfo().mip_dual_bound)
+    answer = settle(problem, choice, proven, "HiGHS", until, model.getInfo().mip_dual_bound)
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

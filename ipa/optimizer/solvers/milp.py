@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ipa.optimizer.answer import Choice
-from ipa.optimizer.labels.columns import columns_of, without_dominated
+from ipa.optimizer.labels.columns import columns_of, drop_dominated
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.ticks import Ticks
@@ -81,7 +81,7 @@ def milp_of(problem: Problem) -> Milp:
     columns = columns.kept(columns.present & (columns.latency <= problem.ticks.reach))
     if problem.max_cores is None:
         # A beaten option may be the one that fits the limit of cores.
-        columns = without_dominated(columns)
+        columns = drop_dominated(columns)
     kept = tuple(
         tuple(row[:size].tolist()) for row, size in zip(columns.index, columns.sizes.tolist(), strict=True)
     )

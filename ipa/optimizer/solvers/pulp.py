@@ -16,7 +16,7 @@ from ipa.optimizer.answer import Answer, impossible
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.highs import print_banner_unseen
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import agreed, search_until
+from ipa.optimizer.solvers.tie_breaking import search_until, settle
 from ipa.optimizer.tolerance import SOLVER
 
 _GRACE_S = 1.0
@@ -109,7 +109,7 @@ def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, f
     proven = infeasible or program.sol_status == pulp.LpSolutionOptimal
     values = [variable.varValue or 0.0 for variable in variables]
     choice = milp.choice(values) if found else None
-    answer = agreed(problem, choice, proven, name, until, _bound(program))
+    answer = settle(problem, choice, proven, name, until, _bound(program))
     return replace(answer, build_s=build_s, search_s=search_s)
 
 

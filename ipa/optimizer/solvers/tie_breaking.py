@@ -9,7 +9,7 @@ turns up.
 import math
 from dataclasses import dataclass, replace
 
-from ipa.optimizer.answer import Answer, Choice, fastest, picked
+from ipa.optimizer.answer import Answer, Choice, fastest, pick_options
 from ipa.optimizer.known import Known, best_known
 from ipa.optimizer.labels.core_limit import solve_within_cores
 from ipa.optimizer.labels.exceeded import LabelsExceededError
@@ -51,7 +51,7 @@ def search_until(started: float, deadline_s: float) -> float:
     return started + deadline_s - min(TIE_BREAK_S, TIE_BREAK_SHARE * deadline_s)
 
 
-def agreed(
+def settle(
     problem: Problem,
     choice: Choice | None,
     proven: bool,
@@ -79,12 +79,12 @@ def agreed(
         Upper bound on the objective that the solver proved; NaN if there is none.
     """
     claim = _Claim(solver, choice, proven, bound)
-    if choice is None or not problem.feasible(picked(problem, choice)):
-        return _replaced(problem, claim, until)
-    return _compared(problem, claim, choice, until)
+    if choice is None or not problem.feasible(pick_options(problem, choice)):
+        return _replace(problem, claim, until)
+    return _compare(problem, claim, choice, until)
 
 
-def _compared(problem: Problem, claim: _Claim, own: Choice, until: float) -> Answer:
+def _compare(problem: Problem, claim: _Claim, own: Choice, until: float) -> Answer:
     """Answer where a solver chose a plan that keeps the limits."""
     known = best_known(problem, own)
     value, good = _value(problem, own), known.choice or own
@@ -104,7 +104,7 @@ def _compared(problem: Problem, claim: _Claim, own: Choice, until: float) -> Ans
     return Answer(first, proven=True, objective=value)
 
 
-def _replaced(problem: Problem, claim: _Claim, until: float) -> Answer:
+def _replace(problem: Problem, claim: _Claim, until: float) -> Answer:
     """Answer where a solver has no choice that keeps the limits."""
     known, what = best_known(problem), _what(problem, claim)
     if known.choice is None:
@@ -126,7 +126,7 @@ def _what(problem: Problem, claim: _Claim) -> str:
         if claim.proven:
             return f"{claim.solver} claimed that no plan keeps the limits"
         return f"{claim.solver} found no plan before its deadline"
-    options = picked(problem, claim.choice)
+    options = pick_options(problem, claim.choice)
     if problem.fits_cores(options):
         return f"{claim.solver} chose a plan that takes {problem.latency_s(options):.12g} s, above the SLA"
     cores = sum(option.cost_cores for option in options)
@@ -136,8 +136,8 @@ def _what(problem: Problem, claim: _Claim) -> str:
 def _by_a_hair(problem: Problem, choice: Choice | None) -> bool:
     """Whether a choice misses the SLA by less than a solver can tell; of none, whether all but miss it."""
     if choice is None:
-        return not _moved(problem, -HAIR).keeps_sla(picked(problem, fastest(problem)))
-    options = picked(problem, choice)
+        return not _moved(problem, -HAIR).keeps_sla(pick_options(problem, fastest(problem)))
+    options = pick_options(problem, choice)
     return problem.fits_cores(options) and _moved(problem, HAIR).keeps_sla(options)
 
 
@@ -171,7 +171,7 @@ def _rounding(problem: Problem) -> float:
 
 
 def _value(problem: Problem, choice: Choice) -> float:
-    return problem.value(picked(problem, choice))
+    return problem.value(pick_options(problem, choice))
 
 
 def _least(bound: float, upper: float, value: float) -> float:

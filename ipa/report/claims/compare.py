@@ -97,7 +97,7 @@ def some(values: Sequence[bool | None]) -> bool | None:
     return True if True in values else None if None in values else False
 
 
-def graded(full: bool | None, partly: bool | None = False) -> Support:
+def grade(full: bool | None, partly: bool | None = False) -> Support:
     """Return full, partial or no support; undecided where that hangs on an interval."""
     if full is None:
         return Support.UNDECIDED

@@ -1,7 +1,7 @@
 """How many of the published averages come out (``ipa.studies.published``)."""
 
 from ipa.report.claims.check import CHECKS, Finding
-from ipa.report.claims.compare import graded
+from ipa.report.claims.compare import grade
 from ipa.report.claims.evidence import Evidence
 from ipa.report.claims.from_runs import BOTH
 
@@ -22,7 +22,7 @@ def _averages(evidence: Evidence, version: str) -> Finding:
     frame = evidence.comparison(BOTH[version])
     met, with_ties = int(frame["within"].sum()), int(frame["within_with_ties"].sum())
     return Finding(
-        graded(met == len(frame), partly=met > len(frame) / 2),
+        grade(met == len(frame), partly=met > len(frame) / 2),
         f"{met} of {len(frame)} runs within the limits, {with_ties} accepting any choice among exact ties",
         {"within": met},
     )

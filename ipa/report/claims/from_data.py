@@ -8,7 +8,7 @@ from ipa.pipeline.load import load_pipeline, pipeline_names
 from ipa.pipeline.plan import Plan, StagePlan, plan_defects
 from ipa.pipeline.profiles import base_allocation, quadratic_fit
 from ipa.report.claims.check import CHECKS, Finding, own
-from ipa.report.claims.compare import graded
+from ipa.report.claims.compare import grade
 from ipa.report.claims.evidence import Evidence
 
 BATCHES_OF_A_FULL_PROFILE = 5
@@ -31,7 +31,7 @@ def equal_configurations(evidence: Evidence) -> Finding:
     least_rps = min(rate for _, rate in found.values())
     slack = claimed["within_pct"] / 100
     return Finding(
-        graded(
+        grade(
             slowest_ms <= claimed["latency_ms"] * (1 + slack)
             and least_rps >= claimed["throughput_rps"] * (1 - slack)
         ),
@@ -75,7 +75,7 @@ def both_plans_feasible(evidence: Evidence) -> Finding:
     feasible = sum(not found for found in defects.values())
     as_stated = costs == [claimed["first_cores"], claimed["second_cores"]]
     return Finding(
-        graded(feasible == len(plans) and as_stated, partly=feasible == len(plans)),
+        grade(feasible == len(plans) and as_stated, partly=feasible == len(plans)),
         "; ".join(
             f"({name}): {plans[name].cost_cores} cores, {'; '.join(found) or 'feasible'}"
             for name, found in defects.items()
@@ -89,7 +89,7 @@ def heavy_rules_out_heavy(evidence: Evidence) -> Finding:
     """Check whether (A2, B2) breaks an SLA of 500 ms."""
     latency_ms = 1000 * _motivation_plans()["A2, B2"].latency_s(load_pipeline("video"))
     return Finding(
-        graded(latency_ms > evidence.claim("C23").claimed["latency_ms"]),
+        grade(latency_ms > evidence.claim("C23").claimed["latency_ms"]),
         f"(A2, B2) takes {latency_ms:.0f} ms on its base allocation",
         {"ruled_out": latency_ms > evidence.claim("C23").claimed["latency_ms"]},
     )
@@ -104,7 +104,7 @@ def allocation_threshold(evidence: Evidence) -> Finding:
     used = {variant.name: str(variant.base_cores) for variant in load_pipeline("video").stages[0].variants}
     same = sum(table[name] == cores for name, cores in used.items())
     return Finding(
-        graded(same == len(used)),
+        grade(same == len(used)),
         f"Table 4: {'/'.join(table.values())} cores; the runs: {'/'.join(used.values())}",
         {"same_variants": same},
     )
@@ -122,7 +122,7 @@ def sla_rule(evidence: Evidence) -> Finding:
     within = evidence.claim("C26").claimed["within_pct"] / 100
     met = [name for name, sla_s in computed.items() if abs(sla_s / table[name] - 1) <= within]
     return Finding(
-        graded(len(met) == len(computed), partly=len(met) > len(computed) / 2),
+        grade(len(met) == len(computed), partly=len(met) > len(computed) / 2),
         ", ".join(f"{name} {sla_s:.2f} s (Table 6: {table[name]:.2f})" for name, sla_s in computed.items()),
         {"met_pipelines": len(met)},
     )
@@ -136,7 +136,7 @@ def same_setting(evidence: Evidence) -> Finding:
     figures = runs.groupby(["edition", "pipeline"])[shared].nunique()
     mixed = int((figures > 1).any(axis=1).sum())
     return Finding(
-        graded(not mixed),
+        grade(not mixed),
         f"{mixed} of {len(figures)} figures mix parameters between methods or loads",
         {"claim_holds": not mixed},
     )
@@ -156,7 +156,7 @@ def allocation_rule(evidence: Evidence) -> Finding:
                 str(base_allocation(profiles, float(str(row.threshold_rps)) / margin, math.inf)) == row.cores
             )
     return Finding(
-        graded(same == total, partly=same > total / 2),
+        grade(same == total, partly=same > total / 2),
         f"the fewest cores that sustain the threshold are those of the runs in {same} of {total} cases",
         {"claim_holds": same == total},
     )
@@ -207,7 +207,7 @@ def drop_rule(evidence: Evidence) -> Finding:
     within = claimed["within_pct"] / 100
     met = [name for name, ratio in ratios.items() if abs(ratio / claimed["factor"] - 1) <= within]
     return Finding(
-        graded(len(met) == len(ratios), partly=len(met) > len(ratios) / 2),
+        grade(len(met) == len(ratios), partly=len(met) > len(ratios) / 2),
         "drop limit over SLA: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()),
         {"met_pipelines": len(met)},
     )

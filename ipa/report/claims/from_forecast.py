@@ -7,7 +7,7 @@ from ipa.errors import ConfigError, ResultsError
 from ipa.forecast.networks.weights import load_record, weights_path
 from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims.check import CHECKS, Finding, own
-from ipa.report.claims.compare import Order, Orders, at_most, every, graded, order, some
+from ipa.report.claims.compare import Order, Orders, at_most, every, grade, order, some
 from ipa.report.claims.evidence import Evidence
 from ipa.results.intervals import Interval
 from ipa.studies.forecast_errors import TEST_WEEK, stored_table
@@ -70,7 +70,7 @@ def lstm_against_reactive(evidence: Evidence) -> Finding:
         if orders[p] is not Order.TIED
     ]
     return Finding(
-        counts.support if counts.above == counts.below == 0 else graded(far, counts.above > counts.below),
+        counts.support if counts.above == counts.below == 0 else grade(far, counts.above > counts.below),
         f"at the settings of figure 16 at most {highest:.2f} % are dropped under either; without the"
         f" margins, late or lost requests reactive / lstm: {', '.join(shown) or 'no difference'};"
         f" fewer in {counts.above} of {len(PAPER_PIPELINES)} pipelines, more in {counts.below}, no effect in"
@@ -109,7 +109,7 @@ def lstm_error(evidence: Evidence) -> Finding:
     mean, week = sum(windows.values()) / len(windows), float(found[TEST_WEEK])
     claimed_pct = evidence.claim("C19").claimed["smape_pct"]
     return Finding(
-        graded(week <= claimed_pct, partly=min(windows.values()) <= claimed_pct),
+        grade(week <= claimed_pct, partly=min(windows.values()) <= claimed_pct),
         f"{week:.1f} % on the whole test week; "
         + ", ".join(f"{name} {value:.1f} %" for name, value in windows.items())
         + f" (mean {mean:.1f} %)",

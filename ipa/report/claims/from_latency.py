@@ -8,7 +8,7 @@ from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES
 from ipa.report.claims.check import CHECKS, Finding
-from ipa.report.claims.compare import Orders, every, graded, near, order, some
+from ipa.report.claims.compare import Orders, every, grade, near, order, some
 from ipa.report.claims.evidence import Evidence
 from ipa.results.folder import ALL_FILES
 from ipa.results.intervals import SEEDS, Interval, mean_interval, paired_interval
@@ -68,7 +68,7 @@ def nearly_as_fast_as_the_lightest(evidence: Evidence) -> Finding:
     )
     widest = max(means[key]["cdf_at_sla"].half_width for key in compared)
     return Finding(
-        graded(every(near_each_other), partly=some(near_each_other)),
+        grade(every(near_each_other), partly=some(near_each_other)),
         f"CDF of per-second p99 at the SLA, ipa/fa2-low (simulated, {len(evidence.seeds)} seeds,"
         f" ± at most {widest:.3f}): {shown}; ipa is near fa2-low in {near_each_other.count(True)} of"
         f" {len(PAPER_PIPELINES)} pipelines; up to {off:.3f} from the published curves,"

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ipa.report.claims.check import CHECKS, Finding, Support
-from ipa.report.claims.compare import EXACT, Order, Orders, graded
+from ipa.report.claims.compare import EXACT, Order, Orders, grade
 from ipa.report.claims.evidence import Evidence
 from ipa.studies.preferences import PREFERENCES, WORKLOAD, preference_settings, preference_table
 from ipa.studies.published import deviation_pct
@@ -65,7 +65,7 @@ def settings_are_those_printed(evidence: Evidence) -> Finding:
         for row in missed.to_dict("records")
     )
     return Finding(
-        graded(missed.empty),
+        grade(missed.empty),
         f"the printed weights give {len(points) - len(missed)} of {len(points)} points"
         + (f"; not {shown}" if shown else ""),
         {

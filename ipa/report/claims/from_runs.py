@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.report.claims.check import CHECKS, Finding, Support
-from ipa.report.claims.compare import at_least, at_most, every, graded, near, some
+from ipa.report.claims.compare import at_least, at_most, every, grade, near, some
 from ipa.report.claims.evidence import Evidence
 from ipa.results.intervals import Interval
 
@@ -86,7 +86,7 @@ def normalised_gain(evidence: Evidence) -> Finding:
         for p in cheap
     ]
     return Finding(
-        graded(some(reached)),
+        grade(some(reached)),
         f"largest gain for less than {claimed['cost_pct']:g} % more cost: {best} {gains[best]:+.2f} of the"
         f" span at {costs_pct[best]:+.1f} %",
         {"gain": gains[best].mean, "cost_pct": costs_pct[best].mean},
@@ -101,7 +101,7 @@ def revised_gain(evidence: Evidence) -> Finding:
     cost_pct = _excess_pct(_mean_over(evidence, REVISED, "audio-sent", methods))
     gained = at_least(gain_pct, claim.claimed["gain_pct"] - claim.tolerance["gain_pct"])
     return Finding(
-        graded(every([gained, at_most(cost_pct, claim.claimed["cost_pct"])]), partly=gained),
+        grade(every([gained, at_most(cost_pct, claim.claimed["cost_pct"])]), partly=gained),
         f"audio-sent: accuracy {gain_pct:+.1f} %, cost {cost_pct:+.1f} %",
         {"gain_pct": gain_pct.mean, "cost_pct": cost_pct.mean},
     )
@@ -119,7 +119,7 @@ def video_costs_like_the_lightest(evidence: Evidence) -> Finding:
     close = [near(ratio, 1, gap) for ratio in ratios]
     means = [ratio.mean for ratio in ratios]
     return Finding(
-        graded(every(close), partly=close.count(True) > len(close) / 2),
+        grade(every(close), partly=close.count(True) > len(close) / 2),
         f"cost ratio {min(means):.2f} to {max(means):.2f} over both editions and four loads, within {gap:g}"
         f" of 1 in {close.count(True)} of {len(close)} ({widest(evidence, ratios, '.2f')})",
         {"lowest_ratio": min(means), "highest_ratio": max(means)},
@@ -142,7 +142,7 @@ def steady_high_falls_back(evidence: Evidence) -> Finding:
         for p in PAPER_PIPELINES
     }
     return Finding(
-        graded(every(list(fallen.values())), partly=some(list(fallen.values()))),
+        grade(every(list(fallen.values())), partly=some(list(fallen.values()))),
         f"on the lightest variants in {', '.join(p for p in PAPER_PIPELINES if fallen[p]) or 'no pipeline'};"
         " accuracy above fa2-low: "
         + ", ".join(f"{p} {gaps[p].mean:+.1f} % (cost {costs[p].mean:+.1f} %)" for p in PAPER_PIPELINES)
@@ -164,7 +164,7 @@ def rim_overprovisions(evidence: Evidence) -> Finding:
     }
     least = claimed["ratio"] * (1 - claimed["within_pct"] / 100)
     return Finding(
-        graded(every([at_least(ratio, least) for ratio in ratios.values()])),
+        grade(every([at_least(ratio, least) for ratio in ratios.values()])),
         f"rim / ipa over the four loads: {ratios['v1']:.2f} (v1), {ratios['v3']:.2f} (v3)",
         {f"{name}_ratio": ratio.mean for name, ratio in ratios.items()},
     )
@@ -183,7 +183,7 @@ def cost_ratio_to_the_heaviest(evidence: Evidence) -> Finding:
     cheap = every([at_least(ratios[n], claimed[f"{n}_ratio"] * (1 - slack)) for n in pipelines])
     small = [at_most(losses[n], claimed["loss"] * (1 + slack)) for n in pipelines]
     return Finding(
-        graded(every([cheap, *small]), partly=some([cheap, *small])),
+        grade(every([cheap, *small]), partly=some([cheap, *small])),
         ", ".join(
             f"{p}: {ratios[n]:.2f} times cheaper for {losses[n].mean:.2f} less accuracy"
             for n, p in pipelines.items()
@@ -202,7 +202,7 @@ def largest_system(evidence: Evidence) -> Finding:
     }
     least = claimed["cores"] * (1 - claimed["within_pct"] / 100)
     return Finding(
-        graded(at_least(peaks["ipa"], least), partly=at_least(peaks["fa2-high"], least)),
+        grade(at_least(peaks["ipa"], least), partly=at_least(peaks["fa2-high"], least)),
         f"peak of nlp bursty: fa2-high {peaks['fa2-high']:.0f} cores, ipa {peaks['ipa']:.0f} cores",
         {"fa2_high_cores": peaks["fa2-high"].mean, "ipa_cores": peaks["ipa"].mean},
     )
@@ -228,7 +228,7 @@ def video_rerun(evidence: Evidence) -> Finding:
     close, their_close = sum(gap <= limit_pct for gap in ours_pct), int((theirs_pct <= limit_pct).sum())
     found = {"close_cells": float(close)}
     return Finding(
-        graded(close >= their_close - claim.tolerance["close_cells"], partly=close > len(ours_pct) / 2),
+        grade(close >= their_close - claim.tolerance["close_cells"], partly=close > len(ours_pct) / 2),
         f"cost within {limit_pct:g} % in {close} of {len(ours_pct)} video cells;"
         f" the authors' re-runs: {their_close} of {len(theirs_pct)}",
         found,

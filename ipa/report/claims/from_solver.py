@@ -15,7 +15,7 @@ from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan
 from ipa.report.claims.check import CHECKS, Finding, own
-from ipa.report.claims.compare import graded
+from ipa.report.claims.compare import grade
 from ipa.report.claims.evidence import Evidence
 
 LOADS_RPS = range(1, 60)
@@ -101,7 +101,7 @@ def sla_binds(evidence: Evidence) -> Finding:
         total += len(LOADS_RPS)
         changed += _changes(planner, free, LOADS_RPS)
     return Finding(
-        graded(changed > 0),
+        grade(changed > 0),
         f"without the SLA, {changed} of {total} decisions (loads 1 to 59 rps) change",
         {"changed": changed},
     )
@@ -118,7 +118,7 @@ def batching_matters(evidence: Evidence) -> Finding:
     caps = evidence.table("runs").groupby("pipeline")["batching_cap"].unique()
     unbatched = [name for name in PAPER_PIPELINES if list(caps[name]) == ["1"]]
     return Finding(
-        graded(changed > 0 and not unbatched, partly=changed > 0),
+        grade(changed > 0 and not unbatched, partly=changed > 0),
         f"video: batch sizes 2 and 8 change the plan at {changed} of {len(loads)} loads;"
         f" run with batch size 1 only: {', '.join(unbatched) or 'no pipeline'}",
         {"changed_share": changed / len(loads), "unbatched_pipelines": len(unbatched)},
@@ -139,7 +139,7 @@ def pas_is_the_objective(evidence: Evidence) -> Finding:
         total += len(LOADS_RPS)
         changed += _changes(ranked, raw, LOADS_RPS)
     return Finding(
-        graded(changed == 0, partly=len(others) < len(PAPER_PIPELINES) / 2),
+        grade(changed == 0, partly=len(others) < len(PAPER_PIPELINES) / 2),
         f"{len(others)} pipelines maximise a product of ranks; maximising PAS instead changes"
         f" {changed} of {total} decisions",
         {"pipelines_with_another_objective": len(others)},

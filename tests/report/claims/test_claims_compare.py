@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipa.report.claims.check import Support
-from ipa.report.claims.compare import Order, Orders, at_least, at_most, every, graded, near, order, some
+from ipa.report.claims.compare import Order, Orders, at_least, at_most, every, grade, near, order, some
 from ipa.results.intervals import Interval, mean_interval
 
 FLOATS = st.floats(-1e3, 1e3)
@@ -77,8 +77,8 @@ def test_three_valued_logic() -> None:
 
 
 def test_a_grade_is_undecided_where_it_hangs_on_an_interval() -> None:
-    assert graded(True) is Support.SUPPORTED
-    assert graded(None, True) is Support.UNDECIDED
-    assert graded(False, None) is Support.UNDECIDED
-    assert graded(False, True) is Support.PARTLY
-    assert graded(False) is Support.CONTRADICTED
+    assert grade(True) is Support.SUPPORTED
+    assert grade(None, True) is Support.UNDECIDED
+    assert grade(False, None) is Support.UNDECIDED
+    assert grade(False, True) is Support.PARTLY
+    assert grade(False) is Support.CONTRADICTED
