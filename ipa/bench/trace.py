@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from ipa.errors import TraceError
 from ipa.experiments.resolved import forecaster_for, planner_for
 from ipa.experiments.simulate import settings_of
 from ipa.experiments.spec import RunSpec
-from ipa.optimizer.decision import Decision
-from ipa.optimizer.planner import Planner
+from ipa.optimizer.memory import RememberingPlanner
 from ipa.platforms.streamed import StreamedPlatform
 from ipa.results.decisions import DecisionRecord
 from ipa.results.streaming import RunningMeasures
@@ -24,19 +23,6 @@ from ipa.simulator.settings import EngineName
 from ipa.workload import find_trace, load_trace
 
 TELL_EVERY_S = 3600
-
-
-@dataclass(frozen=True)
-class RememberingPlanner(Planner):
-    """Decides once per arrival rate; with whole rates there are only as many as the load has."""
-
-    known: dict[float, Decision] = field(default_factory=dict, compare=False)
-
-    def decide(self, rate_rps: float) -> Decision:
-        """Return the decision for an arrival rate in requests per second."""
-        if rate_rps not in self.known:
-            self.known[rate_rps] = super().decide(rate_rps)
-        return self.known[rate_rps]
 
 
 def full_trace() -> NDArray[np.int64]:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipa.bench.trace import RememberingPlanner, bench_trace
+from ipa.bench.trace import bench_trace
 from ipa.errors import InvalidValueError
-from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan, StagePlan
@@ -122,14 +121,6 @@ def test_nothing_works_before_a_pipeline_is_deployed() -> None:
         platform.observe()
     with pytest.raises(RuntimeError, match="deploy"):
         platform.sleep_until(1.0)
-
-
-def test_a_rate_is_decided_for_once() -> None:
-    base = planner_for(RunSpec())
-    planner = RememberingPlanner(base.pipeline, base.objective, base.constraints)
-    assert planner.decide(20.0) is planner.decide(20.0)
-    assert planner.decide(20.0).plan == base.decide(20.0).plan
-    assert len(planner.known) == 1
 
 
 def test_the_long_run_adapts_and_accounts_for_every_request() -> None:
