@@ -93,7 +93,7 @@ def test_a_method_or_solver_registered_anew_under_its_name_decides_anew(counted:
 
 def test_a_method_that_answers_with_lists_is_asked_every_time(counted: list[float]) -> None:
     def listed(pipeline: Pipeline, settings: MethodSettings) -> Restriction:  # noqa: ARG001
-        return Restriction(replicas=[3, 3])  # type: ignore[arg-type]
+        return Restriction(replicas=[3, 3])
 
     with METHODS.temporarily("ipa", listed):
         plans = [planner().decide(20.0).plan for _ in range(2)]
