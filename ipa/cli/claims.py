@@ -26,7 +26,8 @@ from ipa.report.claims.stored import store_claims, stored_claims_file
 from ipa.report.claims.table import stored_comparison, stored_comparison_file
 from ipa.results.folder import KEPT_IN_BRIEF
 from ipa.results.intervals import SEEDS
-from ipa.studies.published import compare, write_comparison
+from ipa.studies.comparison import write_comparison
+from ipa.studies.published import compare
 
 SHOWN = ["claim", "statement", "published", "reproduced", "verdict", "on_synthetic", "on_real"]
 """Columns of the table for people; ``--json`` has all of them."""

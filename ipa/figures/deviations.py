@@ -24,7 +24,7 @@ from ipa.figures.style import (
 )
 from ipa.figures.tables import require
 from ipa.paper import PAPER_METHODS
-from ipa.studies.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
+from ipa.studies.comparison import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
 
 COLUMNS = (
     "pipeline",

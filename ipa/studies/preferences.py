@@ -26,10 +26,12 @@ from ipa.paper import PAPER_PIPELINES, PUBLISHED_METRICS, published_table
 from ipa.paths import stored_results_dir
 from ipa.pipeline.accuracy import METRICS, AccuracyMetric
 from ipa.pipeline.plan import Plan
-from ipa.studies.published import (
+from ipa.studies.comparison import (
     ACCURACY_TOLERANCE_PCT,
     COST_TOLERANCE_PCT,
+    EXACT_TIES,
     Averages,
+    compared_columns,
     deviation_pct,
     within,
     within_with_ties,
@@ -260,30 +262,15 @@ def preference_table(settings: Sequence[Setting], workload: Workload) -> pd.Data
 def _row(setting: Setting, rates_rps: Sequence[float]) -> dict[str, object]:
     chosen, other = averages(setting, rates_rps)
     published = setting.published or Averages(math.nan, math.nan)
-    compared = setting.published is not None
     return {
         "edition": setting.edition,
         "pipeline": setting.pipeline,
         "preference": setting.preference,
         "alpha": setting.planner.objective.alpha,
         "beta": setting.planner.objective.beta,
-        "published_cost_cores": published.cost,
-        "cost_cores": round(chosen.cost, 4),
-        "cost_other_ties_cores": round(other.cost, 4),
-        "cost_deviation_pct": _rounded(deviation_pct(chosen.cost, published.cost)),
-        "published_accuracy": published.accuracy,
-        "accuracy": round(chosen.accuracy, 4),
-        "accuracy_other_ties": round(other.accuracy, 4),
-        "accuracy_deviation_pct": _rounded(deviation_pct(chosen.accuracy, published.accuracy)),
-        "within": compared and within(chosen, published),
-        "within_with_ties": compared and within_with_ties(chosen, other, published),
-        "cause": _cause(setting, rates_rps, chosen, other) if compared else "",
+        **compared_columns(chosen, other, published),
+        "cause": _cause(setting, rates_rps, chosen, other),
     }
-
-
-def _rounded(deviation_pct: float) -> float:
-    """Round without a negative zero."""
-    return round(deviation_pct, 2) + 0.0
 
 
 def _cause(setting: Setting, rates_rps: Sequence[float], chosen: Averages, other: Averages) -> str:
@@ -291,7 +278,7 @@ def _cause(setting: Setting, rates_rps: Sequence[float], chosen: Averages, other
     if published is None or within(chosen, published):
         return ""
     if within_with_ties(chosen, other, published):
-        return "exact ties: another choice among equally good plans is within the limits"
+        return EXACT_TIES
     weights = setting.planner.objective
     curve = reachable(setting, rates_rps)
     misses = pd.Series([_miss(point, published) for point in _pairs(curve)])
@@ -343,7 +330,7 @@ def stored_preferences() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    from ipa.studies.published import write_comparison
+    from ipa.studies.comparison import write_comparison
     from ipa.workload import load_workload
 
     write_comparison(

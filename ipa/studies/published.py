@@ -15,20 +15,17 @@ from ipa.optimizer.answer import pick_options
 from ipa.optimizer.solvers.brute_force import tied_choices
 from ipa.paper import VERSION_OF_EDITION, published_result
 from ipa.results.folder import read_decisions, read_summary
-
-COST_TOLERANCE_PCT = 5.0
-ACCURACY_TOLERANCE_PCT = 2.0
+from ipa.studies.comparison import (
+    EXACT_TIES,
+    Averages,
+    compared_columns,
+    deviation_pct,
+    within,
+    within_with_ties,
+)
 
 LOAD_NOISE_PCT = 2.0
 """A run whose mean decided load differs by more than this from ours was decided for another load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Averages:
-    """Average cost in cores and accuracy in published units of one run."""
-
-    cost: float
-    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +66,6 @@ def compare(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     return pd.DataFrame([_compare_run(spec, run_folder(results_dir, spec)) for spec in specs])
 
 
-def write_comparison(frame: pd.DataFrame, file: Path) -> None:
-    """Store a comparison as CSV, one line per run, sorted as the published table."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(file, index=False, lineterminator="\n")
-
-
 def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
     edition = VERSION_OF_EDITION[spec.edition]
     row = published_result(edition, spec.pipeline, spec.workload, spec.method)
@@ -85,52 +76,9 @@ def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
         "pipeline": spec.pipeline,
         "workload": spec.workload,
         "method": spec.method,
-        "published_cost_cores": published.cost,
-        "cost_cores": round(ours.chosen.cost, 4),
-        "cost_other_ties_cores": round(ours.other_ties.cost, 4),
-        "cost_deviation_pct": round(deviation_pct(ours.chosen.cost, published.cost), 2),
-        "published_accuracy": published.accuracy,
-        "accuracy": round(ours.chosen.accuracy, 4),
-        "accuracy_other_ties": round(ours.other_ties.accuracy, 4),
-        "accuracy_deviation_pct": round(deviation_pct(ours.chosen.accuracy, published.accuracy), 2),
-        "within": within(ours.chosen, published),
-        "within_with_ties": within_with_ties(ours.chosen, ours.other_ties, published),
+        **compared_columns(ours.chosen, ours.other_ties, published),
         "cause": _cause(row, published, ours),
     }
-
-
-def deviation_pct(ours: float, published: float) -> float:
-    """Return the deviation from a published value in percent of it; 0 if both are 0."""
-    if published == 0:
-        return 0.0 if abs(ours) < 1e-9 else float("inf")
-    return (ours / published - 1) * 100
-
-
-def within(ours: Averages, published: Averages) -> bool:
-    """Whether cost and accuracy lie within the tolerances."""
-    return (
-        abs(deviation_pct(ours.cost, published.cost)) <= COST_TOLERANCE_PCT
-        and abs(deviation_pct(ours.accuracy, published.accuracy)) <= ACCURACY_TOLERANCE_PCT
-    )
-
-
-def within_with_ties(chosen: Averages, other: Averages, published: Averages) -> bool:
-    """Whether some choice among exact ties lies within the tolerances.
-
-    Choosing the one plan at some tied steps and the other at the rest moves both averages along the line
-    between the two extremes.
-    """
-    shares = np.linspace(0, 1, 1001)
-    return any(
-        within(
-            Averages(
-                chosen.cost + share * (other.cost - chosen.cost),
-                chosen.accuracy + share * (other.accuracy - chosen.accuracy),
-            ),
-            published,
-        )
-        for share in shares
-    )
 
 
 def reproduction(spec: RunSpec, folder: Path) -> Reproduction:
@@ -178,7 +126,7 @@ def _cause(row: "pd.Series[str]", published: Averages, ours: Reproduction) -> st
     if within(ours.chosen, published):
         return ""
     if within_with_ties(ours.chosen, ours.other_ties, published):
-        return "exact ties: another choice among equally good plans is within the limits"
+        return EXACT_TIES
     if not row["mean_arrival_rate_recovered_rps"]:
         return "the load this run was decided for is not recoverable from its plans"
     theirs = float(row["mean_arrival_rate_recovered_rps"])

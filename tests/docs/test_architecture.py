@@ -1,6 +1,8 @@
 """The imports keep to the floor plan of pyproject.toml."""
 
+import logging
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
@@ -9,6 +11,18 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ("floors", "cycles", "optimizer", "adapter", "experiments", "figures", "drawing", "notebooks")
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Keep the loggers: import-linter switches off all that exist, also for the tests that follow."""
+    found = [
+        logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)
+    ]
+    disabled = [logger.disabled for logger in found]
+    yield
+    for logger, before in zip(found, disabled, strict=True):
+        logger.disabled = before
 
 
 def test_every_contract_of_the_project_is_checked() -> None:

@@ -17,15 +17,8 @@ from ipa.experiments.spec import RunSpec
 from ipa.paper import published_result
 from ipa.report.claims.table import stored_comparison_file
 from ipa.results.folder import read_summary, write_lines
-from ipa.studies.published import (
-    Averages,
-    compare,
-    deviation_pct,
-    reproduction,
-    within,
-    within_with_ties,
-    write_comparison,
-)
+from ipa.studies.comparison import Averages, deviation_pct, within, within_with_ties, write_comparison
+from ipa.studies.published import compare, reproduction
 
 PUBLISHED = Averages(cost=10.0, accuracy=50.0)
 

@@ -5,8 +5,8 @@ import pandas as pd
 from ipa.report.claims.check import CHECKS, Finding, Support
 from ipa.report.claims.compare import EXACT, Order, Orders, grade
 from ipa.report.claims.evidence import Evidence
+from ipa.studies.comparison import deviation_pct
 from ipa.studies.preferences import PREFERENCES, WORKLOAD, preference_settings, preference_table
-from ipa.studies.published import deviation_pct
 from ipa.workload import load_workload
 
 REVISED, FIRST = "as-published", "as-published-v1"

@@ -12,7 +12,7 @@ from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.paths import data_dir
 from ipa.pipeline.load import load_pipeline
 from ipa.report.claims.claim import read_claims
-from ipa.studies.published import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
+from ipa.studies.comparison import ACCURACY_TOLERANCE_PCT, COST_TOLERANCE_PCT
 
 REPOSITORY = Path(__file__).parents[3]
 PAPER = data_dir() / "paper"
