@@ -54,6 +54,19 @@ def test_names_that_the_page_of_python_documents_exist(name: str) -> None:
     assert pkgutil.resolve_name(name)
 
 
+def named_code() -> list[str]:
+    """What the text names as code: ``ipa.module.name``, and ``NAME`` in a module that stands beside it."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    modules = re.findall(r"`(ipa(?:\.\w+)+)`", text)
+    registries = re.findall(r"`([A-Z_]+)` (?:\(|in )`(ipa(?:\.\w+)+)`", text)
+    return sorted({*modules, *(f"{module}.{name}" for name, module in registries)})
+
+
+@pytest.mark.parametrize("name", named_code())
+def test_modules_and_names_that_a_page_mentions_exist(name: str) -> None:
+    assert pkgutil.resolve_name(name) is not None
+
+
 def command_names(command: Any, prefix: str = "ipa") -> list[str]:
     subcommands = getattr(command, "commands", {})
     return [
