@@ -285,11 +285,12 @@ def draw_quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
 
 def _draw_tradeoff(axes: Axes, rows: pd.DataFrame, others: Sequence[str]) -> None:
     _draw_knob(axes, rows[rows["forecaster"].str.startswith("quantile-")])
-    for name in others:
+    for place, name in enumerate(others):
         at = rows[rows["forecaster"] == name]
+        # The first are the smallest and on top, so that equal points all show.
         axes.plot(
-            at["cost_cores"], at["violation_pct"], look(name).marker, markersize=4.5, color=look(name).colour,
-            clip_on=False, zorder=3, label=title(name),
+            at["cost_cores"], at["violation_pct"], look(name).marker, markersize=4 + 1.2 * place,
+            color=look(name).colour, clip_on=False, zorder=4 - place / 10, label=title(name),
         )  # fmt: skip
     axes.set_xlabel("cost (cores)")
     axes.set_ylim(0, max(1.12 * float(rows["violation_pct"].max()), 1))

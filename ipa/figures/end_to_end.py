@@ -184,7 +184,8 @@ def switches_per_minute(steps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         sum(old != new for old, new in zip(before, after, strict=False))
         for before, after in pairwise(variants)
     ]
-    minutes = (times_s // WINDOW_S).astype(int)
+    # The last decision, at the end of a run, begins no minute of its own.
+    minutes = np.maximum(np.ceil(times_s / WINDOW_S) - 1, 0).astype(int)
     counts = np.bincount(minutes[1:], weights=changed, minlength=minutes.max() + 1)
     return np.append(np.arange(len(counts)), len(counts)) * WINDOW_S, np.append(counts, counts[-1])
 

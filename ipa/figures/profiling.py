@@ -89,9 +89,15 @@ def _mark_published(axes: Axes, rows: pd.DataFrame, column: str) -> None:
 
 
 def _name_variants(axes: Axes, rows: pd.DataFrame, columns: list[str], *, rising: bool) -> None:
-    """Name the points on the side of the line where nothing is: left of a rising one, else right."""
-    for (_, row), top in zip(rows.iterrows(), rows[columns].max(axis="columns"), strict=True):
+    """Name the points on the side of the line where nothing is: left of a rising one, else right.
+
+    What is left of the first point is the axis; its name stands above it.
+    """
+    for place, ((_, row), top) in enumerate(
+        zip(rows.iterrows(), rows[columns].max(axis="columns"), strict=True)
+    ):
+        aside, side = ((-5, "right") if place else (0, "center")) if rising else (5, "left")
         axes.annotate(
-            short_name(str(row["variant"])), (row["accuracy_pct"], top), xytext=(-5 if rising else 5, 3),
-            textcoords="offset points", ha="right" if rising else "left", fontsize=6.5,
+            short_name(str(row["variant"])), (row["accuracy_pct"], top),
+            xytext=(aside, 3 if aside else 6), textcoords="offset points", ha=side, fontsize=6.5,
         )  # fmt: skip

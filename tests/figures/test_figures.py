@@ -21,6 +21,7 @@ from ipa.figures import (
     file_name,
     save_figure,
 )
+from ipa.figures.end_to_end import switches_per_minute
 from ipa.figures.style import COLUMN_IN, METHOD_LOOKS, method_looks
 from ipa.report.notebooks import ForecastParameters, check_parameters
 from ipa.results.file_names import safe_name
@@ -380,3 +381,12 @@ def test_steps_that_miss_are_pending_or_held_are_marked_and_ordinary_ones_are_no
 def test_a_plan_held_without_any_rate_is_marked_all_the_same() -> None:
     steps = steps_of().assign(rate_rps=[None, 5.0, None, 6.0])
     assert marked(steps) == {"plan held": [20.0]}
+
+
+def test_switches_are_counted_by_minutes_and_the_last_decision_begins_none() -> None:
+    steps = pd.concat([steps_of()] * 4, ignore_index=True).assign(time_s=np.arange(16) * 10.0)
+    steps = steps[steps["time_s"] <= 120]
+    # small, large, large, small, and so on: two switches of one stage in four steps.
+    starts_s, counts = switches_per_minute(steps)
+    assert list(starts_s) == [0, 60, 120]
+    assert list(counts) == [3, 3, 3]

@@ -156,6 +156,14 @@ def test_the_quantiles_form_a_line_from_low_to_high() -> None:
     assert texts(figure) == ["quantile 0.5 to 0.9", "reactive (max)", "LSTM", "oracle"]
 
 
+def test_forecasters_with_the_same_outcome_all_show_around_the_knob() -> None:
+    points = draw_quantile_tradeoff(averages("corrected"), "").axes[0].lines[1:]
+    assert len(points) == 3
+    largest_first = sorted(points, key=lambda line: -line.get_markersize())
+    assert len({line.get_markersize() for line in points}) == 3
+    assert sorted(points, key=lambda line: line.get_zorder()) == largest_first
+
+
 def test_looks_differ_in_colour_and_marker() -> None:
     named = [look(name) for name in ("lstm", "max", "oracle", "mlp", "linear", "ewma-poisson", "quantile-1")]
     assert len({one.colour for one in named}) == len({one.marker for one in named}) == len(named)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ipa.errors import ResultsError
 from ipa.figures import draw_variant_tradeoff
@@ -26,3 +27,12 @@ def test_one_variant_is_enough_and_none_is_refused() -> None:
     assert len(draw_variant_tradeoff(figure2()[:1], "").axes) == 2
     with pytest.raises(ResultsError, match="variant trade-off"):
         draw_variant_tradeoff(pd.DataFrame(), "")
+
+
+def test_no_name_of_a_variant_runs_into_the_axis() -> None:
+    figure = draw_variant_tradeoff(figure2(), "one core")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        left = axes.get_window_extent().x0
+        assert all(text.get_window_extent(canvas.get_renderer()).x0 > left for text in axes.texts)
