@@ -1,12 +1,13 @@
 """Processes that do parts of a long job, and end at once when the job is interrupted."""
 
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any
+from multiprocessing.process import BaseProcess
 
 import psutil
 
@@ -69,22 +70,38 @@ def _leave(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _end(workers: list[Any]) -> None:
+def _end(workers: list[BaseProcess]) -> None:
     """End workers and their descendants (kernels of notebooks, solvers), politely at first."""
-    processes: list[psutil.Process] = []
-    for worker in workers:
-        try:
-            process = psutil.Process(worker.pid)
-            processes += [*process.children(recursive=True), process]
-        except psutil.NoSuchProcess:
-            continue
-    for process in processes:
+    started = [process for worker in workers for process in _descendants(worker)]
+    for process in started:
         _send(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=GRACE_S)
+    for worker in workers:
+        worker.terminate()
+    alive = _wait(workers, started)
     for process in alive:
         _send(process, signal.SIGKILL)
+    for worker in workers:
+        worker.kill()
     # What they held (locks) is free only once they are gone.
-    psutil.wait_procs(alive, timeout=GRACE_S)
+    _wait(workers, alive)
+
+
+def _wait(workers: list[BaseProcess], started: list[psutil.Process]) -> list[psutil.Process]:
+    """Wait for at most ``GRACE_S``; return what is alive then of what the workers started."""
+    until = time.monotonic() + GRACE_S
+    # By multiprocessing itself: a worker that somebody else has waited for counts as alive there for ever,
+    # and the pool then never ends.
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))
+    _, alive = psutil.wait_procs(started, timeout=max(0.0, until - time.monotonic()))
+    return list(alive)
+
+
+def _descendants(worker: BaseProcess) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(worker.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

@@ -1,10 +1,17 @@
-"""Workers and interrupts (how a pool ends is tested where pools are used)."""
+"""Workers and interrupts: they end with the job that was interrupted, and the pool knows that they have."""
 
 import signal
 import subprocess
 import sys
+import threading
+import time
+from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
+import pytest
+
+from ipa import workers
 from ipa.workers import worker_pool
 
 SCRIPT = """
@@ -43,3 +50,39 @@ def test_neither_a_worker_nor_its_parent_blocks_interrupts_of_what_they_start() 
     with worker_pool(1) as pool:
         assert signal.SIGINT not in pool.submit(blocked).result()
     assert signal.SIGINT not in blocked()
+
+
+def test_workers_that_were_ended_are_known_to_have_ended_and_what_they_started_too() -> None:
+    spawn = get_context("spawn")
+    idle = spawn.Process(target=time.sleep, args=(60,))
+    busy = spawn.Process(target=subprocess.run, args=(["sleep", "60"],))
+    for worker in (idle, busy):
+        worker.start()
+    asked = psutil.Process(busy.pid)
+    while not asked.children(recursive=True):
+        assert busy.is_alive()
+    (started,) = asked.children(recursive=True)
+    workers._end([idle, busy])
+    # What multiprocessing has not waited for itself counts as alive for ever, and a pool then never ends.
+    assert idle.exitcode is not None
+    assert busy.exitcode is not None
+    assert not started.is_running() or started.status() == psutil.STATUS_ZOMBIE
+
+
+def _interrupt_a_pool_with_a_full_queue() -> None:
+    with worker_pool(2) as pool:
+        futures = [pool.submit(time.sleep, 60) for _ in range(20)]
+        while not any(future.running() for future in futures):
+            assert not any(future.done() for future in futures)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_pool_ends_while_its_queue_is_full() -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        _interrupt_a_pool_with_a_full_queue()
+    # The interpreter waits for the pool's own thread when it exits.
+    of_the_pool = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in of_the_pool:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in of_the_pool)
