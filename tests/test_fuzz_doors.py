@@ -24,6 +24,8 @@ from typer.testing import CliRunner
 from ipa.cli.app import app
 from ipa.workload import load_workload
 
+pytestmark = pytest.mark.slow
+
 
 def words(text: str) -> tuple[str, ...]:
     """Return the words of a text."""

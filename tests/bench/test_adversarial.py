@@ -12,6 +12,8 @@ from ipa.bench.hard_problems import Recipe, random_recipe, read_recipe, store_re
 from ipa.cli.app import app
 from ipa.errors import InvalidValueError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_recipe_gives_the_same_problem_and_survives_a_file(tmp_path: Path) -> None:
     recipe = random_recipe(Random(3))

@@ -22,6 +22,8 @@ from ipa.platforms.registry import PLATFORMS
 from ipa.report.claims import CHECKS
 from ipa.workload import WORKLOADS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 REGISTRIES: dict[str, Any] = {

@@ -22,6 +22,8 @@ from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import SOLVERS, solve
 from ipa.optimizer.solvers import exact
 
+pytestmark = pytest.mark.slow
+
 FOUND = sorted((Path(__file__).parent / "hard").glob("*.json"))
 NEARLY_EQUAL = [
     Recipe(7, 10, metric, alpha=alpha, noise=noise, costs=costs, paid=0.02 * (costs > 1))

@@ -13,6 +13,8 @@ from ipa.optimizer.random_problems import KINDS, random_problem
 from ipa.optimizer.solve import solve
 from ipa.pipeline.accuracy import METRICS
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS, CHUNK = 1200, 100
 CBC_PROBLEMS = 100
 MOST_COMBINATIONS = 5000

@@ -8,6 +8,8 @@ import pytest
 
 from ipa.report.notebooks import execute
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = """
 name: mine
 sla_s: 2.5

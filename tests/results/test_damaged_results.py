@@ -12,6 +12,8 @@ from ipa.experiments.run import is_complete, run_once
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder import ALL_FILES, PROVENANCE, read_decisions, read_requests, read_summary
 
+pytestmark = pytest.mark.slow
+
 SHORT = RunSpec("video", "constant-5", trace="synthetic", duration_s=20)
 
 damages = st.one_of(

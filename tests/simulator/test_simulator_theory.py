@@ -10,6 +10,8 @@ from ipa.simulator import RequestRecords, SimulationSettings
 from ipa.simulator.service import lognormal_spread
 from tests.support.simulator_toys import pipeline, plan, simulate, variant
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 200_000
 
 
