@@ -24,6 +24,7 @@ from ipa.forecast.networks.weights import NetworkRecord, save_weights, weights_p
 from ipa.results.folder import KEPT_IN_BRIEF
 from ipa.results.intervals import SEEDS
 from ipa.studies.flapping import FLAPPING, flapping_specs, flapping_table, printed_flapping
+from ipa.studies.forecast_baselines import BASELINES, FORECASTS, baseline_table
 from ipa.studies.forecast_errors import (
     EVALUATED,
     TEST_WEEK,
@@ -154,6 +155,44 @@ def _stored_scores(names: Sequence[str]) -> pd.DataFrame:
             f"there are no stored scores of {', '.join(absent)}; measure with --fresh (needs the real trace)"
         )
     return scores[scores["forecaster"].isin(names)]
+
+
+@app.command("baselines")
+def baselines_command(
+    store: Annotated[
+        bool, typer.Option("--store", help="Measure now and keep the table in results/stored/.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure now; needs the real trace and takes some minutes.")
+    ] = False,
+    forecasts: Annotated[
+        int, typer.Option(callback=within(limits.REPETITIONS), help="Moments of the test week.")
+    ] = FORECASTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show our forecasters beside LightGBM, ARIMA, ETS and Prophet (extra forecast-baselines).
+
+    \b
+    Examples:
+      ipa forecast baselines
+      IPA_TRACE=twitter_trace.txt.xz ipa forecast baselines --fresh --forecasts 50
+    """
+    if fresh or store:
+        with progress_bar("forecasters") as show:
+            table = baseline_table(load_trace(_trace(), published=True), forecasts, show)
+        if store:
+            missing = sorted(set(table["missing"]) - {""})
+            if missing:
+                raise ResultsError(f"nothing is stored: {missing[0]}")
+            messages.print(
+                f"stored in {store_table(table.drop(columns='missing'), BASELINES)}", highlight=False
+            )
+    else:
+        table = stored_table(BASELINES)
+    if as_json:
+        print_json(table.to_dict("records"))
+        return
+    print_table(table)
 
 
 @app.command("compare")

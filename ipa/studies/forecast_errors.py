@@ -224,7 +224,9 @@ def stored_table(name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(file)
     except OSError as error:
-        command = {CLOSED_LOOP: "compare", "flapping": "flapping"}.get(name, "evaluate")
+        command = {CLOSED_LOOP: "compare", "flapping": "flapping", "baselines": "baselines"}.get(
+            name, "evaluate"
+        )
         raise ResultsError(
             f"{file} cannot be read: {error.strerror};"
             f" with the real trace, run: ipa forecast {command} --store"
