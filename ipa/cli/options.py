@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from ipa import limits
 from ipa.limits import Range
+from ipa.paper import PAPER_PIPELINES
+from ipa.workload.catalogue import TraceChoice
 from ipa.workload.load_formats import Gaps
 
 
@@ -20,13 +22,9 @@ def within(allowed: Range) -> Callable[[typer.CallbackParam, float | None], floa
     return check
 
 
-Trace = Literal["auto", "real", "synthetic"]
-
 PipelineOption = Annotated[
     str,
-    typer.Option(
-        "--pipeline", "-p", help="video, audio-qa, audio-sent, sum-qa, nlp, or a YAML file of your own."
-    ),
+    typer.Option("--pipeline", "-p", help=f"{', '.join(PAPER_PIPELINES)}, or a YAML file of your own."),
 ]
 WorkloadOption = Annotated[
     str,
@@ -53,7 +51,7 @@ EditionOption = Annotated[
     str, typer.Option("--edition", "-e", help="as-published (v3), as-published-v1, or corrected.")
 ]
 TraceOption = Annotated[
-    Trace,
+    TraceChoice,
     typer.Option(
         "--trace", help="Which workloads: the real trace, its synthetic twin, or real where it is found."
     ),

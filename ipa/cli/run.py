@@ -1,9 +1,8 @@
 """``ipa run``: one experiment on one platform."""
 
 from dataclasses import fields
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import pandas as pd
 import typer
 
 from ipa.cli.options import (
@@ -33,7 +32,7 @@ from ipa.cli.options import (
 from ipa.cli.output import print_json, print_table
 from ipa.cli.parse import cluster_settings, load_format, names, whole_numbers
 from ipa.experiments.resolved import resolve
-from ipa.experiments.run import run_once
+from ipa.experiments.run import RunReport, run_once
 from ipa.experiments.spec import RunSpec
 from ipa.platforms.registry import PLATFORMS
 from ipa.platforms.simulated import SimulatedSettings
@@ -185,25 +184,25 @@ def run_command(
         ).with_settings(**_given(simulated))
     )
     report = run_once(spec, results, force=force)
-    folder, reused = report.folder, report.reused
-    summary = read_summary(folder)
+    summary = read_summary(report.folder)
     if as_json:
-        print_json({"folder": str(folder), "reused": reused, **summary})
-        return
-    print_table(
-        pd.DataFrame(
-            [{"measure": label, "value": _shown(key, summary[key])} for key, label in SHOWN.items()]
-        ).astype(object)
-    )
+        print_json({"folder": str(report.folder), "reused": report.reused, **summary})
+    else:
+        _print_summary(spec, report, summary)
+
+
+def _print_summary(spec: RunSpec, report: RunReport, summary: dict[str, Any]) -> None:
+    """Print what a run gave: its measures, then the switches of each stage, then where it lies."""
+    print_table([{"measure": label, "value": _shown(key, summary[key])} for key, label in SHOWN.items()])
     by_stage = summary["stage_switches_per_hour"]
     typer.echo("")
     print_table(
-        pd.DataFrame([{"stage": stage, **kinds} for stage, kinds in by_stage.items()]),
+        [{"stage": stage, **kinds} for stage, kinds in by_stage.items()],
         title="switches per hour by stage and kind",
     )
-    kept = " (complete already and unchanged; --force runs it again)" if reused else ""
+    kept = " (complete already and unchanged; --force runs it again)" if report.reused else ""
     typer.echo(f"\n{spec.workload}: {summary['workload_source']} workload, SLA {summary['sla_s']:g} s")
-    typer.echo(f"{folder}{kept}")
+    typer.echo(f"{report.folder}{kept}")
 
 
 def _given(settings: SimulatedSettings) -> dict[str, object]:

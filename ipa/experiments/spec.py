@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ipa import limits, paper
 from ipa.errors import InvalidValueError, UnknownNameError
@@ -24,6 +24,7 @@ from ipa.platforms.base import Conditions, PlatformSettings
 from ipa.platforms.registry import PLATFORMS
 from ipa.results.folder_names import folder_name
 from ipa.workload import Workload, load_workload
+from ipa.workload.catalogue import TraceChoice
 from ipa.workload.load_formats import Gaps, LoadFormat
 
 SPEC_RANGES = {
@@ -104,7 +105,7 @@ class RunSpec:
     workload: str = "bursty"
     method: str = "ipa"
     edition: str = "corrected"
-    trace: Literal["auto", "real", "synthetic"] = "auto"
+    trace: TraceChoice = "auto"
     arrivals: str = "poisson"
     seed: int = 0
     solver: str = "exact"
@@ -235,7 +236,7 @@ class RunSpec:
     @property
     def folder_name(self) -> str:
         """Name of the folder that holds this run and its siblings."""
-        plain = self.edition in paper.PAPER_EDITIONS and self.trace in {"auto", "real", "synthetic"}
+        plain = self.edition in paper.PAPER_EDITIONS and self.trace in get_args(TraceChoice)
         return folder_name([self.edition, self.trace], [self.edition, self.trace], plain=plain)
 
     @property

@@ -14,6 +14,7 @@ from ipa import limits
 from ipa.errors import ConfigError, UnknownNameError
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.files import resolve_path
+from ipa.paper import PAPER_PIPELINES
 from ipa.paths import data_dir
 from ipa.pipeline.pipeline import Edge, Join, Pipeline, Stage, Variant
 from ipa.pipeline.profile_checks import sla_warnings, table_warnings
@@ -106,7 +107,7 @@ def pipelines_dir() -> Path:
 
 def pipeline_names() -> list[str]:
     """Return the names of the pipelines that come with IPA, in the paper's order."""
-    order = ["video", "audio-qa", "audio-sent", "sum-qa", "nlp"]
+    order = list(PAPER_PIPELINES)
     found = sorted(path.stem for path in pipelines_dir().glob("*.yaml"))
     return [name for name in order if name in found] + [name for name in found if name not in order]
 

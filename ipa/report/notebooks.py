@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,11 +20,13 @@ from ipa.forecast import FORECASTERS
 from ipa.forecast.base import HORIZON_S, WINDOW_S
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
+from ipa.paper import PAPER_EDITIONS
 from ipa.paths import data_dir
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.registry import Registry
 from ipa.workload import ARRIVAL_PROCESSES, load_workload
+from ipa.workload.catalogue import TraceChoice
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,7 +72,7 @@ class _Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    trace: Literal["auto", "real", "synthetic"] = "synthetic"
+    trace: TraceChoice = "synthetic"
     seed: int = Field(0, ge=0)
     results_dir: Annotated[Path, Field(strict=False), AfterValidator(_in_the_repository)] = Path("results")
 
@@ -140,9 +142,7 @@ class PreferencesParameters(_Parameters):
     rate_rps: float = Field(20.0, gt=0, allow_inf_nan=False)
     alpha: float = Field(100.0, ge=0, allow_inf_nan=False)
     beta: float = Field(1.0, gt=0, allow_inf_nan=False)
-    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(
-        ["as-published", "as-published-v1", "corrected"], min_length=1
-    )
+    editions: list[Annotated[str, _one_of(EDITIONS)]] = Field(list(PAPER_EDITIONS), min_length=1)
 
 
 class ForecastParameters(_Parameters):

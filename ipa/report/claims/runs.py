@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from ipa.experiments.grid import RunSet
 from ipa.experiments.grid_specs import grid_specs
+from ipa.paper import PAPER_EDITIONS, VERSION_OF_EDITION
 from ipa.report.claims.from_latency import latency_specs
 from ipa.results.intervals import SEEDS
 
-EDITIONS_SHOWN = ("as-published", "as-published-v1", "corrected")
+EDITIONS_SHOWN = PAPER_EDITIONS
 """Editions whose runs are shown with the first seed."""
 
-EDITIONS_REPEATED = ("as-published", "as-published-v1")
+EDITIONS_REPEATED = tuple(VERSION_OF_EDITION)
 """Editions that claims are averaged over seeds for."""
 
 
