@@ -33,6 +33,8 @@ class StageLog:
 
     def grow(self, size: int) -> None:
         """Make room for visits."""
+        if size == len(self.enter_s):
+            return
         self.enter_s = grow(self.enter_s, size, np.nan)
         self.start_s = grow(self.start_s, size, np.nan)
         self.end_s = grow(self.end_s, size, np.nan)
