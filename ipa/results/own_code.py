@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +56,18 @@ def add_code(walk: Visitor, code: types.CodeType, namespace: Mapping[str, Any]) 
             walk.put(name)
             add_value(walk, namespace[name])
             _add_attributes(walk, namespace[name], names)
+    constants = [constant for each in codes for constant in each.co_consts]
+    walk.put(in_named_folders([*constants, *(namespace[name] for name in names if name in namespace)]))
+
+
+def in_named_folders(values: Iterable[object]) -> list[str]:
+    """Return the hashes of files whose names are put together of two values, a folder and a name in it."""
+    texts = {str(value) for value in values if isinstance(value, str | Path)}
+    names = sorted(text for text in texts if 0 < len(text) <= LONGEST_PATH)
+    # Not all that is in a folder: results may lie there too, and would never be found unchanged.
+    folders = [name for name in names if os.path.isdir(name)]  # noqa: PTH112 (takes any text)
+    found = (content_of(str(Path(folder, name))) for folder in folders for name in names)
+    return [content for content in found if content]
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:

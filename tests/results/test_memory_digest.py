@@ -170,6 +170,11 @@ def g(x):
     return WEIGHTS.read_text()
 def h(x):
     return Path(__file__).with_name("weights.txt").read_text()
+FOLDER = Path("folder")
+def i(x):
+    return (FOLDER / "inner.txt").read_text()
+def j(x):
+    return open(os.path.join("folder", "inner.txt")).read()
 """
 
 
@@ -225,3 +230,14 @@ def test_files_beside_the_module_and_variables_of_the_environment_count_too(
     (own / "weights.txt").write_text("2")
     monkeypatch.setenv("MY_KNOB", "bb")
     assert not set(digest_of("f, mine.g, mine.h").split()) & set(before)
+
+
+def test_files_whose_names_are_put_together_of_a_folder_and_a_name_count_too(own: Path) -> None:
+    (own / "folder").mkdir()
+    inner = own / "folder" / "inner.txt"
+    inner.write_text("1")
+    before = digest_of("i, mine.j").split()
+    (own / "folder" / "result.txt").write_text("1")
+    assert digest_of("i, mine.j").split() == before
+    inner.write_text("2")
+    assert not set(digest_of("i, mine.j").split()) & set(before)
