@@ -35,6 +35,9 @@ COLUMNS = (*RUN_KEYS, "step", "time_s", "rate_rps", "cost_cores", "pas", "status
 LEGEND_LINE_PT = 10.0
 """Height of a line of a legend in one column of a page."""
 
+LONGEST_OF_TWO = 22
+"""Characters of labels of which two fit beside each other there."""
+
 
 def draw_adaptation(
     steps: pd.DataFrame,
@@ -82,7 +85,7 @@ def draw_adaptation(
         for index, name in enumerate(names):
             rows = stages[stages["stage"] == name]
             _draw_variants(panels[1 + index], rows, shown[name], STAGE_LOOKS[index % len(STAGE_LOOKS)].colour)
-            name_panel(panels[1 + index], f"Variant: {short_name(name, 40)}")
+            name_panel(panels[1 + index], f"Variant: {short_name(name, 26 if is_narrow(width_in) else 40)}")
         _draw_per_stage(panels[-4], stages, "replicas", "Replicas per stage")
         _name_panel_with_legend(panels[-4], "Replicas per stage")
         _draw_per_stage(panels[-3], stages, "batch", "Batch size per stage")
@@ -145,12 +148,16 @@ def _remarks(steps: pd.DataFrame) -> dict[str, tuple[str, "pd.Series[bool]"]]:
     }
 
 
+def _is_narrow(axes: Axes) -> bool:
+    figure = axes.get_figure(root=True)
+    return figure is not None and is_narrow(figure.get_figwidth())
+
+
 def _name_panel_with_legend(axes: Axes, title: str) -> None:
     """Write title and legend above a panel: side by side, or in one column of a page in lines."""
     handles, labels = axes.get_legend_handles_labels()
-    figure = axes.get_figure(root=True)
-    narrow = figure is not None and is_narrow(figure.get_figwidth())
-    columns = 2 if narrow else 5
+    narrow = _is_narrow(axes)
+    columns = 5 if not narrow else 2 if max(map(len, labels)) <= LONGEST_OF_TWO else 1
     axes.legend(
         handles, labels, loc="lower left" if narrow else "lower right",
         bbox_to_anchor=(0, 1) if narrow else (1, 1), ncols=columns, borderaxespad=0.1, columnspacing=1.2,
@@ -162,17 +169,19 @@ def _draw_variants(axes: Axes, rows: pd.DataFrame, names: Sequence[str], colour:
     level = rows["variant"].map({name: index for index, name in enumerate(names)})
     axes.step(rows["time_s"], level, where="post", color=colour, linewidth=2)
     axes.set_ylim(-0.6, len(names) - 0.4)
+    most = 12 if _is_narrow(axes) else 24
     axes.yaxis.set_major_locator(FixedLocator(range(len(names))))
-    axes.yaxis.set_major_formatter(FixedFormatter([short_name(name, 24) for name in names]))
+    axes.yaxis.set_major_formatter(FixedFormatter([short_name(name, most) for name in names]))
 
 
 def _draw_per_stage(axes: Axes, stages: pd.DataFrame, column: str, title: str) -> None:
     count = stages["stage"].nunique()
+    most = 24 if count <= 3 and not _is_narrow(axes) else 15
     for index, (name, rows) in enumerate(stages.groupby("stage", sort=False)):
         look = STAGE_LOOKS[index % len(STAGE_LOOKS)]
         axes.step(
             rows["time_s"], rows[column], where="post", color=look.colour, linestyle=look.line_style,
-            linewidth=1.2, label=short_name(str(name), 24 if count <= 3 else 15),
+            linewidth=1.2, label=short_name(str(name), most),
             transform=set_apart(axes, index, count),
         )  # fmt: skip
     axes.set_ylim(0, 1.25 * max(float(stages[column].max()), 1))

@@ -34,6 +34,7 @@ from tests.support.tidy_frames import (
     averages_of,
     comparison_of,
     load_of,
+    stage,
     steps_of,
 )
 
@@ -390,3 +391,13 @@ def test_switches_are_counted_by_minutes_and_the_last_decision_begins_none() -> 
     starts_s, counts = switches_per_minute(steps)
     assert list(starts_s) == [0, 60, 120]
     assert list(counts) == [3, 3, 3]
+
+
+def test_long_names_and_every_mark_fit_one_column() -> None:
+    plan = [stage(f"{'s' * 40}{number}", "v" * 60, 1) for number in range(6)]
+    steps = steps_of().assign(
+        plan=[plan] * 4, status="infeasible", action=["deployed", "pending", "held", "applied"]
+    )
+    figure = draw_adaptation(steps, load_of("bursty"), width_in=COLUMN_IN)
+    assert_reads_in_one_column(figure)
+    assert min(axes.get_position().width for axes in figure.axes) > 0.6
