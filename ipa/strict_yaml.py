@@ -155,6 +155,23 @@ def read_model(path: Path, model: type[Model]) -> Model:
         raise ConfigError(path, key_of(first), problem_of(first)) from None
 
 
+def read_json_model(path: Path, model: type[Model]) -> Model:
+    """Read a JSON file that this package wrote.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or holds something else.
+    """
+    try:
+        return TypeAdapter(model).validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(path, "", f"cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(path, key_of(first), problem_of(first)) from error
+
+
 def key_of(error: ErrorDetails) -> str:
     """Return where an error of a model is, as a dotted path: ``stages[0].variants[2].accuracy``."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{brief(part)}" for part in error["loc"])

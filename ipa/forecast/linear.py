@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from ipa.errors import ConfigError
 from ipa.file_stamps import cached_by_content
 from ipa.forecast.base import ForecastContext
 from ipa.forecast.dataset import (
@@ -27,6 +26,7 @@ from ipa.forecast.dataset import (
 from ipa.forecast.horizon import trained_rule
 from ipa.forecast.window import Window, WindowForecaster
 from ipa.paths import data_dir
+from ipa.strict_yaml import read_json_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +156,7 @@ def load_linear(path: Path) -> LinearModel:
     ConfigError
         If the file is missing or holds something else.
     """
-    try:
-        return TypeAdapter(LinearModel).validate_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(path, "", f"cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
+    return read_json_model(path, LinearModel)
 
 
 def linear(context: ForecastContext) -> WindowForecaster:

@@ -41,7 +41,7 @@ def test_a_saved_model_is_read_back_exactly(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"weights": [1.0] * 11}, "weights: Tuple should have at least 12"),
-        ({"weights": ["x"] * 12}, r"weights\.0: Input should be a valid number"),
+        ({"weights": ["x"] * 12}, r"weights\[0\]: Input should be a valid number"),
         ({"bias": 3}, "bias"),
         ({"training": {}}, r"training\.trace_sha256"),
     ],

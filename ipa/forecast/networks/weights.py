@@ -8,11 +8,12 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from ipa.errors import ConfigError
 from ipa.forecast.networks.training import Fitted, TrainingSettings, Weights
 from ipa.paths import data_dir
+from ipa.strict_yaml import read_json_model
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -120,10 +121,4 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
 
 def load_record(path: Path) -> NetworkRecord:
     """Read the record of a training; a missing or broken one is a ConfigError."""
-    try:
-        return TypeAdapter(NetworkRecord).validate_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(path, "", f"cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(path, ".".join(map(str, first["loc"])), first["msg"]) from error
+    return read_json_model(path, NetworkRecord)
