@@ -4,8 +4,8 @@ Run it with ``python docs/generate.py`` after a limit or a floor has changed; a 
 """
 
 import ast
-import re
 import tomllib
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,13 +28,16 @@ NAME = """  <text x="{x:g}" y="{y}" text-anchor="middle">{room}</text>"""
 
 def documented_limits() -> dict[str, str]:
     """Return what stands below each limit in the source, by name."""
+    found: dict[str, str] = {}
     body = ast.parse(Path(limits.__file__).read_text(encoding="utf-8")).body
-    return {
-        target.id: text.value.value.split("\n\n")[0].replace("\n", " ").rstrip(".")
-        for assign, text in pairwise(body)
-        if isinstance(assign, ast.Assign) and isinstance(target := assign.targets[0], ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }
+    for assign, below in pairwise(body):
+        match assign, below:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = text.split("\n\n")[0].replace("\n", " ").rstrip(".")
+    return found
 
 
 def floors() -> list[list[str]]:
@@ -53,7 +56,7 @@ def purpose(room: str) -> str:
     return documentation.split("\n\n")[0].replace("\n", " ").replace("``", "`")
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -86,13 +89,10 @@ def tables() -> dict[str, str]:
 def page(text: str) -> str:
     """Return a page with its tables as they should be."""
     for name, rows in tables().items():
-        text = re.sub(
-            rf"(<!-- table: {name} -->\n).*?(<!-- end -->)",
-            lambda found, rows=rows: f"{found[1]}\n{rows}\n\n{found[2]}",  # type: ignore[misc]
-            text,
-            count=1,
-            flags=re.DOTALL,
-        )
+        mark = f"<!-- table: {name} -->\n"
+        if mark in text:
+            above, below = text.split(mark)
+            text = f"{above}{mark}\n{rows}\n\n<!-- end -->{below.split('<!-- end -->', 1)[1]}"
     return text
 
 
