@@ -90,6 +90,8 @@ def _add_instructions(walk: Visitor, code: types.CodeType) -> None:
         walk.add(constant)
         if isinstance(constant, str):
             walk.put(content_of(constant), content_of(str(folder / constant)))
+            # A module may be imported by a name in a text.
+            walk.put(content_of(str(folder / f"{constant.replace('.', '/')}.py")))
             if _ENVIRONMENT_NAME.fullmatch(constant):
                 walk.put(os.environ.get(constant))
 

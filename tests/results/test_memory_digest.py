@@ -173,6 +173,8 @@ def h(x):
 FOLDER = Path("folder")
 def i(x):
     return (FOLDER / "inner.txt").read_text()
+def k(x):
+    return __import__("helper2").FACTOR
 def j(x):
     return open(os.path.join("folder", "inner.txt")).read()
 """
@@ -241,3 +243,11 @@ def test_files_whose_names_are_put_together_of_a_folder_and_a_name_count_too(own
     assert digest_of("i, mine.j").split() == before
     inner.write_text("2")
     assert not set(digest_of("i, mine.j").split()) & set(before)
+
+
+def test_a_module_that_is_imported_by_a_text_counts_too(own: Path) -> None:
+    (own / "helper2.py").write_text("FACTOR = 2")
+    before = digest_of("k")
+    assert digest_of("k") == before
+    (own / "helper2.py").write_text("FACTOR = 3")
+    assert digest_of("k") != before
