@@ -92,3 +92,16 @@ def test_the_verdicts_of_the_table_are_the_stored_ones_on_the_real_trace() -> No
     for row in rows:
         claim, said = row[0].split()[0], re.split(r"[:,(]", row[-1])[0].strip()
         assert str(verdicts[claim]).startswith(said), claim
+
+
+def test_the_counts_of_the_readme_are_the_stored_ones() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    page = " ".join((DOCS / "claims.md").read_text(encoding="utf-8").split())
+    comparison = pd.read_csv(ROOT / "results" / "stored" / "comparison.csv").groupby("edition")
+    counts = comparison[["within", "within_with_ties"]].sum()
+    (v3, v3_ties), (v1, v1_ties) = counts.loc["v3"], counts.loc["v1"]
+    assert f"averages of {v3} of the 80 runs" in readme
+    assert (
+        f"({v3_ties} accepting exact ties), and {v1} of the 80 of its first submission ({v1_ties})" in readme
+    )
+    assert f"{80 - v3} + {80 - v1} that miss" in page
