@@ -21,7 +21,7 @@ from ipa.forecast.networks.lstm_training import LSTM_SETTINGS, train_lstm
 from ipa.forecast.networks.mlp_training import MLP_SETTINGS, train_mlp
 from ipa.forecast.networks.training import Progress, TrainingSettings, Weights, load_torch
 from ipa.forecast.networks.weights import NetworkRecord, save_weights, weights_path
-from ipa.results.folder import KEPT_IN_BRIEF
+from ipa.results.folder import KEPT_MEASURES
 from ipa.results.intervals import SEEDS
 from ipa.studies.flapping import FLAPPING, flapping_specs, flapping_table, printed_flapping
 from ipa.studies.forecast_baselines import BASELINES, FORECASTS, baseline_table
@@ -239,7 +239,7 @@ def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
         ),
     ]
     with progress_bar("runs") as show:
-        run_grid(specs, results, jobs, show, KEPT_IN_BRIEF)
+        run_grid(specs, results, jobs, show, KEPT_MEASURES)
     return closed_loop_table(summaries(specs, results))
 
 
@@ -266,7 +266,7 @@ def flapping_command(
     if store:
         specs = flapping_specs()
         with progress_bar("runs") as show:
-            run_grid(specs, results, jobs or default_jobs(), show, KEPT_IN_BRIEF)
+            run_grid(specs, results, jobs or default_jobs(), show, KEPT_MEASURES)
         table = flapping_table(summaries(specs, results))
         messages.print(f"stored in {store_table(table, FLAPPING)}", highlight=False)
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ipa.errors import InvalidValueError, IpaError, ResultsError
 from ipa.experiments.run import is_complete, run_folder, run_once
 from ipa.experiments.spec import RunSpec
-from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, RUN_KEYS, SUMMARY, read_summary
+from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, KEPT_MEASURES, RUN_KEYS, SUMMARY, read_summary
 from ipa.results.run_folders import check_writable, sweep
 from ipa.results.source_files import code_sha256
 from ipa.workers import worker_pool
@@ -112,7 +112,7 @@ def _run_once(spec: RunSpec, results_dir: Path, kept: Sequence[str], force: bool
 
 @dataclass(frozen=True, slots=True)
 class RunSet:
-    """Runs of which some are kept whole and some in brief.
+    """Runs of which some are kept whole, some in brief, and some as measures only.
 
     Parameters
     ----------
@@ -120,18 +120,26 @@ class RunSet:
         Resolved specs of runs that are kept with the account of every request.
     brief
         Runs of which only decisions and measures are kept, because nothing reads their single requests.
+    measured
+        Runs that only add to averages: nothing reads their decisions either.
     """
 
     whole: tuple[RunSpec, ...]
     brief: tuple[RunSpec, ...]
+    measured: tuple[RunSpec, ...] = ()
 
     def run(
         self, results_dir: Path, jobs: int, progress: Progress | None = None, *, force: bool = False
     ) -> GridReport:
         """Run what is missing, or all of it (``run_grid``)."""
-        total, before = len(self.whole) + len(self.brief), 0
+        parts = (
+            (self.whole, ALL_FILES),
+            (self.brief, KEPT_IN_BRIEF),
+            (self.measured, KEPT_MEASURES),
+        )
+        total, before = sum(len(specs) for specs, _ in parts), 0
         reports = []
-        for specs, kept in ((self.whole, ALL_FILES), (self.brief, KEPT_IN_BRIEF)):
+        for specs, kept in parts:
             show = None if progress is None else _shift(progress, before, total)
             reports.append(run_grid(specs, results_dir, jobs, show, kept, force=force))
             before += len(specs)

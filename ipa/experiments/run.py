@@ -13,7 +13,15 @@ from ipa.experiments.fingerprint import fingerprint, fingerprint_of_run, inputs_
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.results.decision_log import decision_log
-from ipa.results.folder import ALL_FILES, PROVENANCE, REQUESTS, SUMMARY, fingerprint_of, write_requests
+from ipa.results.folder import (
+    ALL_FILES,
+    DECISIONS,
+    PROVENANCE,
+    REQUESTS,
+    SUMMARY,
+    fingerprint_of,
+    write_requests,
+)
 from ipa.results.json_files import write_json
 from ipa.results.provenance import environment, file_sha256
 from ipa.results.run_folders import check_replaceable, check_writable, locked, replacing
@@ -122,6 +130,8 @@ def _write(run: ResolvedRun, depends_on: str, folder: Path, results_dir: Path, k
         with decision_log(draft) as log:
             outcome = execute(run, log.add)
             log.complete(outcome.decisions)
+        if DECISIONS not in kept:
+            (draft / DECISIONS).unlink()
         changed = _changed(run.spec, inputs)
         if changed:
             _log.warning("%s/%s: %s; it will be run again", folder.parent.name, folder.name, changed)

@@ -77,7 +77,9 @@ def required_runs(targets: Sequence[Target], trace: str, seed: int, seeds: int) 
     if all(target.name != "claims" for target in targets):
         return RunSet(whole=(), brief=tuple(specs))
     behind_claims = claim_runs(trace, seed, seeds)
-    return RunSet(behind_claims.whole, tuple(specs | dict.fromkeys(behind_claims.brief)))
+    brief = specs | dict.fromkeys(behind_claims.brief)
+    measured = tuple(spec for spec in behind_claims.measured if spec not in brief)
+    return RunSet(behind_claims.whole, tuple(brief), measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ ALL_FILES = (DECISIONS, REQUESTS, SUMMARY)
 KEPT_IN_BRIEF = (DECISIONS, SUMMARY)
 """What is kept of a run whose single requests nothing reads afterwards."""
 
+KEPT_MEASURES = (SUMMARY,)
+"""What is kept of a run that only adds to an average."""
+
 NUMBER_ENCODINGS = {"f": "BYTE_STREAM_SPLIT", "i": "DELTA_BINARY_PACKED"}
 """How Parquet stores columns of numbers, by NumPy's kind."""
 

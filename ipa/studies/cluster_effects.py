@@ -13,7 +13,7 @@ from ipa.experiments.resolved import resolve
 from ipa.experiments.run import run_folder
 from ipa.experiments.simulate import settings_of
 from ipa.experiments.spec import RunSpec
-from ipa.results.folder import KEPT_IN_BRIEF, read_summary
+from ipa.results.folder import KEPT_MEASURES, read_summary
 from ipa.results.intervals import mean_interval, paired_interval
 
 OVERLOAD = 1.3
@@ -118,12 +118,12 @@ def run_effects(
         the width of the 95 % confidence interval of that change.
     """
     plain = _specs(base, PLAIN, seeds)
-    run_grid(plain, results_dir, jobs, progress, KEPT_IN_BRIEF)
+    run_grid(plain, results_dir, jobs, progress, KEPT_MEASURES)
     most_cores = max(int(_summary(spec, results_dir)["cost_max_cores"]) for spec in plain)
     effects = (*EFFECTS, *core_limits(most_cores))
     specs = {effect.group + effect.label: _specs(base, effect, seeds) for effect in effects}
     changed = [spec for several in specs.values() for spec in several]
-    run_grid(changed, results_dir, jobs, progress, KEPT_IN_BRIEF)
+    run_grid(changed, results_dir, jobs, progress, KEPT_MEASURES)
     reference = _measures(plain, results_dir)
     rows = [_row(PLAIN, reference, reference)]
     rows += [_row(e, _measures(specs[e.group + e.label], results_dir), reference) for e in effects]

@@ -14,7 +14,7 @@ from ipa.experiments.run import is_complete, run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_METHODS, PAPER_PIPELINES, PAPER_WORKLOADS, published_result, published_table
 from ipa.report.claims.claim import Claim, read_claims
-from ipa.results.folder import KEPT_IN_BRIEF, SUMMARY, read_decisions, read_summary
+from ipa.results.folder import KEPT_IN_BRIEF, KEPT_MEASURES, SUMMARY, read_decisions, read_summary
 from ipa.results.intervals import SEEDS, Interval, mean_interval
 from ipa.studies.published import compare
 
@@ -81,7 +81,7 @@ class Evidence:
         """Return the summary of one run with the first seed; a missing run is a ResultsError."""
         spec = self.specs(edition)[pipeline, workload, method]
         if spec not in self._summaries:
-            self.check_complete(spec, needed=KEPT_IN_BRIEF)
+            self.check_complete(spec, needed=KEPT_MEASURES)
             self._summaries[spec] = read_summary(run_folder(self.results_dir, spec))
         return self._summaries[spec]
 
@@ -131,8 +131,9 @@ class Evidence:
 
     def decisions(self, edition: str, pipeline: str, workload: str, method: str) -> pd.DataFrame:
         """Return the decision records of one run with the first seed."""
-        self.summary(edition, pipeline, workload, method)
-        return read_decisions(run_folder(self.results_dir, self.specs(edition)[pipeline, workload, method]))
+        spec = self.specs(edition)[pipeline, workload, method]
+        self.check_complete(spec, needed=KEPT_IN_BRIEF)
+        return read_decisions(run_folder(self.results_dir, spec))
 
     @staticmethod
     def published(edition: str, pipeline: str, workload: str, method: str, column: str) -> float:

@@ -23,7 +23,7 @@ from ipa.report.claims import (
 )
 from ipa.report.claims import table as claims
 from ipa.report.claims.claim import Kind, read_claims
-from ipa.results.folder import REQUESTS, read_requests
+from ipa.results.folder import DECISIONS, REQUESTS, SUMMARY, read_requests
 from ipa.results.intervals import mean_interval
 
 IDS = list(published_table("claims")["id"])
@@ -113,8 +113,8 @@ def test_evidence_reads_the_runs_of_a_grid(tmp_path: Path) -> None:
 
 def test_evidence_averages_over_seeds_of_which_only_the_measures_are_kept(tmp_path: Path) -> None:
     first = grid_specs(["corrected"], ["sum-qa"], ["bursty"], ["fa2-low"], trace="synthetic")
-    more = tuple(replace(spec, seed=seed) for spec in first for seed in (1, 2))
-    report = RunSet(tuple(first), more).run(tmp_path, jobs=1)
+    more = [replace(spec, seed=seed) for spec in first for seed in (1, 2)]
+    report = RunSet(tuple(first), (more[0],), (more[1],)).run(tmp_path, jobs=1)
     assert (report.ran, report.reused) == (3, 0)
     cell = ("corrected", "sum-qa", "bursty", "fa2-low", "violation_share")
     alone = [Evidence(tmp_path, "synthetic", [seed]).value(*cell) for seed in range(3)]
@@ -122,8 +122,13 @@ def test_evidence_averages_over_seeds_of_which_only_the_measures_are_kept(tmp_pa
     assert len(set(alone)) > 1
     assert evidence.interval(*cell) == mean_interval(alone)
     assert evidence.value(*cell) == pytest.approx(sum(alone) / 3)
-    kept = [(run_folder(tmp_path, spec) / REQUESTS).exists() for spec in (*first, *more)]
-    assert kept == [True, False, False]
+    kept = [
+        [(run_folder(tmp_path, spec) / name).exists() for name in (REQUESTS, DECISIONS, SUMMARY)]
+        for spec in (*first, *more)
+    ]
+    assert kept == [[True, True, True], [False, True, True], [False, False, True]]
+    with pytest.raises(ResultsError, match="seed=2"):
+        Evidence(tmp_path, "synthetic", [2]).decisions(*cell[:4])
     with pytest.raises(ResultsError, match=r"seed=3 was not run; run: ipa claims --run"):
         Evidence(tmp_path, "synthetic", range(4)).value(*cell)
 
@@ -138,7 +143,8 @@ def test_methods_share_the_arrivals_of_a_seed(tmp_path: Path) -> None:
 def test_the_runs_behind_the_claims_are_those_that_evidence_asks_for() -> None:
     runs = claim_runs("synthetic", seed=3, seeds=2)
     assert len(runs.whole) == 2 * 20
-    assert len(runs.brief) == 3 * 80 + 2 * 80
+    assert len(runs.brief) + len(runs.measured) == 3 * 80 + 2 * 80
+    assert len(runs.brief) == 3 * 80 + 5
     evidence = Evidence(Path("nowhere"), "synthetic", [3, 4])
     asked = {
         spec
@@ -146,9 +152,9 @@ def test_the_runs_behind_the_claims_are_those_that_evidence_asks_for() -> None:
         for edition in ("as-published", "as-published-v1")
         for spec in one.specs(edition).values()
     }
-    assert asked <= {*runs.whole, *runs.brief}
+    assert asked <= {*runs.whole, *runs.brief, *runs.measured}
     fewest = evidence_runs("synthetic", seed=3, seeds=2)
-    assert asked == set(fewest.brief)
+    assert asked == {*fewest.brief, *fewest.measured}
     assert set(fewest.whole) <= set(runs.whole)
 
 
