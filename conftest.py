@@ -2,7 +2,10 @@
 
 from importlib.util import find_spec
 
+import pytest
+
 NEEDS = {
+    "ipykernel": ["tests/report/test_notebooks.py", "tests/report/test_reproduce.py"],
     "importlinter": ["tests/docs/test_architecture.py"],
     "matplotlib": [
         "ipa/figures/*",
@@ -14,3 +17,12 @@ NEEDS = {
 """Module -> the files that cannot even be imported without it."""
 
 collect_ignore_glob = [file for module, files in NEEDS.items() if find_spec(module) is None for file in files]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is asked of Gurobi where it is not installed."""
+    if find_spec("gurobipy") is None:
+        missing = pytest.mark.skip(reason="gurobipy is not installed")
+        for item in items:
+            if "gurobi" in item.nodeid.partition("[")[2]:
+                item.add_marker(missing)
