@@ -78,6 +78,7 @@ def test_only_plans_within_the_limits_are_listed(ipa: Ipa) -> None:
 
 
 def test_a_figure_is_drawn_on_demand(ipa: Ipa, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
     outcome = ipa("frontier", "--rate", 12, "--pipeline", "sum-qa", "--figure", "--results", tmp_path)
     assert outcome.code == 0
     names = sorted(file.name for file in (tmp_path / "figures").iterdir())

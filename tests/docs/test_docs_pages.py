@@ -37,7 +37,10 @@ def test_limits_and_floors_of_the_pages_are_those_of_the_code() -> None:
 
 def named_files() -> list[str]:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    return sorted(set(re.findall(r"`((?:ipa|data|docs|examples|results|tests)/[\w/.-]+\.\w+)`", text)))
+    # The site is there only after `make docs`.
+    return sorted(
+        set(re.findall(r"`((?:ipa|data|docs(?!/_build)|examples|results|tests)/[\w/.-]+\.\w+)`", text))
+    )
 
 
 @pytest.mark.parametrize("path", named_files())
@@ -64,6 +67,8 @@ def named_code() -> list[str]:
 
 @pytest.mark.parametrize("name", named_code())
 def test_modules_and_names_that_a_page_mentions_exist(name: str) -> None:
+    if name.startswith("ipa.figures"):
+        pytest.importorskip("matplotlib")
     assert pkgutil.resolve_name(name) is not None
 
 

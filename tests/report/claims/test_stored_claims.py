@@ -1,4 +1,4 @@
-"""The verdicts that are part of the repository, and what the README says of them."""
+"""The verdicts that are part of the repository, and what the page of claims says of them."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from ipa.paper import published_table
 from ipa.report.claims.stored import stored_claims
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "claims.md").read_text(encoding="utf-8")
 IDS = list(published_table("claims")["id"])
 
 
@@ -21,27 +21,27 @@ def test_every_claim_is_stored_for_either_load_with_five_seeds_and_none_fails(lo
     assert set(stored["status"]) == {"PASS", "DIFFERS AS DOCUMENTED", "NOT COVERED"}
 
 
-def test_the_readme_names_the_claims_whose_verdict_depends_on_the_load() -> None:
+def test_the_page_names_the_claims_whose_verdict_depends_on_the_load() -> None:
     verdicts = stored_claims().pivot_table("verdict", "claim", "trace", aggfunc="first")
     other = set(verdicts.index[verdicts["real"] != verdicts["synthetic"]])
-    named = re.search(r"change(?:s)? with the load: ([^.]*)\.", README)
+    named = re.search(r"change(?:s)?\s+with the load: ([^.]*)\.", PAGE)
     assert named
     assert set(re.findall(r"[CV]\d+", named[1])) == other
 
 
-def test_the_readme_lists_everything_that_does_not_come_out() -> None:
-    listed = README[README.index("What does not come out:") : README.index("### Two editions")]
+def test_the_page_lists_everything_that_does_not_come_out() -> None:
+    listed = PAGE[PAGE.index("## What does not come out") : PAGE.index("## Known gaps")]
     differing = published_table("claims").query("differs != ''")["id"]
     assert [claim for claim in differing if not re.search(rf"^- .*\b{claim}\b", listed, re.MULTILINE)] == []
     contradicted = stored_claims().query("trace == 'real' and verdict == 'contradicted'")["claim"]
     assert set(contradicted) <= set(re.findall(r"[CV]\d+", listed))
 
 
-def test_the_table_of_the_readme_shows_the_stored_verdicts() -> None:
+def test_the_table_of_the_page_shows_the_stored_verdicts() -> None:
     verdicts: dict[str, str] = dict(
         stored_claims().query("trace == 'real'")[["claim", "verdict"]].itertuples(index=False)
     )
-    rows = re.findall(r"^\| ([CV]\d+) .* \| ([^|]+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| ([CV]\d+) .* \| ([^|]+) \|$", PAGE, re.MULTILINE)
     assert len(rows) >= 14
     for claim, shown in rows:
         assert verdicts[claim].startswith(re.split("[,:( ]", shown)[0]), claim
