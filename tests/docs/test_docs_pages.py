@@ -1,6 +1,7 @@
 """What README and docs say about the code holds: files, commands, limits, claims, length."""
 
 import importlib.util
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -110,3 +111,17 @@ def test_the_counts_of_the_readme_are_the_stored_ones() -> None:
         f"({v3_ties} accepting exact ties), and {v1} of the 80 of its first submission ({v1_ties})" in readme
     )
     assert f"{80 - v3} + {80 - v1} that miss" in page
+
+
+def test_the_costs_of_the_page_of_speed_are_the_stored_ones() -> None:
+    page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    stored = json.loads((ROOT / "results" / "stored" / "artifact.json").read_text(encoding="utf-8"))
+    for row in stored["rows"]:
+        cells = (
+            f"{row['wall_s']} s",
+            f"{row['cpu_s']} s",
+            f"{row['memory_mb']} MB",
+            f"{row['results_mb']} MB",
+            str(row["runs"]),
+        )
+        assert f"| {' | '.join(cells)} |" in page, row["command"]
