@@ -275,7 +275,7 @@ def round_up(seconds: float) -> str:
 
     Examples
     --------
-    >>> rounded_up(0.35), rounded_up(0.1 + 0.2), rounded_up(1.23456712)
+    >>> round_up(0.35), round_up(0.1 + 0.2), round_up(1.23456712)
     ('0.35', '0.3', '1.23457')
     """
     exact = Decimal(f"{seconds:.11g}")

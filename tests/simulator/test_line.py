@@ -36,9 +36,14 @@ def pop(line: WaitingLine, plain: list[Entry], count: int, _: np.random.Generato
 
 
 def expire(line: WaitingLine, plain: list[Entry], count: int, _: np.random.Generator) -> None:
+    """Move the late ones to the front and take them out, as a stage does."""
     before_s = count / 50
-    assert line.expire(before_s) == sum(deadline_s < before_s for _, deadline_s, _ in plain)
+    late = line.expire(before_s)
+    assert late == sum(deadline_s < before_s for _, deadline_s, _ in plain)
     plain.sort(key=lambda entry: entry[1] >= before_s)
+    assert entries(line) == plain
+    line.pop_front(late)
+    del plain[:late]
 
 
 def renumber(line: WaitingLine, plain: list[Entry], count: int, _: np.random.Generator) -> None:
