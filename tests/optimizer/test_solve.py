@@ -182,6 +182,24 @@ class TestExact:
             assert (decision.plan, decision.status, decision.note) == (known.plan, Status.OPTIMAL, "")
             assert (decision.bound, decision.gap) == (decision.objective, 0.0)
 
+    @pytest.mark.parametrize("stages", [1, 2])
+    def test_deepening_also_takes_problems_that_leave_one_side_without_stages(
+        self, monkeypatch: pytest.MonkeyPatch, stages: int
+    ) -> None:
+        given = [
+            random_problem(seed, stages, kind=kind, metric=metric, tightness=tightness)
+            for seed in range(6)
+            for kind in ("uncorrelated", "strong", "ties")
+            for metric in sorted(METRICS)
+            for tightness in (0.2, 0.8)
+        ]
+        expected = [solve(one) for one in given]
+        monkeypatch.setattr(exact, "MOST_LABELS", 0)
+        for one, known in zip(given, expected, strict=True):
+            decision = solve(one)
+            assert decision.status == known.status
+            assert decision.objective == pytest.approx(known.objective, nan_ok=True)
+
     def test_a_deadline_of_nothing_still_yields_a_plan_that_keeps_the_sla(self) -> None:
         given = random_problem(seed=4, stages=5, kind="uncorrelated", tightness=0.2)
         answer = SOLVERS["exact"](given, 0.0)

@@ -91,7 +91,8 @@ class Labels:
             self.latency[places],
             self.gain[places],
             self.product[places] if len(self.product) == len(self.latency) else self.product,
-            (*self.parents[:-1], self.parents[-1][places]),
+            # The label that everything grows from has no parents.
+            (*self.parents[:-1], self.parents[-1][places]) if self.parents else (),
             None if self.ties is None else self.ties[:, places],
         )
 
