@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.labels import pareto
-from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, join, stage_labels
+from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, join, stage_labels, tie_rank
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
@@ -160,7 +162,7 @@ def frontier(problem: Problem) -> Frontier:
     if not len(labels.price):
         return Frontier((), problem)
     points: list[FrontierPoint] = []
-    for place in sorted(range(len(labels.price)), key=lambda n: (labels.price[n], -labels.score[n])):
+    for place in np.lexsort((tie_rank(labels), -labels.score, labels.price)):
         point = _point(problem, tuple(labels.choices[place].tolist()))
         if not points or point.accuracy > points[-1].accuracy + ACCURACY:
             points.append(point)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
@@ -67,6 +67,7 @@ def test_the_frontier_is_that_of_brute_force(asked: Problem) -> None:
 
 
 @given(random_problems())
+@example(random_problem(0, stages=2, variants=4, batches=2, kind="strong", metric="rank-sum", tightness=None))
 def test_of_equal_plans_the_point_is_the_first_one_in_the_order_of_all_solvers(asked: Problem) -> None:
     plans = every_feasible(asked)
     for point in frontier(asked).points:

@@ -172,7 +172,7 @@ def find_unbeaten(labels: PartialPlans, until: float = math.inf) -> NDArray[np.i
     A label is beaten by one that is no slower, no dearer and scores no less, and is strictly cheaper, scores
     strictly more, or comes first in the order of ties.
     """
-    rank = _tie_rank(labels)
+    rank = tie_rank(labels)
     order = np.lexsort((rank, labels.latency, -labels.score, labels.price))
     order = order[_unbeaten_by_equals(labels, order, rank)]
     order = order[_unbeaten_at_equal_price(labels, order)]
@@ -180,7 +180,7 @@ def find_unbeaten(labels: PartialPlans, until: float = math.inf) -> NDArray[np.i
     return np.sort(order)
 
 
-def _tie_rank(labels: PartialPlans) -> NDArray[np.intp]:
+def tie_rank(labels: PartialPlans) -> NDArray[np.intp]:
     """Return the place of every label in the order of ties, shape (n,)."""
     keys = [*labels.choices.T[::-1], *labels.ties[::-1]]
     rank = np.empty(len(labels.latency), dtype=np.intp)
