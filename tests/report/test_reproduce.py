@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from ipa.report.claims import claim_runs
 from ipa.report.reproduce import TARGETS, required_runs
@@ -60,6 +61,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.slow
 def test_interrupted_while_a_notebook_runs_it_ends_with_all_its_kernels_and_goes_on_later(
     tmp_path: Path,
 ) -> None:
@@ -89,6 +91,7 @@ def test_interrupted_while_a_notebook_runs_it_ends_with_all_its_kernels_and_goes
     assert figure.read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupted_while_experiments_run_it_ends_at_once(tmp_path: Path) -> None:
     process = reproduce(tmp_path, "--only", "figure-8", "--jobs", "2")
     wait_for(process, lambda: any(tmp_path.rglob("summary.json")))
