@@ -15,7 +15,7 @@ from typing import Any
 from ipa.errors import ResultsError
 from ipa.paths import PACKAGE, data_dir, stored_results_dir
 from ipa.results.json_files import read_json, write_json
-from ipa.results.provenance import file_sha256, package_version
+from ipa.results.provenance import file_sha256, package_version, tree_sha256
 from ipa.workload import load_workload
 from ipa.workload.catalogue import TraceChoice
 
@@ -54,15 +54,6 @@ def notebook_fingerprint(
         "loads": [[load.source, hashlib.sha256(load.rates_rps.tobytes()).hexdigest()] for load in loads],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def tree_sha256(folder: Path, pattern: str) -> str:
-    """Return a hash of the names and contents of the files below a folder that match a pattern."""
-    digest = hashlib.sha256()
-    for file in sorted(file for file in folder.rglob(pattern) if file.is_file()):
-        if "__pycache__" not in file.parts:
-            digest.update(f"{file.relative_to(folder).as_posix()} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
 
 
 def record_file(notebook: Path) -> Path:

@@ -63,7 +63,7 @@ def git_commit() -> str:
 
 def data_sha256() -> str:
     """Return a hash of the data that comes with the repository."""
-    return _hash_files({file for file in data_dir().rglob("*") if file.is_file()}, data_dir())
+    return tree_sha256(data_dir(), "*")
 
 
 def file_sha256(file: Path) -> str:
@@ -71,8 +71,14 @@ def file_sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _hash_files(files: set[Path], root: Path) -> str:
-    lines = (f"{file.relative_to(root).as_posix()} {file_stamp(file)}\n" for file in sorted(files))
+def tree_sha256(folder: Path, pattern: str) -> str:
+    """Return a hash of the names and contents of the files below a folder that match a pattern."""
+    files = sorted(file for file in folder.rglob(pattern) if file.is_file())
+    lines = (
+        f"{file.relative_to(folder).as_posix()} {file_stamp(file)}\n"
+        for file in files
+        if "__pycache__" not in file.parts
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

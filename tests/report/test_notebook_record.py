@@ -9,9 +9,9 @@ from ipa.report.notebook_record import (
     is_unchanged,
     notebook_fingerprint,
     record_file,
-    tree_sha256,
     write_record,
 )
+from ipa.results.provenance import tree_sha256
 
 PARAMETERS = {"pipeline": "video"}
 
