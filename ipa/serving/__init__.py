@@ -1,0 +1,1 @@
+"""The live data plane: model servers, gateway and load generator, all of the Open Inference Protocol (V2)."""
