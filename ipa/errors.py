@@ -123,3 +123,7 @@ class TraceError(IpaError):
 
 class ResultsError(IpaError):
     """A results folder is missing, incomplete or was written by something else."""
+
+
+class GatewayError(IpaError):
+    """The gateway of a live pipeline cannot be reached, or refuses what it was told."""
