@@ -47,6 +47,7 @@ SHOWN = {
     "rank_sum_mean": "rank-normalised accuracy",
     "requests": "requests",
     "dropped": "dropped",
+    "errors": "errors",
     "violation_share": "share of requests not answered within the SLA",
     "violating_seconds_share": "share of seconds whose p99 exceeds the SLA (the paper's violation)",
     "latency_p50_s": "latency p50, s",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ipa.optimizer.decision import Status
 from ipa.results.decisions import DecisionRecord
-from ipa.results.requests import RequestRecords
+from ipa.results.requests import ERROR, RequestRecords
 from ipa.results.switches import SwitchCounter
 
 
@@ -28,13 +28,13 @@ class Measures:
         Pipeline accuracy (product of accuracies, 0..1) over all steps.
     rank_sum_mean
         Rank-normalised accuracy of the first submission over all steps.
-    requests, answered, dropped
-        Requests sent, answered and dropped.
+    requests, answered, dropped, errors
+        Requests sent, answered, dropped, and ended with an error.
     violation_share
-        Share of requests not answered within the SLA, drops included; 0 if there were none.
+        Share of requests not answered within the SLA, drops and errors included; 0 if there were none.
     violating_seconds_share
         The paper's violation: share of the seconds of the workload, by sending time, in which the p99 latency
-        of the answered requests exceeds the SLA; drops are ignored.
+        of the answered requests exceeds the SLA; drops and errors are ignored.
     latency_mean_s, latency_p50_s, latency_p99_s
         End-to-end latency of the answered requests.
     second_p99_mean_s, second_p99_median_s
@@ -72,6 +72,7 @@ class Measures:
     requests: int
     answered: int
     dropped: int
+    errors: int
     violation_share: float
     violating_seconds_share: float
     latency_mean_s: float
@@ -126,7 +127,7 @@ def measure(
     answered = ~np.isnan(requests.latency_s)
     latency_s = requests.latency_s[answered]
     second_p99_s = p99_by_second(requests.arrival_s[answered], latency_s, duration_s)
-    in_time = int((latency_s <= sla_s).sum())
+    in_time, errors = int((latency_s <= sla_s).sum()), int((requests.outcome == ERROR).sum())
     return Measures(
         steps=len(decisions),
         cost_mean_cores=float(np.mean(costs)),
@@ -139,7 +140,8 @@ def measure(
         rank_sum_mean=float(np.mean([record.rank_sum for record in decisions])),
         requests=len(requests.arrival_s),
         answered=int(answered.sum()),
-        dropped=len(requests.arrival_s) - int(answered.sum()),
+        dropped=len(requests.arrival_s) - int(answered.sum()) - errors,
+        errors=errors,
         violation_share=1 - in_time / len(requests.arrival_s) if len(requests.arrival_s) else 0.0,
         violating_seconds_share=float((second_p99_s > sla_s).sum() / duration_s),
         latency_mean_s=_statistic(latency_s, None),

@@ -13,18 +13,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-OUTCOMES = ("in-flight", "ok", "dropped")
-"""Names of the outcome codes 0, 1, 2."""
+OUTCOMES = ("in-flight", "ok", "dropped", "error")
+"""Names of the outcome codes 0, 1, 2, 3. Dropped is what was given up on purpose; the rest went wrong."""
 
 
-IN_FLIGHT, OK, DROPPED = range(3)
+IN_FLIGHT, OK, DROPPED, ERROR = range(4)
 
 
-REASONS = ("expired",)
-"""Names of the codes of why a request was dropped."""
+REASONS = ("expired", "refused", "unavailable", "model-error", "bad-answer", "timeout", "cancelled")
+"""Names of the codes of why a request was dropped (the first two) or ended with an error.
+
+``expired``: older than the limit of its stage; ``refused``: a queue was full; ``unavailable``: nobody was
+there to serve it; ``model-error``: a model failed on it; ``bad-answer``: a model answered something else than
+its outputs; ``timeout``: the client gave up waiting; ``cancelled``: the client went away.
+"""
 
 
-EXPIRED = 0
+EXPIRED, REFUSED, UNAVAILABLE, MODEL_ERROR, BAD_ANSWER, TIMEOUT, CANCELLED = range(7)
+
+
+DROP_REASONS = ("expired", "refused")
+"""The reasons that make a request dropped; every other one makes it an error."""
 
 
 NONE = -1
@@ -97,13 +106,14 @@ class RequestRecords:
     arrival_s
         Arrival at the pipeline in seconds, shape (n,).
     end_s
-        When it was answered or dropped, shape (n,); NaN while in flight.
+        When it was answered or dropped, or failed, shape (n,); NaN while in flight.
     outcome
-        Code of ``OUTCOMES`` ("in-flight", "ok", "dropped"), shape (n,).
+        Code of ``OUTCOMES`` ("in-flight", "ok", "dropped", "error"), shape (n,).
     reason
-        Code of ``REASONS`` ("expired") for dropped requests, else -1, shape (n,).
+        Code of ``REASONS`` for dropped and failed requests, else -1, shape (n,).
     dropped_stage
-        Index of the stage that dropped it, else -1, shape (n,).
+        Index of the stage that dropped it or in which it failed, else -1 (also where no stage is known),
+        shape (n,).
     stages
         One account per stage, in the pipeline's order.
     """
@@ -127,7 +137,7 @@ class RequestRecords:
         -------
         pandas.DataFrame
             Columns ``request, arrival_s, end_s, latency_s, outcome, reason, dropped_stage``, and per stage,
-            counted from 1, ``<i>_<stage>_wait_s`` (until it was served or dropped), ``_service_s``,
+            counted from 1, ``<i>_<stage>_wait_s`` (until it was served, dropped or failed), ``_service_s``,
             ``_batch``, ``_variant`` and ``_batch_wait_s`` (the part of the wait in which a replica was free
             and its batch not full yet; the rest is the queue); for a graph also ``_visits`` and ``_on_path``
             (``StageRecords`` says which visit the times are of).
@@ -145,7 +155,9 @@ class RequestRecords:
             "dropped_stage": _named(self.dropped_stage, stage_names),
         }
         for i, (name, stage) in enumerate(zip(stage_names, self.stages, strict=True)):
-            left_s = np.where(self.dropped_stage == i, self.end_s, stage.start_s)
+            # A request that failed while it was served waited until then only.
+            ends_here = (self.dropped_stage == i) & ((self.outcome != ERROR) | np.isnan(stage.start_s))
+            left_s = np.where(ends_here, self.end_s, stage.start_s)
             columns[f"{name}_wait_s"] = (left_s - stage.enter_s).astype(np.float32)
             columns[f"{name}_service_s"] = stage.service_s.astype(np.float32)
             columns[f"{name}_batch"] = stage.batch

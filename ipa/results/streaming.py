@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ipa.errors import InvalidValueError
 from ipa.results.decisions import DecisionRecord
 from ipa.results.measures import p99_by_second
-from ipa.results.requests import RequestRecords
+from ipa.results.requests import ERROR, RequestRecords
 from ipa.results.switches import SwitchCounter
 
 
@@ -79,6 +79,7 @@ class RunningMeasures:
     histogram: LatencyHistogram = field(default_factory=LatencyHistogram)
     requests: int = 0
     answered: int = 0
+    errors: int = 0
     in_time: int = 0
     latency_sum_s: float = 0.0
     late_seconds: int = 0
@@ -101,6 +102,7 @@ class RunningMeasures:
         latency_s, arrival_s = latency_s[answered], records.arrival_s[answered]
         self.requests += len(records.arrival_s)
         self.answered += len(latency_s)
+        self.errors += int(np.count_nonzero(records.outcome == ERROR))
         self.in_time += int(np.count_nonzero(latency_s <= self.sla_s))
         self.latency_sum_s += float(latency_s.sum())
         self.histogram.add(latency_s)
@@ -126,7 +128,8 @@ class RunningMeasures:
         return {
             "requests": self.requests,
             "answered": self.answered,
-            "dropped": self.requests - self.answered,
+            "dropped": self.requests - self.answered - self.errors,
+            "errors": self.errors,
             "violation_share": 1 - self.in_time / self.requests if self.requests else 0.0,
             "seconds_with_answers": self.seconds,
             "violating_seconds": self.late_seconds,

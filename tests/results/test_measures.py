@@ -17,7 +17,7 @@ from ipa.results.measures import Measures, measure, p99_by_second
 from ipa.results.switches import KINDS, SwitchCounter
 from ipa.simulator import RequestRecords
 
-OK, DROPPED = 1, 2
+OK, DROPPED, ERROR = 1, 2, 3
 
 
 def step(number: int, replicas: int, variant: str = "v", action: str = "applied", wait_s: float = 0.0) -> Any:
@@ -43,12 +43,13 @@ def step(number: int, replicas: int, variant: str = "v", action: str = "applied"
 
 
 def requests(latency_s: dict[float, float | None]) -> RequestRecords:
-    """Return an account from latency by arrival; None is a drop."""
+    """Return an account from latency by arrival; None is a drop, a negative one an error after that time."""
     arrival_s = np.array(list(latency_s), dtype=float)
-    answered = [latency is not None for latency in latency_s.values()]
+    answered = np.array([latency is not None for latency in latency_s.values()], dtype=bool)
     latencies = np.array([latency or 0.0 for latency in latency_s.values()], dtype=float)
     none = np.full(len(arrival_s), -1)
-    outcome = np.where(answered, OK, DROPPED).astype(np.int8)
+    outcome = np.select([latencies < 0, answered], [ERROR, OK], DROPPED).astype(np.int8)
+    latencies = np.abs(latencies)
     return RequestRecords(arrival_s, arrival_s + latencies, outcome, none, none, ())
 
 
@@ -60,6 +61,14 @@ def measured(latency_s: dict[float, float | None], *steps: DecisionRecord, **val
 def test_requests_are_answered_or_dropped() -> None:
     found = measured({0.1: 0.5, 0.2: None, 1.0: 0.7, 3.9: None, 3.95: None})
     assert (found.requests, found.answered, found.dropped) == (5, 2, 3)
+
+
+def test_an_error_is_neither_an_answer_nor_a_drop_and_violates_the_sla() -> None:
+    found = measured({0.1: 0.5, 0.2: None, 1.0: -0.2, 1.1: -9.0, 3.9: 0.7})
+    assert (found.requests, found.answered, found.dropped, found.errors) == (5, 2, 1, 2)
+    assert found.violation_share == 0.6
+    assert found.latency_mean_s == pytest.approx(0.6)
+    assert found.violating_seconds_share == 0.0
 
 
 def test_late_and_dropped_requests_violate_the_sla() -> None:

@@ -15,6 +15,7 @@ from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.streamed import StreamedPlatform
 from ipa.results.measures import p99_by_second
+from ipa.results.requests import RequestRecords
 from ipa.results.streaming import LatencyHistogram, RunningMeasures
 from ipa.simulator import SimulationSettings
 
@@ -96,6 +97,17 @@ def test_streamed_measures_are_those_of_the_whole_run(monkeypatch: pytest.Monkey
     per_second_s = p99_by_second(whole.arrival_s[whole.outcome == 1], latency_s, len(rates_rps))
     assert streamed.late_seconds == np.count_nonzero(per_second_s > 0.5)
     assert streamed.summary()["dropped"] == np.count_nonzero(whole.outcome == 2) > 0
+    assert streamed.summary()["errors"] == 0
+
+
+def test_errors_are_counted_apart_from_drops() -> None:
+    arrival_s, none = np.arange(4.0), np.full(4, -1)
+    outcome = np.array([1, 2, 3, 3], dtype=np.int8)
+    measures = RunningMeasures(sla_s=0.5)
+    measures.add_requests(RequestRecords(arrival_s, arrival_s + 0.1, outcome, none, none, ()))
+    found = measures.summary()
+    assert (found["requests"], found["answered"], found["dropped"], found["errors"]) == (4, 1, 1, 2)
+    assert found["violation_share"] == 0.75
 
 
 def test_the_arrivals_of_every_second_are_those_of_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
