@@ -14,7 +14,8 @@ from ipa.cli.messages import messages
 from ipa.cli.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption, within
 from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.errors import InvalidValueError, ResultsError, TraceError
-from ipa.experiments.grid import run_grid, summaries
+from ipa.experiments.finished import summaries
+from ipa.experiments.grid import run_grid
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.forecast.dataset import Rates
 from ipa.forecast.networks.lstm_training import LSTM_SETTINGS, train_lstm

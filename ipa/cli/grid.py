@@ -25,7 +25,8 @@ from ipa.cli.options import (
 )
 from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
 from ipa.cli.parse import load_format, whole_numbers
-from ipa.experiments.grid import run_grid, summaries
+from ipa.experiments.finished import summaries
+from ipa.experiments.grid import run_grid
 from ipa.experiments.grid_specs import default_editions, grid_specs, left_out_note
 from ipa.experiments.spec import RunSpec
 from ipa.paper import PAPER_PIPELINES, PAPER_WORKLOADS, VERSION_OF_EDITION

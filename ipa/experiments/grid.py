@@ -6,19 +6,14 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ipa.errors import InvalidValueError, IpaError, ResultsError
-from ipa.experiments.run import is_complete, run_folder, run_once
+from ipa.errors import InvalidValueError, IpaError
+from ipa.experiments.run import is_complete, run_once
 from ipa.experiments.spec import RunSpec
-from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, KEPT_MEASURES, RUN_KEYS, SUMMARY, read_summary
+from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, KEPT_MEASURES
 from ipa.results.run_folders import check_writable, sweep
 from ipa.results.source_files import code_sha256
 from ipa.workers import worker_pool
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 Progress = Callable[[int, int, str], None]
 """(runs done, runs in all, name of the run that just ended) -> None."""
@@ -181,41 +176,3 @@ def _named(spec: RunSpec) -> Iterator[None]:
         raise IpaError(f"run {_name(spec)} failed: {error}") from error
     except Exception as error:
         raise IpaError(f"run {_name(spec)} failed: {type(error).__name__}: {error}") from error
-
-
-def by_run(specs: Sequence[RunSpec], read: "Callable[[RunSpec], pd.DataFrame]") -> "pd.DataFrame":
-    """Return the tables of some runs below each other, each row with ``RUN_KEYS`` in front."""
-    import pandas as pd
-
-    frames = []
-    for spec in specs:
-        rows = read(spec)
-        keys = pd.DataFrame({key: [getattr(spec, key)] * len(rows) for key in RUN_KEYS})
-        frames.append(pd.concat([keys, rows], axis=1))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def summaries(specs: Sequence[RunSpec], results_dir: Path) -> "pd.DataFrame":
-    """Return the summaries of the runs of a grid, one row each.
-
-    Raises
-    ------
-    ResultsError
-        If a run is missing; says how to run it.
-    """
-    import pandas as pd
-
-    absent = [spec for spec in specs if not (run_folder(results_dir, spec) / SUMMARY).is_file()]
-    if absent:
-        raise ResultsError(
-            f"{len(absent)} of {len(specs)} runs are missing under {results_dir}, the first is"
-            f" {_name(absent[0])}; run: ipa grid --edition {absent[0].edition}"
-        )
-    # Two paths may name the same pipeline or load, which is run once; a row says what was asked for.
-    return pd.DataFrame(
-        [
-            read_summary(run_folder(results_dir, spec))
-            | {"pipeline": spec.pipeline, "workload": spec.workload}
-            for spec in specs
-        ]
-    )

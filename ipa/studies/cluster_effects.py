@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ipa.experiments.finished import FinishedRun, finished_runs
 from ipa.experiments.grid import Progress, run_grid
 from ipa.experiments.resolved import resolve
-from ipa.experiments.run import run_folder
 from ipa.experiments.simulate import settings_of
 from ipa.experiments.spec import RunSpec
-from ipa.results.folder import KEPT_MEASURES, read_summary
+from ipa.results.folder import KEPT_MEASURES
 from ipa.results.intervals import mean_interval, paired_interval
 
 OVERLOAD = 1.3
@@ -119,7 +119,7 @@ def run_effects(
     """
     plain = _specs(base, PLAIN, seeds)
     run_grid(plain, results_dir, jobs, progress, KEPT_MEASURES)
-    most_cores = max(int(_summary(spec, results_dir)["cost_max_cores"]) for spec in plain)
+    most_cores = max(int(run.summary()["cost_max_cores"]) for run in finished_runs(plain, results_dir))
     effects = (*EFFECTS, *core_limits(most_cores))
     specs = {effect.group + effect.label: _specs(base, effect, seeds) for effect in effects}
     changed = [spec for several in specs.values() for spec in several]
@@ -144,14 +144,14 @@ def _specs(base: RunSpec, effect: Effect, seeds: int) -> list[RunSpec]:
     return [resolve(effect.of(replace(base, seed=base.seed + more))) for more in range(seeds)]
 
 
-def _summary(spec: RunSpec, results_dir: Path) -> dict[str, Any]:
-    summary = read_summary(run_folder(results_dir, spec))
+def _summary(run: FinishedRun) -> dict[str, Any]:
+    summary = run.summary()
     summary["dropped_share"] = summary["dropped"] / max(summary["requests"], 1)
     return summary
 
 
 def _measures(specs: Sequence[RunSpec], results_dir: Path) -> dict[str, list[float]]:
-    summaries = [_summary(spec, results_dir) for spec in specs]
+    summaries = [_summary(run) for run in finished_runs(specs, results_dir)]
     # A measure that is null was not defined: a latency where nobody was answered.
     return {
         name: [np.nan if summary[name] is None else float(summary[name]) for summary in summaries]

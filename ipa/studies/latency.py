@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ipa.experiments.grid import by_run
-from ipa.experiments.run import run_folder
+from ipa.experiments.finished import FinishedRun, by_run, finished_runs
 from ipa.experiments.spec import RunSpec
 from ipa.paper import VERSION_OF_EDITION, published_table
-from ipa.results.folder import RUN_KEYS, read_requests, read_summary
 from ipa.results.intervals import SEEDS, mean_interval
 from ipa.results.measures import p99_by_second
 
@@ -73,18 +71,18 @@ def latency_summary(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame
         ``p50_s``, ``p90_s``, ``p99_s`` and ``cdf_at_sla``; ``request_p50_s``, ``request_p99_s`` and
         ``request_cdf_at_sla`` over the answered requests; ``dropped_share`` of all requests.
     """
-    return pd.DataFrame([_summary(spec, run_folder(results_dir, spec)) for spec in specs])
+    return pd.DataFrame([_summarize(run) for run in finished_runs(specs, results_dir)])
 
 
-def _summary(spec: RunSpec, folder: Path) -> dict[str, object]:
-    summary, requests = read_summary(folder), read_requests(folder)
+def _summarize(run: FinishedRun) -> dict[str, object]:
+    summary, requests = run.summary(), run.requests()
     sla_s = float(summary["sla_s"])
     seconds_s = second_p99_s(requests, int(summary["duration_s"]))
     latency_s = requests["latency_s"].dropna().to_numpy(np.float64)
     p50_s, p90_s, p99_s = _quantiles(seconds_s, (0.5, 0.9, 0.99))
     request_p50_s, request_p99_s = _quantiles(latency_s, (0.5, 0.99))
     return {
-        **{key: getattr(spec, key) for key in RUN_KEYS},
+        **run.keys,
         "sla_s": sla_s,
         "p50_s": p50_s,
         "p90_s": p90_s,
@@ -178,11 +176,10 @@ def curves(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
         ``requests``), ``share`` and ``latency_s``.
     """
     pooled: dict[tuple[str, ...], list[NDArray[np.float64]]] = {}
-    for spec in specs:
-        folder = run_folder(results_dir, spec)
-        requests = read_requests(folder)
-        key = (spec.pipeline, spec.method, spec.edition, spec.trace)
-        seconds_s = second_p99_s(requests, int(read_summary(folder)["duration_s"]))
+    for run in finished_runs(specs, results_dir):
+        requests = run.requests()
+        key = (run.spec.pipeline, run.spec.method, run.spec.edition, run.spec.trace)
+        seconds_s = second_p99_s(requests, int(run.summary()["duration_s"]))
         pooled.setdefault((*key, "seconds"), []).append(seconds_s)
         latency_s = requests["latency_s"].dropna().to_numpy(np.float64)
         pooled.setdefault((*key, "requests"), []).append(latency_s)
@@ -249,4 +246,4 @@ def breakdown(requests: pd.DataFrame) -> pd.DataFrame:
 
 def breakdowns(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     """Return the breakdown of finished runs: ``RUN_KEYS``, then the columns of ``breakdown``."""
-    return by_run(specs, lambda spec: breakdown(read_requests(run_folder(results_dir, spec))))
+    return by_run(finished_runs(specs, results_dir), lambda run: breakdown(run.requests()))

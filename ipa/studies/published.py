@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ipa.experiments.finished import FinishedRun, finished_runs
 from ipa.experiments.resolved import planner_for
-from ipa.experiments.run import run_folder
 from ipa.experiments.spec import RunSpec
 from ipa.optimizer.answer import pick_options
 from ipa.optimizer.solvers.brute_force import tied_choices
 from ipa.paper import VERSION_OF_EDITION, published_result
-from ipa.results.folder import read_decisions, read_summary
 from ipa.studies.comparison import (
     EXACT_TIES,
     Averages,
@@ -63,14 +62,15 @@ def compare(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
         One row per run. ``within`` compares the chosen plans; ``within_with_ties`` accepts any choice among
         exactly tied optima. Deviations are in percent of the published value.
     """
-    return pd.DataFrame([_compare_run(spec, run_folder(results_dir, spec)) for spec in specs])
+    return pd.DataFrame([_compare_run(run) for run in finished_runs(specs, results_dir)])
 
 
-def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
+def _compare_run(run: FinishedRun) -> dict[str, object]:
+    spec = run.spec
     edition = VERSION_OF_EDITION[spec.edition]
     row = published_result(edition, spec.pipeline, spec.workload, spec.method)
     published = Averages(float(row["avg_cost_cores"]), float(row["avg_accuracy"]))
-    ours = reproduction(spec, folder)
+    ours = reproduction(run)
     return {
         "edition": edition,
         "pipeline": spec.pipeline,
@@ -81,10 +81,9 @@ def _compare_run(spec: RunSpec, folder: Path) -> dict[str, object]:
     }
 
 
-def reproduction(spec: RunSpec, folder: Path) -> Reproduction:
+def reproduction(run: FinishedRun) -> Reproduction:
     """Return the averages of a finished run, with and without the other choice at exact ties."""
-    decisions = read_decisions(folder)
-    summary = read_summary(folder)
+    spec, decisions, summary = run.spec, run.decisions(), run.summary()
     unit = _accuracy_column(spec)
     scale = 1.0 if unit == "rank_sum" else 100.0
     gaps = [_tie_gap(spec, rate) for rate in decisions.loc[decisions["status"] == "optimal", "rate_rps"]]

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ipa.experiments.grid import by_run, summaries
-from ipa.experiments.run import run_folder
+from ipa.experiments.finished import by_run, finished_runs, summaries
 from ipa.experiments.spec import RunSpec
 from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, VERSION_OF_EDITION, published_result
 from ipa.pipeline.pipeline import Pipeline
 from ipa.results.file_names import safe_name
-from ipa.results.folder import read_decisions
 
 
 def numbers(values: pd.Series, scale: float = 1.0) -> pd.Series:
@@ -37,7 +35,7 @@ def decision_steps(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
     pandas.DataFrame
         One row per run and step: ``RUN_KEYS``, then the fields of ``DecisionRecord``.
     """
-    return by_run(specs, lambda spec: read_decisions(run_folder(results_dir, spec)))
+    return by_run(finished_runs(specs, results_dir), lambda run: run.decisions())
 
 
 def stage_steps(steps: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,8 @@ import pytest
 
 from ipa.experiments.editions import EDITIONS, corrected
 from ipa.experiments.fingerprint import fingerprint
-from ipa.experiments.grid import GridReport, run_grid, summaries
+from ipa.experiments.finished import summaries
+from ipa.experiments.grid import GridReport, run_grid
 from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.run import is_complete, run, run_once
 from ipa.experiments.spec import RunSpec

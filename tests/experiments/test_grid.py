@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ipa.errors import ConfigError, InvalidValueError, IpaError, ReplicasNeededError, ResultsError
-from ipa.experiments.grid import GridReport, run_grid, summaries
+from ipa.experiments.finished import summaries
+from ipa.experiments.grid import GridReport, run_grid
 from ipa.experiments.grid_specs import grid_specs, left_out_note
 from ipa.experiments.run import is_complete, run_folder
 from ipa.experiments.spec import RunSpec

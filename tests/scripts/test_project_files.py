@@ -35,7 +35,16 @@ def test_workflows_call_targets_of_the_makefile(file: Path) -> None:
 
 def test_every_tier_and_both_pythons_are_run_by_a_workflow() -> None:
     called = {step["run"].split()[1] for file in WORKFLOWS for step in steps(file) if "run" in step}
-    assert {"lint", "coverage", "test-live", "test-notebooks", "test-lowest", "test-bare", "docs", "reproduce"} <= called
+    assert {
+        "lint",
+        "coverage",
+        "test-live",
+        "test-notebooks",
+        "test-lowest",
+        "test-bare",
+        "docs",
+        "reproduce",
+    } <= called
     pythons = workflow(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["tests"]["strategy"]["matrix"][
         "python"
     ]

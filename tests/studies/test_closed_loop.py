@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
-from ipa.experiments.grid import summaries
+from ipa.experiments.finished import summaries
 from ipa.experiments.run import run
 from ipa.experiments.simulate import simulate
 from ipa.experiments.spec import RunSpec

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ipa.experiments.grid import run_grid, summaries
+from ipa.experiments.finished import summaries
+from ipa.experiments.grid import run_grid
 from ipa.paper import PAPER_PIPELINES
 from ipa.studies.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, printed_flapping
 from ipa.studies.forecast_errors import stored_table

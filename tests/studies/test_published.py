@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipa.experiments.finished import FinishedRun
 from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.resolved import planner_for
-from ipa.experiments.run import run, run_folder
+from ipa.experiments.run import run
 from ipa.experiments.spec import RunSpec
 from ipa.paper import published_result
 from ipa.report.claims.table import stored_comparison_file
@@ -90,10 +91,11 @@ def test_pas_is_compared_in_percent_and_rank_sums_as_they_are(
     short_run: tuple[RunSpec, Path], tmp_path: Path
 ) -> None:
     spec, folder = short_run
-    assert reproduction(spec, folder).chosen.accuracy == pytest.approx(read_summary(folder)["pas_mean"] * 100)
+    pas_pct = read_summary(folder)["pas_mean"] * 100
+    assert reproduction(FinishedRun(spec, folder)).chosen.accuracy == pytest.approx(pas_pct)
     first = replace(spec, edition="as-published-v1")
-    summary = read_summary(run(first, tmp_path))
-    found = reproduction(first, run_folder(tmp_path, first))
+    folder = run(first, tmp_path)
+    summary, found = read_summary(folder), reproduction(FinishedRun(first, folder))
     assert found.chosen.accuracy == pytest.approx(summary["rank_sum_mean"])
     assert found.chosen.cost == pytest.approx(summary["cost_mean_cores"])
 
@@ -106,7 +108,7 @@ def test_a_tie_moves_the_averages_by_its_share_of_the_steps(tmp_path: Path) -> N
     costs = sorted({18, 14, 6})
     records = [{"status": "", "rate_rps": None}] + [{"status": "optimal", "rate_rps": 10.0}] * 4
     write_lines(folder / "decisions.jsonl", records)
-    found = reproduction(spec, folder)
+    found = reproduction(FinishedRun(spec, folder))
     assert chosen.cost_cores == costs[-1]
     assert found.other_ties.cost - found.chosen.cost == pytest.approx((costs[0] - costs[-1]) * 4 / 5)
     assert found.other_ties.accuracy < found.chosen.accuracy
@@ -116,7 +118,7 @@ def test_a_tie_moves_the_averages_by_its_share_of_the_steps(tmp_path: Path) -> N
 def test_without_ties_there_is_one_pair_of_averages(short_run: tuple[RunSpec, Path]) -> None:
     spec, folder = short_run
     write_lines(folder / "decisions.jsonl", [{"status": "", "rate_rps": 3.0}])
-    found = reproduction(spec, folder)
+    found = reproduction(FinishedRun(spec, folder))
     assert found.other_ties == found.chosen
 
 
