@@ -90,6 +90,10 @@ class InvalidValueError(IpaError, ValueError):
     """An argument lies outside its domain, for example a negative arrival rate."""
 
 
+class TensorError(InvalidValueError):
+    """A tensor does not hold together, or tensors do not make a batch."""
+
+
 class ReplicasNeededError(InvalidValueError):
     """A method keeps the replicas of every stage fixed and was not told how many."""
 
