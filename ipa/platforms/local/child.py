@@ -1,0 +1,102 @@
+"""What every process of a live pipeline does before its own work."""
+
+import ctypes
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+PARENT_DEATH_SIGNAL = 1
+"""``PR_SET_PDEATHSIG`` of prctl(2)."""
+
+NOT_FOUND = 127
+"""Exit code of a command that could not be started, as in a shell."""
+
+TEMPLATE_PID = os.getpid()
+"""In a forked process the pid of its template, which imports this module before it forks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """What a process is given beside its work.
+
+    Parameters
+    ----------
+    log_file
+        Where its standard output and error go.
+    cpus
+        Processors that it may run on; None: all.
+    """
+
+    log_file: Path
+    cpus: frozenset[int] | None = None
+
+
+class ForgivingStream(io.FileIO):
+    """A file whose writes never fail: what does not fit on a full disk is lost, and the process goes on."""
+
+    def write(self, data: Any, /) -> int:
+        """Write what can be written and report all as written."""
+        with suppress(OSError):
+            super().write(data)
+        return memoryview(data).nbytes
+
+
+def run_child(settings: ChildSettings, target: Callable[..., object], args: tuple[object, ...]) -> None:
+    """Do a piece of work in a process that ends with the process that asked for it.
+
+    The terminal's Ctrl-C is not for this process: whoever started it stops it, in order.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_template()
+    _write_to(settings.log_file)
+    if settings.cpus is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, settings.cpus)
+    target(*args)
+
+
+def run_command(command: tuple[str, ...], env: Mapping[str, str]) -> None:
+    """Become another program; what ties the process to its template outlives that."""
+    try:
+        os.execvpe(command[0], command, {**os.environ, **env})  # noqa: S606 (a command of the pipeline file)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201 (to the log file)
+        os._exit(NOT_FOUND)
+
+
+def _end_with_template() -> None:
+    """Let the kernel kill this process as soon as its template is gone, and the template end with its user.
+
+    The template ends when the last holder of its "alive" pipe is gone. Every process it forks is such a
+    holder; were this one to stay it, neither would ever end after the user's process was killed.
+    """
+    template: Any = getattr(forkserver, "_forkserver", None)
+    if template is not None and template._forkserver_alive_fd is not None:  # noqa: SLF001 (no public name)
+        os.close(template._forkserver_alive_fd)  # noqa: SLF001
+        template._forkserver_alive_fd = None  # noqa: SLF001
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != TEMPLATE_PID != os.getpid():
+            # The template went between the fork and the request for the signal.
+            os._exit(1)
+
+
+def _write_to(log_file: Path) -> None:
+    """Let all output go to the end of a file."""
+    opened = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(opened, stream)
+    os.close(opened)
+    sys.stdout = _text_stream(1)
+    sys.stderr = _text_stream(2)
+
+
+def _text_stream(descriptor: int) -> io.TextIOWrapper:
+    raw = ForgivingStream(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
