@@ -1,0 +1,187 @@
+"""Measures the variants of a pipeline, point by point, and writes what follows."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ipa.errors import IpaError, MissingExtraError
+from ipa.pipeline.load import PipelineConfig, pipeline_config, pipeline_file
+from ipa.profiler.closed_loop import ClosedLoop, Samples
+from ipa.profiler.disturbance import Usage, disturbances, usage_now, uss_mb
+from ipa.profiler.files import ProfileFiles
+from ipa.profiler.host import Replica, ReplicaHost
+from ipa.profiler.machine import moment
+from ipa.profiler.pipeline_file import Allocations, Missing, allocations, pipeline_content, write_pipeline
+from ipa.profiler.point import Circumstances, MeasuredPoint, PointKey, measured_point
+from ipa.profiler.table import add_point, write_points
+from ipa.profiler.target import Target, Wanted, fingerprints, targets_of
+
+Progress = Callable[[int, int | None, str], None]
+"""(points done, points in all, what is measured)."""
+
+
+@dataclass(frozen=True)
+class ProfileReport:
+    """What a profiling left.
+
+    Parameters
+    ----------
+    files
+        Where it lies.
+    points
+        All points of the profile that hold, measured now or before.
+    measured
+        The points that were measured now.
+    failures
+        What went wrong, by target.
+    allocations
+        What the points of each stage imply.
+    missing
+        Why there is no pipeline file; empty if there is one.
+    """
+
+    files: ProfileFiles
+    points: tuple[MeasuredPoint, ...]
+    measured: tuple[PointKey, ...]
+    failures: Mapping[str, str]
+    allocations: Allocations
+    missing: tuple[Missing, ...]
+
+
+def profile_pipeline(
+    wanted: Wanted, host: ReplicaHost, folder: Path, progress: Progress, *, force: bool = False
+) -> ProfileReport:
+    """Measure what is wanted and not measured yet, and write profile, pipeline file and facts.
+
+    Parameters
+    ----------
+    wanted
+        What to measure.
+    host
+        Where replicas run.
+    folder
+        Where the files go. A profile that is there already goes on: a point is added to the file as soon as
+        it is finished, and a finished one is not repeated.
+    progress
+        Told how far it is.
+    force
+        Measure finished points again.
+
+    Raises
+    ------
+    IpaError
+        If something that is asked for does not exist, or the folder holds another profile. What goes wrong
+        with a single replica is in the report instead.
+    """
+    config = pipeline_config(wanted.pipeline)
+    targets = targets_of(config, wanted)
+    files = ProfileFiles(folder, config.name)
+    files.check(pipeline_file(wanted.pipeline))
+    known = fingerprints(config, wanted)
+    session = _Session(wanted, files, files.take_up(wanted, known), progress)
+    begun = moment()
+    try:
+        asyncio.run(session.measure(targets, host, force=force))
+    finally:
+        if session.measured or not files.facts.exists():
+            files.note_session(wanted, begun, len(session.measured))
+    return _conclude(config, wanted, session)
+
+
+@dataclass
+class _Session:
+    """The points measured in one call, beside those that were there."""
+
+    wanted: Wanted
+    files: ProfileFiles
+    points: dict[PointKey, MeasuredPoint]
+    progress: Progress
+    measured: list[PointKey] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    _done: int = 0
+    _total: int = 0
+
+    async def measure(self, targets: Sequence[Target], host: ReplicaHost, *, force: bool) -> None:
+        """Measure what is missing, a replica at a time."""
+        open_batches = {target: self._open_batches(target, force=force) for target in targets}
+        self._total = sum(map(len, open_batches.values()))
+        for target, batches in open_batches.items():
+            if not batches:
+                continue
+            self.progress(self._done, self._total, f"starting {target}")
+            try:
+                async with host.replica(target) as replica:
+                    await self._measure_replica(target, replica, batches)
+            except MissingExtraError:
+                raise
+            except IpaError as error:
+                self.failures[str(target)] = str(error)
+        self.progress(self._total - len(self.failures), self._total, "")
+
+    async def _measure_replica(self, target: Target, replica: Replica, batches: Sequence[int]) -> None:
+        for batch in batches:
+            key = target.key(batch)
+            loop = ClosedLoop(partial(replica.send, batch))
+            before = usage_now(replica.process)
+            samples = await loop.measure(self.wanted.rule, partial(self._tell, key))
+            circumstances = _circumstances(target, replica, samples, usage_now(replica.process) - before)
+            self._keep(measured_point(key, samples, self.wanted.rule, circumstances))
+
+    def _open_batches(self, target: Target, *, force: bool) -> list[int]:
+        def finished(batch: int) -> bool:
+            point = self.points.get(target.key(batch))
+            return not force and point is not None and point.satisfies(self.wanted.rule, target.fingerprint)
+
+        return [batch for batch in target.batches if not finished(batch)]
+
+    def _keep(self, point: MeasuredPoint) -> None:
+        again = point.key in self.points
+        self.points[point.key] = point
+        if again:
+            write_points(self.files.table, self.points.values())
+        else:
+            add_point(self.files.table, point)
+        self.measured.append(point.key)
+        self._done += 1
+        self.progress(self._done, self._total, str(point.key))
+
+    def _tell(self, key: PointKey, count: int, relative_half_width: float) -> None:
+        known = f"p99 ± {relative_half_width:.1%}" if math.isfinite(relative_half_width) else "p99 still open"
+        self.progress(self._done, self._total, f"{key}: {count} batches, {known}")
+
+
+def _circumstances(target: Target, replica: Replica, samples: Samples, used: Usage) -> Circumstances:
+    notes = list(disturbances(used, samples.latencies_s.tolist()))
+    if not samples.warm:
+        notes.insert(0, f"not warm after {samples.warm_up_batches} batches")
+    batches = len(samples.latencies_s) + samples.warm_up_batches
+    return Circumstances(
+        fingerprint=target.fingerprint,
+        start_up_s=replica.start_up_s,
+        memory_uss_mb=math.nan if replica.process is None else uss_mb(replica.process),
+        cpu_s_per_batch=used.replica_s / batches,
+        notes="; ".join(notes),
+    )
+
+
+def _conclude(config: PipelineConfig, wanted: Wanted, session: _Session) -> ProfileReport:
+    points = tuple(session.points[key] for key in sorted(session.points))
+    found, missing = allocations(config, points, wanted.threshold_rps)
+    if not missing:
+        content = pipeline_content(config, points, found, session.files.table.name)
+        write_pipeline(session.files.pipeline, content, _comment(wanted, points))
+    return ProfileReport(
+        session.files, points, tuple(session.measured), dict(session.failures), found, missing
+    )
+
+
+def _comment(wanted: Wanted, points: Sequence[MeasuredPoint]) -> str:
+    days = sorted(point.measured[:10] for point in points)
+    return (
+        f"Measured by ipa profile, source {wanted.source}, {' to '.join(dict.fromkeys((days[0], days[-1])))};"
+        f" base allocations sustain {wanted.threshold_rps:g} requests/s (Eq. 1), an SLA is 5 times the mean"
+        " p99 of batch size 1."
+    )
