@@ -152,6 +152,12 @@ DAYS = Range(0.001, 10_000.0, "days")
 NAME_CHARACTERS = 200
 """Length of the name of a pipeline, stage or variant."""
 
+VARIANT_SETTINGS = 100
+"""Settings of a variant for the runtime that serves it."""
+
+COMMAND_WORDS = 100
+"""Words of the command that starts a server of somebody else's."""
+
 OPTION_CHARACTERS = 4_000
 """Length of the text of an option on the command line, paths included."""
 

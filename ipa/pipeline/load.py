@@ -2,102 +2,31 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
-from ipa import limits
-from ipa.errors import ConfigError, UnknownNameError
+from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.files import resolve_path
 from ipa.paper import PAPER_PIPELINES
 from ipa.paths import data_dir
-from ipa.pipeline.pipeline import Edge, Join, Pipeline, Stage, Variant
+from ipa.pipeline.config import PipelineConfig, ProfileConfig, ServerConfig, StageConfig, VariantConfig
+from ipa.pipeline.external_server import ExternalServer
+from ipa.pipeline.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.pipeline.profile_checks import sla_warnings, table_warnings
 from ipa.pipeline.profile_table import ProfileSource, ProfileTable, read_profile_table
-from ipa.strict_yaml import Name, Real, Whole, key_of, problem_of, read_yaml, within
+from ipa.pipeline.stage_inputs import StageInput
+from ipa.strict_yaml import key_of, problem_of, read_yaml
 
 WARNINGS_SHOWN = 5
 """Contradictions that are logged one by one."""
 
 _log = logging.getLogger(__name__)
-
-SlaS = Annotated[Real, within(limits.SLA_S)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class VariantConfig(_Strict):
-    """One entry of ``stages[].variants``."""
-
-    name: Name
-    accuracy: Annotated[Real, within(limits.ACCURACY)]
-    base_cores: Annotated[Whole, within(limits.CORES)]
-    model: str = ""
-    start_up_s: Annotated[Real, within(limits.DELAY_S)] = 8.0
-    enabled: bool = Field(default=True, strict=True)
-
-
-class ProfileConfig(_Strict):
-    """Where the measurements of a stage lie and which of them to take."""
-
-    file: Annotated[str, Field(min_length=1, max_length=limits.OPTION_CHARACTERS)]
-    stage: Name | None = None
-    series: tuple[Name, ...] = ()
-    offered_load_rps: tuple[Annotated[Real, within(limits.THROUGHPUT_RPS)], ...] = ()
-
-    @field_validator("series", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        """Take whole numbers as names, as which they stand in a table."""
-        if not isinstance(value, list):
-            return value
-        return [str(item) if type(item) is int and abs(item) < 10**18 else item for item in value]
-
-
-class StageConfig(_Strict):
-    """One entry of ``stages``.
-
-    ``after`` names the stages that lead to this one: a name, a list of names, or a mapping from names to rate
-    factors. If no stage has it, the stages are a chain. ``join`` says what a stage does with what they bring:
-    see ``ipa.pipeline.pipeline.Stage``.
-    """
-
-    name: Name
-    profile: ProfileConfig
-    variants: tuple[VariantConfig, ...] = Field(min_length=1, max_length=int(limits.VARIANTS.high))
-    sla_s: SlaS | None = None
-    after: tuple[tuple[Name, Annotated[Real, within(limits.RATE_FACTOR)]], ...] = ()
-    join: Join | None = None
-
-    @property
-    def joins(self) -> bool:
-        """Whether a request is served once, however many visits come."""
-        return self.join == "all" or (self.join is None and len(self.after) > 1)
-
-    @field_validator("after", mode="before")
-    @classmethod
-    def _with_factors(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return tuple(value.items())
-        names = [value] if isinstance(value, str) else value
-        return tuple((name, 1.0) for name in names) if isinstance(names, list) else names
-
-
-class PipelineConfig(_Strict):
-    """A pipeline file."""
-
-    name: Name
-    sla_s: SlaS
-    stages: tuple[StageConfig, ...] = Field(min_length=1, max_length=int(limits.STAGES.high))
-    title: str = ""
-    description: str = ""
 
 
 def pipelines_dir() -> Path:
@@ -191,7 +120,10 @@ def _config(path: Path, _stamp: FileStamp) -> PipelineConfig:
 def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ...]) -> Pipeline:
     pipeline = Pipeline(
         name=config.name,
-        stages=tuple(_stage(path, index, stage) for index, stage in enumerate(config.stages)),
+        stages=tuple(
+            replace(_stage(path, index, stage), inputs=_inputs(path, index, config))
+            for index, stage in enumerate(config.stages)
+        ),
         sla_s=config.sla_s,
         title=config.title or config.name,
         description=config.description,
@@ -300,12 +232,13 @@ def _config_error(path: Path, error: ValidationError) -> ConfigError:
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    nested: dict[str, type[_Strict]] = {
+    nested: dict[str, type[BaseModel]] = {
         "stages": StageConfig,
         "variants": VariantConfig,
         "profile": ProfileConfig,
+        "server": ServerConfig,
     }
-    model: type[_Strict] = PipelineConfig
+    model: type[BaseModel] = PipelineConfig
     for part in location:
         model = nested.get(str(part), model)
     return model
@@ -339,7 +272,30 @@ def _stage(path: Path, index: int, config: StageConfig) -> Stage:
         ),
         sla_s=config.sla_s,
         join=config.join,
+        task=config.task,
     )
+
+
+def _inputs(path: Path, index: int, config: PipelineConfig) -> tuple[StageInput, ...]:
+    stage, found = config.stages[index], []
+    for name, source in stage.inputs:
+        try:
+            found.append(StageInput.parse(name, source, _ancestors(config, stage)))
+        except InvalidValueError as error:
+            raise ConfigError(path, f"stages[{index}].inputs.{name}", str(error)) from None
+    return tuple(found)
+
+
+def _ancestors(config: PipelineConfig, stage: StageConfig) -> list[str]:
+    """Return the stages that lead to one, directly or through others, in the order of the stages."""
+    earlier = config.stages[: config.stages.index(stage)]
+    if not any(other.after for other in config.stages):
+        return [other.name for other in earlier]
+    found = {name for name, _ in stage.after}
+    for other in reversed(earlier):
+        if other.name in found:
+            found.update(name for name, _ in other.after)
+    return [other.name for other in earlier if other.name in found]
 
 
 def _variant(
@@ -364,4 +320,11 @@ def _variant(
         raise ConfigError(
             path, f"{key}.base_cores", f"profile of {config.name} on {base.cores} cores lacks batch size 1"
         )
-    return Variant(**config.model_dump(), profiles=profiles)
+    return Variant(**dict(config) | {"server": _server(path, key, config.server)}, profiles=profiles)
+
+
+def _server(path: Path, key: str, config: ServerConfig | None) -> ExternalServer | None:
+    try:
+        return None if config is None else ExternalServer(**dict(config))
+    except InvalidValueError as error:
+        raise ConfigError(path, f"{key}.server", str(error)) from None

@@ -7,11 +7,15 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.profiles import Profile, stage_sla_s
 from ipa.pipeline.rate_factors import rate_factors
 from ipa.pipeline.slowest_path import slowest_path
+from ipa.pipeline.stage_inputs import StageInput
 
 Join = Literal["all", "sum"]
+
+Setting = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,11 @@ class Variant:
         Seconds from asking for a replica until it serves.
     enabled
         Whether a plan may choose it. A disabled variant still counts in the SLA of its stage.
+    settings
+        What the runtime that serves it needs to know beside, for example a file of weights: names and values,
+        ascending by name.
+    server
+        The server of somebody else's that serves it; None for a model server of IPA.
     """
 
     name: str
@@ -43,6 +52,8 @@ class Variant:
     model: str = ""
     start_up_s: float = 8.0
     enabled: bool = True
+    settings: tuple[tuple[str, Setting], ...] = ()
+    server: ExternalServer | None = None
 
     @property
     def profile(self) -> Profile:
@@ -75,6 +86,12 @@ class Stage:
         all stages that lead to it, and serves the request once, if any edge brought something. ``sum``: it
         serves every visit on its own, as it comes. By default ``all`` where several edges lead to it, else
         ``sum``.
+    task
+        Kind of task, which says how a variant is loaded and what it answers (``ipa.serving.runtimes.TASKS``).
+        Empty: the stage can be emulated, and served by servers of somebody else's, but not by ours.
+    inputs
+        Where the inputs of the model come from. None: those of the request in the first stage, and in the
+        others all outputs of the stages that lead to it, under the names they have.
 
     Raises
     ------
@@ -86,6 +103,8 @@ class Stage:
     variants: tuple[Variant, ...]
     sla_s: float | None = None
     join: Join | None = None
+    task: str = ""
+    inputs: tuple[StageInput, ...] = ()
 
     def __post_init__(self) -> None:
         if self.join is not None and self.join not in get_args(Join):
@@ -164,6 +183,8 @@ class Pipeline:
         if self.edges:
             _check_edges(self.name, [stage.name for stage in self.stages], self.edges)
             _check_joins(self)
+        if any(stage.inputs for stage in self.stages):
+            _check_inputs(self)
 
     def stage(self, name: str) -> Stage:
         """Return a stage by name."""
@@ -195,6 +216,13 @@ class Pipeline:
             stage.name: tuple(edge.source for edge in self.edges if edge.target == stage.name)
             for stage in self.stages
         }
+
+    def ancestors(self) -> dict[str, tuple[str, ...]]:
+        """Return the stages that lead to each stage, directly or through others, in their order."""
+        names, found = [stage.name for stage in self.stages], dict[str, set[str]]()
+        for name, before in self.predecessors().items():
+            found[name] = set(before).union(*(found[source] for source in before))
+        return {name: tuple(other for other in names if other in found[name]) for name in names}
 
     def joins(self) -> tuple[bool, ...]:
         """Return for each stage whether it waits for all stages before it and serves a request once."""
@@ -266,6 +294,17 @@ def _check_joins(pipeline: Pipeline) -> None:
                 f" that comes has come, so a rate factor above 1 ({edge.factor}) has no meaning; put it on an"
                 ' edge behind the join, or serve every visit on its own (join="sum")'
             )
+
+
+def _check_inputs(pipeline: Pipeline) -> None:
+    before = pipeline.ancestors()
+    for stage in pipeline.stages:
+        for source in stage.inputs:
+            if source.stage and source.stage not in before[stage.name]:
+                raise InvalidValueError(
+                    f"input {source.name} of stage {stage.name} comes from {source.stage}, which does not"
+                    f" lead to it; stages that do: {', '.join(before[stage.name]) or 'none'}"
+                )
 
 
 def _reallocate(stage: Stage, cores: Mapping[tuple[str, str], int]) -> Stage:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ipa.pipeline.load import PipelineConfig, StageConfig, VariantConfig
+from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
 from ipa.pipeline.profiles import Profile
 from ipa.pipeline.slowest_path import slowest_path
 from ipa.profiler.allocation import StageAllocation, allocate

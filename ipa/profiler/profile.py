@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from ipa.errors import IpaError, MissingExtraError
-from ipa.pipeline.load import PipelineConfig, pipeline_config, pipeline_file
+from ipa.pipeline.config import PipelineConfig
+from ipa.pipeline.load import pipeline_config, pipeline_file
 from ipa.profiler.closed_loop import ClosedLoop, Samples
 from ipa.profiler.disturbance import Usage, disturbances, usage_now, uss_mb
 from ipa.profiler.files import ProfileFiles

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.limits import BATCH, CORES, RATE_RPS
-from ipa.pipeline.load import PipelineConfig, StageConfig, VariantConfig, load_pipeline
+from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
+from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile
 from ipa.profiler.point import PointKey
 from ipa.profiler.precision import StoppingRule
