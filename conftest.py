@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 NEEDS = {
+    "cv2": ["tests/serving/payloads/test_ocr_*.py", "tests/serving/runtimes/test_text_models.py"],
     "ipykernel": ["tests/report/test_notebooks.py", "tests/report/test_reproduce.py"],
     "importlinter": ["tests/docs/test_architecture.py"],
     "matplotlib": [

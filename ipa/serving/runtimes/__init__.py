@@ -1,0 +1,1 @@
+"""What a model server runs: one module per kind of task."""
