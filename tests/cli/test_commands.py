@@ -52,7 +52,7 @@ def test_the_list_of_commands_says_what_the_help_of_each_says_first(name: str) -
 def test_a_command_that_does_not_exist_is_none() -> None:
     commands = CommandsByName()
     assert "sovle" not in commands
-    assert len(commands) == len(set(commands)) == 12
+    assert len(commands) == len(set(commands)) == len(SOURCES)
     with pytest.raises(KeyError):
         commands["sovle"]
 
