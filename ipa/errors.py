@@ -131,3 +131,11 @@ class ResultsError(IpaError):
 
 class GatewayError(IpaError):
     """The gateway of a live pipeline cannot be reached, or refuses what it was told."""
+
+
+class EndpointError(IpaError):
+    """An endpoint that is to take a load does not answer, or has no such model."""
+
+
+class PayloadError(IpaError):
+    """What requests are to carry cannot be made, or does not fit the inputs of the model."""

@@ -45,6 +45,11 @@ SOURCES = {
         "grid_command",
         "Run every combination of editions, pipelines, workloads and methods; complete runs are kept.",
     ),
+    "load": Source(
+        "load",
+        "load_command",
+        "Send an open-loop load to a V2 endpoint and account for every request.",
+    ),
     "solve": Source(
         "solve",
         "solve_command",

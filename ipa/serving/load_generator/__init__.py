@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipa.lazy_names import import_on_use
 from ipa.serving.load_generator.account import LoadAccount, read_account
-from ipa.serving.load_generator.records import request_records
+from ipa.serving.load_generator.records import records_of_answers, request_records
 from ipa.serving.load_generator.report import LoadReport
 from ipa.serving.load_generator.settings import LoadSettings
 
@@ -22,6 +22,7 @@ __all__ = [
     "LoadSettings",
     "generate_load",
     "read_account",
+    "records_of_answers",
     "request_records",
 ]
 

@@ -168,7 +168,12 @@ class LoadAccount:
         }
         columns |= {name: pa.array(values) for name, values in self.numbers.items()}
         columns |= {name: _dictionary(found.codes, tuple(found.names)) for name, found in self.texts.items()}
-        kept = {"zero_ns": self.zero_ns, "run_token": self.run_token, **about, "report": asdict(self.report())}
+        kept = {
+            "zero_ns": self.zero_ns,
+            "run_token": self.run_token,
+            **about,
+            "report": asdict(self.report()),
+        }
         table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(kept).encode()})
         draft = file.with_name(f".{file.name}.draft")
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -6,27 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ipa.results.requests import REASONS
+from ipa.serving.payloads import Input
 from ipa.serving.v2 import Answer, Tensor
 
 Stamp = Callable[[], None]
 """Called at the instant in which a request goes out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An input of a model as the model describes it.
-
-    Parameters
-    ----------
-    name, datatype
-        Of the protocol.
-    shape
-        Length of every axis; -1 stands for any.
-    """
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Sends a load in an open loop: every request when it is due, whatever comes back."""
 
 import asyncio
+import contextlib
 import gc
+import os
 import secrets
 import signal
 import time
@@ -18,12 +20,16 @@ from ipa.serving.load_generator.loop import NS, run_precisely, sleep_until_ns
 from ipa.serving.load_generator.report import LoadReport
 from ipa.serving.load_generator.settings import LoadSettings
 from ipa.serving.payloads import Payload, make_payload
+from ipa.serving.v2 import Answer
 
 Progress = Callable[[int, int], None]
 """Takes how many requests have ended, and how many there are."""
 
 SHOW_EVERY_S = 0.25
 """Seconds between two calls about the progress."""
+
+PREFERRED = -10
+"""Niceness of the process while it sends."""
 
 BREATH_NS = NS // 10
 """From being ready to the clock's zero, where nobody has set one."""
@@ -74,9 +80,7 @@ def _about(settings: LoadSettings) -> dict[str, object]:
 class _Generator:
     """One load under way."""
 
-    def __init__(
-        self, settings: LoadSettings, progress: Progress | None, start: Connection | None
-    ) -> None:
+    def __init__(self, settings: LoadSettings, progress: Progress | None, start: Connection | None) -> None:
         self._settings, self._progress, self._start = settings, progress, start
         self._flying: set[asyncio.Task[None]] = set()
         self._ended = 0
@@ -93,7 +97,7 @@ class _Generator:
             )
             items = await asyncio.to_thread(lambda: [payload.tensors(item) for item in range(payload.items)])
             endpoint.prepare(items)
-            with _collected():
+            with _collected(), _preferred():
                 return await self._send_all(endpoint, payload)
         finally:
             await endpoint.close()
@@ -136,19 +140,18 @@ class _Generator:
         else:
             return len(account)
 
-    async def _send_one(
-        self, account: LoadAccount, place: int, endpoint: Endpoint, payload: Payload
-    ) -> None:
+    async def _send_one(self, account: LoadAccount, place: int, endpoint: Endpoint, payload: Payload) -> None:
         def stamp() -> None:
             account.sent_ns[place] = time.monotonic_ns()
 
+        came: Answer | Failure
         try:
             came = await endpoint.send(place % payload.items, account.id(place), stamp)
         except asyncio.CancelledError:
             came = Failure("cancelled")
         self._end(account, place, came, payload)
 
-    def _end(self, account: LoadAccount, place: int, came: object, payload: Payload) -> None:
+    def _end(self, account: LoadAccount, place: int, came: Answer | Failure, payload: Payload) -> None:
         end_ns = time.monotonic_ns()
         self._ended += 1
         if isinstance(came, Failure):
@@ -194,13 +197,26 @@ def _token(settings: LoadSettings) -> str:
 
 @contextmanager
 def _collected() -> Iterator[None]:
-    """Keep the garbage collector away from what lives as long as the load: looking through it takes too long."""
+    """Keep the garbage collector away from what lives as long as the load: to look through it takes long."""
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _preferred() -> Iterator[None]:
+    """Let this process run before others where that is allowed: on busy cores it wakes up in time."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PREFERRED)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @contextmanager

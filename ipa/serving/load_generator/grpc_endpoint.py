@@ -7,7 +7,8 @@ import grpc
 from mlserver.grpc import dataplane_pb2 as pb
 
 from ipa.errors import EndpointError, TensorError, brief
-from ipa.serving.load_generator.endpoint import Failure, Input, Stamp, failure
+from ipa.serving.load_generator.endpoint import Failure, Stamp, failure
+from ipa.serving.payloads import Input
 from ipa.serving.v2 import Answer, Tensor, V2Client
 from ipa.serving.v2.client import CHANNEL_OPTIONS
 from ipa.serving.v2.messages import make_request, read_response
@@ -60,7 +61,7 @@ class GrpcEndpoint:
         return tuple(Input(item.name, item.datatype, tuple(item.shape)) for item in described.inputs)
 
     def prepare(self, items: Sequence[Sequence[Tensor]]) -> None:
-        """Serialise the payloads once; what is appended later, the id, is merged into the message by gRPC's rules."""
+        """Serialise the payloads once; the id, which is appended later, is merged in, as messages are."""
         self._items = [make_request(self._model, tensors).SerializeToString() for tensors in items]
 
     async def send(self, item: int, request_id: str, stamp: Stamp) -> Answer | Failure:
@@ -81,7 +82,7 @@ class GrpcEndpoint:
 def _stamped(request: tuple[bytes, str, Stamp]) -> bytes:
     item, request_id, stamp = request
     stamp()
-    return item + pb.ModelInferRequest(id=request_id).SerializeToString()
+    return item + bytes(pb.ModelInferRequest(id=request_id).SerializeToString())
 
 
 def _no_such_model(address: str, model: str) -> EndpointError:
@@ -93,7 +94,7 @@ def _no_such_model(address: str, model: str) -> EndpointError:
 def _unreachable(address: str, error: grpc.aio.AioRpcError) -> EndpointError:
     if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return EndpointError(
-            f"nobody answers V2 over gRPC at {address} ({brief(error.details() or '', 120)}); is it up, and is"
-            " that its gRPC port? A REST door is given as http://HOST:PORT"
+            f"nobody answers V2 over gRPC at {address} ({brief(error.details() or '', 120)}); is it up, and"
+            " is that its gRPC port? A REST door is given as http://HOST:PORT"
         )
     return EndpointError(f"{address} does not answer as V2 over gRPC: {brief(error.details() or '', 200)}")

@@ -1,4 +1,4 @@
-"""An event loop that wakes up when it should: asyncio's usual one rounds every wait up to a whole millisecond."""
+"""An event loop that wakes up when it should: asyncio's usual one rounds every wait up to a millisecond."""
 
 import asyncio
 import selectors

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LATE_S = 0.002
+LATE_S = 0.005
 """A generator whose p99 lateness is beyond this does not send the load that was asked for."""
 
 
@@ -55,7 +55,7 @@ class LoadReport:
             return ""
         return (
             f"the generator was late itself: 1 % of the requests were sent more than"
-            f" {1000 * self.lateness_p99_s:.3g} ms after they were due (aim: {1000 * LATE_S:g} ms);"
+            f" {1000 * self.lateness_p99_s:.3g} ms after they were due;"
             " latencies count from when they were due and hold that; use a lower rate, or another machine"
             " for the load"
         )

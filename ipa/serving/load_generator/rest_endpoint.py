@@ -11,8 +11,9 @@ import aiohttp
 from mlserver import types
 
 from ipa.errors import EndpointError, TensorError, brief
-from ipa.serving.load_generator.endpoint import Failure, Input, Stamp, failure
+from ipa.serving.load_generator.endpoint import Failure, Stamp, failure
 from ipa.serving.load_generator.grpc_endpoint import ASK_S
+from ipa.serving.payloads import Input
 from ipa.serving.v2 import Answer, Tensor
 from ipa.serving.v2.mlserver_types import read_response
 
@@ -89,8 +90,8 @@ class RestEndpoint:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             why = brief(str(error) or "no answer", 120)
             raise EndpointError(
-                f"nobody answers V2 over REST at {self._address} ({why}); is it up, and is that its REST port?"
-                " A gRPC door is given as HOST:PORT"
+                f"nobody answers V2 over REST at {self._address} ({why}); is it up, and is that its REST"
+                " port? A gRPC door is given as HOST:PORT"
             ) from None
         if response.status != 200:
             raise EndpointError(

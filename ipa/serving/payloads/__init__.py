@@ -7,16 +7,19 @@ A new kind is one function under a name of ``PAYLOADS``::
         return FixedPayload([[Tensor.of("input", np.zeros((1, 4), np.float32))]])
 """
 
-from ipa.serving.payloads import audio, images, numbers, text
+from ipa.serving.payloads import audio, files, images, numbers, text
 from ipa.serving.payloads.catalogue import make_payload
-from ipa.serving.payloads.payload import PAYLOADS, FixedPayload, Payload, PayloadRequest
+from ipa.serving.payloads.payload import PAYLOADS, FixedPayload, Input, MadePayload, Payload, PayloadRequest
 
 __all__ = [
     "PAYLOADS",
     "FixedPayload",
+    "Input",
+    "MadePayload",
     "Payload",
     "PayloadRequest",
     "audio",
+    "files",
     "images",
     "make_payload",
     "numbers",
