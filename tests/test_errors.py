@@ -19,6 +19,10 @@ EVERY_ERROR = [
     errors.SolverUnavailableError("no licence"),
     errors.TraceError("no trace"),
     errors.ResultsError("no results"),
+    errors.TensorError("it does not fit its shape"),
+    errors.GatewayError("no answer"),
+    errors.EndpointError("nobody answers"),
+    errors.PayloadError("it does not fit"),
 ]
 
 
