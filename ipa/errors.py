@@ -121,6 +121,10 @@ class SolverUnavailableError(IpaError):
     """A solver is installed but cannot be used here: no licence, or the model exceeds its size limit."""
 
 
+class ServerStartError(IpaError):
+    """A server could not be brought up."""
+
+
 class TraceError(IpaError):
     """The load trace is missing, unreadable or not the one that was expected."""
 

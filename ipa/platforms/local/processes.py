@@ -15,7 +15,7 @@ from ipa.platforms.local import child
 from ipa.platforms.local.child import ChildSettings, run_child, run_command
 from ipa.platforms.local.pid_files import PidFiles
 
-PRELOADED = ("mlserver", "ipa.serving.model_server", "ipa.serving.gateway", "ipa.cli.app")
+PRELOADED = ("ipa.serving.stock_server", "ipa.serving.runtimes.choice", "ipa.serving.gateway", "ipa.cli.app")
 """What the template imports before it forks; the last is what the script ``ipa`` imports in every process."""
 
 STOP_TIMEOUT_S = 5.0

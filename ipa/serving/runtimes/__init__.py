@@ -1,1 +1,1 @@
-"""What a model server runs: one module per kind of task."""
+"""What runs inside a model server: a runtime that waits, one that computes, and the tasks it can do."""

@@ -1,0 +1,80 @@
+"""A variant that computes: in a thread of its own, so that probes and metrics are answered meanwhile."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mlserver.errors import InferenceError
+from mlserver.settings import ModelSettings
+from mlserver.types import MetadataTensor
+
+from ipa.errors import TensorError, UnknownNameError
+from ipa.serving.replica import ReplicaSettings
+from ipa.serving.runtimes.catalogue import TASKS
+from ipa.serving.runtimes.runtime import ReplicaRuntime
+from ipa.serving.runtimes.task import Model, Task, TensorSpec
+from ipa.serving.v2 import Parameters, Tensor, check_items
+
+T = TypeVar("T")
+
+
+class BlockingRuntime(ReplicaRuntime):
+    """Serves a variant of a task, one batch at a time, each as one tensor batch."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__(settings)
+        self._task = task_of(self.replica)
+        self._model: Model | None = None
+        # One thread: it takes one batch after the other, in the order in which they come.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self.inputs = [_described(spec) for spec in self._task.inputs]
+        self.outputs = [_described(spec) for spec in self._task.outputs]
+
+    async def prepare(self) -> None:
+        """Load the variant and serve a sample batch of one item, whose answer must be right in form."""
+        self._model = await self._in_thread(lambda: self._task.load(self.replica))
+        sample = {tensor.name: tensor for tensor in self._task.sample()}
+        check_items(await self._in_thread(lambda: self._compute(sample)), 1)
+
+    async def answer(
+        self, tensors: Sequence[Tensor], items: int, _parameters: Parameters
+    ) -> tuple[Sequence[Tensor], Parameters]:
+        """Compute one batch."""
+        try:
+            inputs = self._task.check(tensors)
+        except TensorError as error:
+            raise InferenceError(f"task {self.replica.task}: {error}") from error
+        outputs = await self._in_thread(lambda: self._compute(inputs))
+        check_items(outputs, items)
+        return outputs, {}
+
+    async def unload(self) -> bool:
+        """Let the thread end."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        return True
+
+    def _compute(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        assert self._model is not None  # noqa: S101 (loaded before anything is served)
+        return self._model(inputs)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def task_of(replica: ReplicaSettings) -> Task:
+    """Return the task of a replica.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such task, or no such source of weights for it.
+    """
+    task = TASKS[replica.task]
+    if replica.source not in task.sources:
+        raise UnknownNameError(f"source of weights for task {replica.task}", replica.source, task.sources)
+    return task
+
+
+def _described(spec: TensorSpec) -> MetadataTensor:
+    return MetadataTensor(name=spec.name, datatype=spec.datatype, shape=[-1, *spec.shape])

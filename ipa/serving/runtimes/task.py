@@ -1,0 +1,82 @@
+"""A kind of task: what goes in, what comes out, and how a variant that does it is loaded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ipa.errors import TensorError
+from ipa.serving.replica import ReplicaSettings, Source
+from ipa.serving.v2 import Tensor
+
+Model = Callable[[Mapping[str, Tensor]], Sequence[Tensor]]
+"""A loaded variant: takes the inputs of a batch by name and returns its outputs. It may block.
+
+Every output holds as many items as the inputs. What it raises fails the batch and not the server.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What is known of a tensor beforehand.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    datatype
+        Its datatype in the protocol.
+    shape
+        Shape of one item; -1 for an axis of any length. A scalar per item is ``()``.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...] = ()
+
+    def check(self, tensor: Tensor) -> None:
+        """Raise a TensorError unless a batch fits."""
+        item = tensor.shape[1:]
+        fits = len(item) == len(self.shape) and all(
+            wanted in {-1, length} for wanted, length in zip(self.shape, item, strict=True)
+        )
+        if tensor.datatype != self.datatype or not fits:
+            raise TensorError(
+                f"input {self.name} must be {self.datatype} with items of shape {list(self.shape)}, "
+                f"not {tensor.datatype} with items of shape {list(item)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of task.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Tensors that every variant takes and gives.
+    load
+        Returns a variant, loaded; imports the libraries that it needs itself, so that others need not have
+        them. It may block.
+    sample
+        Returns the inputs of one item, with which a variant is warmed up.
+    sources
+        Where weights can come from.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    load: Callable[[ReplicaSettings], Model]
+    sample: Callable[[], Sequence[Tensor]]
+    sources: tuple[Source, ...]
+
+    def check(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return the inputs of a batch by name; what is missing, unknown or does not fit is an error."""
+        given = {tensor.name: tensor for tensor in tensors}
+        wanted = {spec.name for spec in self.inputs}
+        if set(given) != wanted:
+            raise TensorError(
+                f"takes the inputs {', '.join(sorted(wanted))}, not {', '.join(sorted(given)) or 'none'}; "
+                "the pipeline file can rename what it gets (the key inputs of its stage)"
+            )
+        for spec in self.inputs:
+            spec.check(given[spec.name])
+        return given

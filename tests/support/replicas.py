@@ -1,0 +1,54 @@
+"""Model servers that run in processes of their own while a test uses them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from ipa.pipeline.profiles import ProfilePoint
+from ipa.serving.model_server import ReplicaSettings, ServerFailed, ServerReady, serve_replica
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+
+# One template for all tests of a process; who comes first decides what it imports.
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["ipa.serving.stock_server", "ipa.serving.runtimes.choice"])
+
+
+def profile(
+    latency_mean_s: float, batches: tuple[int, ...] = (1, 8), tail: float = 1.5
+) -> tuple[ProfilePoint, ...]:
+    """Return a profile whose batches take as long as single requests, with a p99 of ``tail`` times that."""
+    return tuple(
+        ProfilePoint(batch, latency_mean_s * tail, latency_mean_s, batch / latency_mean_s)
+        for batch in batches
+    )
+
+
+@contextmanager
+def replica(settings: ReplicaSettings) -> Iterator[ServerReady]:
+    """Run a replica until the end of a ``with`` block; one that cannot be brought up fails the test."""
+    with starting_replica(settings) as answer:
+        assert isinstance(answer, ServerReady), answer
+        yield answer
+
+
+@contextmanager
+def starting_replica(settings: ReplicaSettings) -> Iterator[ServerReady | ServerFailed]:
+    """Run a replica until the end of a ``with`` block, and say how it began."""
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=serve_replica, args=(settings, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        assert receiver.poll(START_TIMEOUT_S), "the replica did not say whether it serves"
+        answer = receiver.recv()
+        assert isinstance(answer, ServerReady | ServerFailed)
+        yield answer
+    finally:
+        process.terminate()
+        process.join(STOP_TIMEOUT_S)
+        ended = process.exitcode is not None
+        process.kill()
+        process.join()
+    assert ended, "the replica did not end within its time after SIGTERM"
