@@ -15,7 +15,7 @@ READY := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 FAST := -m "not slow and not live and not cluster"
 UV := $(BIN)/python scripts/call_uv.py
-EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra ocr
+EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra kubernetes --extra ocr
 
 .PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live coverage notebooks docs install \
 	lint format lock lab clean

@@ -136,7 +136,7 @@ def import_image(layout: Layout, node: Node, archive: Path) -> None:
 
 def _bud(layout: Layout, name: str, containerfile: Path, context: str, *options: str) -> None:
     """Build an image; the steps run in a chroot, which needs no network and no rights of its own."""
-    command = ("bud", "--isolation=chroot", f"--tag={name}", f"--file={containerfile}", *options)
+    command = ("bud", "--layers", "--isolation=chroot", f"--tag={name}", f"--file={containerfile}", *options)
     call(*_buildah(layout), *command, context)
 
 
