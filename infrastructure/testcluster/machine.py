@@ -91,9 +91,13 @@ def remove_networks(layout: Layout) -> None:
         call("ip", "netns", "del", node.name, check=False)
         call("ip", "link", "del", node.link, check=False)
     call("ip", "link", "del", BRIDGE, check=False)
-    for name in (line.split()[0] for line in call("ip", "netns", "list").splitlines() if line):
-        if name.startswith("cni-") and name in _listed(layout.state / "cni-namespaces"):
+    ours = _listed(layout.state / "cni-namespaces")
+    for name in _pod_namespaces():
+        if name in ours:
             call("ip", "netns", "del", name, check=False)
+    if (layout.state / "no-namespaces-before").exists():
+        # Where no namespace was, adding the first one made this a mount.
+        call("umount", "/run/netns", check=False)
 
 
 def note_pod_namespaces(layout: Layout) -> None:
@@ -104,7 +108,9 @@ def note_pod_namespaces(layout: Layout) -> None:
 
 
 def note_foreign_namespaces(layout: Layout) -> None:
-    """Write down the network namespaces of containers that are not of this cluster."""
+    """Write down the network namespaces of containers that are not of this cluster, and if there is none."""
+    if not Path("/run/netns").is_mount():
+        (layout.state / "no-namespaces-before").touch()
     (layout.state / "cni-namespaces-before").write_text("\n".join(_pod_namespaces()))
 
 
