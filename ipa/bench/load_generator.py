@@ -1,5 +1,6 @@
 """How punctual the load generator is, with the server that it loads on the same cores."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
@@ -15,6 +16,9 @@ from ipa.workload import arrival_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from ipa.serving.model_server import ReplicaSettings
 
 RATES_RPS = (100, 500)
 """The second is the rate that the generator is judged at."""
@@ -75,7 +79,7 @@ def bench_load(
 @contextmanager
 def _server() -> Iterator[str]:
     """Run a model server on this machine and yield its address."""
-    from ipa.serving.model_server import ReplicaSettings, ServerReady, serve_replica
+    from ipa.serving.model_server import ReplicaSettings, ServerReady
 
     context = SpawnContext()
     ours, theirs = context.Pipe(duplex=False)
@@ -86,7 +90,7 @@ def _server() -> Iterator[str]:
         profile=(ProfilePoint(1, 1e-6, 1e-6, 1e6),),
         service="deterministic",
     )
-    process = context.Process(target=serve_replica, args=(settings, theirs), daemon=True)
+    process = context.Process(target=_serve_quietly, args=(settings, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -99,3 +103,13 @@ def _server() -> Iterator[str]:
         process.join(10.0)
         process.kill()
         process.join()
+
+
+def _serve_quietly(settings: "ReplicaSettings", ready: "Connection") -> None:
+    """Serve a replica whose log nobody reads; what goes wrong at its start is told through ``ready``."""
+    from ipa.serving.model_server import serve_replica
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    serve_replica(settings, ready)

@@ -172,9 +172,7 @@ def measure_overheads(seed: int, seconds: int) -> Overheads:
     """Measure on a live run what the simulator has to be told."""
     run, events = live_run(seed, seconds), list[Event]()
     outcome = _execute_watched(run, events)
-    spent_s = [
-        batch_overheads_s(stage, place, run) for place, stage in enumerate(outcome.requests.stages)
-    ]
+    spent_s = [batch_overheads_s(stage, place, run) for place, stage in enumerate(outcome.requests.stages)]
     return Overheads(
         start_up_s=float(np.median(start_ups_s(events))),
         dispatch_s=float(np.median(np.concatenate(spent_s))),
@@ -377,7 +375,12 @@ def verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     off = float(simulated.mean() - live.mean())
     rows.append(
         _verdict(
-            "late or lost (%)", live.mean(), simulated.mean(), f"{off:+.2f}", BARS["violation_points"], abs(off)
+            "late or lost (%)",
+            live.mean(),
+            simulated.mean(),
+            f"{off:+.2f}",
+            BARS["violation_points"],
+            abs(off),
         )
     )
     return pd.DataFrame(rows)
