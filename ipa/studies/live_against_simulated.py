@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ipa.arrays import Floats
+from ipa.errors import InvalidValueError
 from ipa.experiments.execute import RunOutcome, execute
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
@@ -183,7 +184,8 @@ def measure_overheads(seed: int, seconds: int) -> Overheads:
 def _execute_watched(run: ResolvedRun, events: list[Event]) -> RunOutcome:
     """Run an experiment and keep what happened to its processes, which the platform forgets at the end."""
     settings = run.spec.settings
-    assert isinstance(settings, LocalSettings)
+    if not isinstance(settings, LocalSettings):
+        raise InvalidValueError(f"this needs the platform local, not {run.spec.platform}")
     platform = settings.platform(run.conditions())
 
     def look(_: object) -> None:
@@ -240,7 +242,7 @@ def _drawn_s(stage: StageRecords, place: int, run: ResolvedRun, request: int, no
 def outside_s(requests: RequestRecords) -> Floats:
     """Return what every answered request of a chain spent outside of its stages."""
     inside = [stage.queue_s + stage.batch_wait_s + stage.service_s for stage in requests.stages]
-    spent_s = requests.latency_s - np.sum(inside, axis=0)
+    spent_s: Floats = requests.latency_s - np.sum(inside, axis=0)
     return spent_s[~np.isnan(spent_s)]
 
 
@@ -278,11 +280,15 @@ def store(pairs: Sequence[Pair], overheads: Overheads, folder: Path) -> None:
     for pair in pairs:
         run = folder / f"seed-{pair.seed}"
         run.mkdir(parents=True, exist_ok=True)
-        write_lines(run / DECISIONS, pair.live.decisions.to_dict("records"))
+        write_lines(run / DECISIONS, _rows(pair.live.decisions))
         write_requests(run / REQUESTS, pair.live.requests)
         write_json(run / SUMMARY, pair.live.summary)
         write_json(run / PROVENANCE, {**where, "seed": pair.seed})
     write_json(folder / OVERHEADS, asdict(overheads))
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def read_pairs(folder: Path) -> tuple[list[Pair], Overheads]:
