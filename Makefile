@@ -105,6 +105,8 @@ lock: $(READY)
 	$(UV) pip compile pyproject.toml $(EXTRAS) \
 		--universal --python-version 3.11 --fork-strategy fewest $(if $(UPGRADE),--upgrade) --no-strip-extras \
 		--generate-hashes -o requirements.lock
+	$(UV) pip compile pyproject.toml --extra serving --extra kubernetes -c requirements.lock \
+		--universal --python-version 3.11 --no-strip-extras --generate-hashes -o infrastructure/images/requirements.lock
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
