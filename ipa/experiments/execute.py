@@ -56,9 +56,7 @@ class RunOutcome:
         }
 
 
-def execute(
-    run: ResolvedRun, record: Record | None = None, platform: ExperimentPlatform | None = None
-) -> RunOutcome:
+def execute(run: ResolvedRun, record: Record | None = None) -> RunOutcome:
     """Run an experiment on its platform.
 
     Parameters
@@ -68,9 +66,6 @@ def execute(
     record
         Called with the record of every step. One that fails for some steps is not the end of the run: the
         outcome holds all records.
-    platform
-        A platform of the caller's that nothing was deployed on yet, for one who looks at more of it than an
-        experiment does; None: the one that the run names.
 
     Returns
     -------
@@ -81,7 +76,7 @@ def execute(
     -----
     The platform is torn down whatever happens.
     """
-    platform = platform or run.spec.settings.platform(run.conditions())
+    platform = run.spec.settings.platform(run.conditions())
     try:
         decisions, core_seconds = _adapt(run, platform, record)
         platform.drain()

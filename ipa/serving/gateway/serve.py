@@ -15,4 +15,7 @@ def serve_gateway(settings: GatewaySettings, ready: Connection) -> None:
     ready
         Gets ``ServerReady`` once both doors and the control socket are open, or ``ServerFailed``.
     """
-    raise NotImplementedError(settings, ready)
+    # MLServer takes a second to import; who only talks to a gateway does not wait for it.
+    from ipa.serving.gateway.process import run
+
+    run(settings, ready)

@@ -1,1 +1,0 @@
-"""What IPA runs on: images, manifests, and a Kubernetes for tests."""

@@ -1,0 +1,132 @@
+"""The gRPC door of the gateway: V2 as MLServer speaks it, inference taken over from the messages directly.
+
+MLServer's own servicer turns every tensor into a list of Python numbers and back, and knows no status for a
+request that was refused or came too late; ``docs/serving.md`` has what that costs.
+"""
+
+import grpc
+from grpc import aio
+from mlserver.grpc import dataplane_pb2 as pb
+from mlserver.grpc.dataplane_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
+from mlserver.grpc.server import GRPCServer
+from mlserver.grpc.servicers import InferenceServicer
+from mlserver.handlers import DataPlane, ModelRepositoryHandlers
+from mlserver.settings import Settings
+
+from ipa.errors import TensorError
+from ipa.serving.gateway.front import Front, NotServedError
+from ipa.serving.v2.client import MAX_MESSAGE_BYTES
+from ipa.serving.v2.messages import make_response, read_request
+
+STATUS = {
+    "expired": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "refused": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "unavailable": grpc.StatusCode.UNAVAILABLE,
+    "model-error": grpc.StatusCode.INTERNAL,
+    "bad-answer": grpc.StatusCode.INTERNAL,
+    "cancelled": grpc.StatusCode.CANCELLED,
+}
+
+OPTIONS = (
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # A port that somebody else serves is an error, not a port to share.
+    ("grpc.so_reuseport", 0),
+)
+
+STOP_GRACE_S = 1.0
+
+Context = aio.ServicerContext[pb.ModelInferRequest, pb.ModelInferResponse]
+
+
+class PipelineServicer(InferenceServicer):  # type: ignore[misc]
+    """Health, readiness and metadata are MLServer's; a model cannot be loaded or unloaded through this door.
+
+    Parameters
+    ----------
+    data_plane, handlers
+        Of MLServer.
+    front
+        Serves requests.
+    """
+
+    def __init__(self, data_plane: DataPlane, handlers: ModelRepositoryHandlers, front: Front) -> None:
+        super().__init__(data_plane, handlers)
+        self._front = front
+
+    async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:  # noqa: N802
+        """Serve one request."""
+        front = self._front
+        if request.model_name != front.model:
+            problem = f"no model {request.model_name!r} here; this gateway serves {front.model!r}"
+            await context.abort(grpc.StatusCode.NOT_FOUND, problem)
+        try:
+            call = read_request(request)
+            wanted = frozenset(output.name for output in request.outputs)
+            answer = await front.serve(call.id, call.tensors, wanted)
+        except TensorError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except NotServedError as error:
+            told = () if error.retry_after_s is None else (("retry-after", str(error.retry_after_s)),)
+            await context.abort(STATUS[error.reason], error.message, told)
+        return make_response(front.model, answer.tensors, answer.id, answer.parameters)
+
+    async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802
+        """Tell whether the pipeline takes requests; a model that is not here is an error, not a crash."""
+        if request.name != self._front.model:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {request.name!r} here")
+        return pb.ModelReadyResponse(ready=self._front.engine.ready)
+
+    async def ModelStreamInfer(self, _requests: object, context: Context) -> None:  # noqa: N802
+        """Refuse to stream."""
+        await _refuse(context, "a pipeline answers once; call ModelInfer")
+
+    async def RepositoryIndex(self, _request: object, context: Context) -> None:  # noqa: N802
+        """Refuse to list."""
+        await _refuse(context, NO_REPOSITORY)
+
+    async def RepositoryModelLoad(self, _request: object, context: Context) -> None:  # noqa: N802
+        """Refuse to load."""
+        await _refuse(context, NO_REPOSITORY)
+
+    async def RepositoryModelUnload(self, _request: object, context: Context) -> None:  # noqa: N802
+        """Refuse to unload."""
+        await _refuse(context, NO_REPOSITORY)
+
+
+NO_REPOSITORY = "there is no model repository behind a pipeline"
+
+
+async def _refuse(context: Context, why: str) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, why)
+
+
+class GrpcDoor(GRPCServer):  # type: ignore[misc]
+    """MLServer's gRPC server with the pipeline's servicer.
+
+    Parameters
+    ----------
+    settings, data_plane, handlers
+        Of MLServer.
+    front
+        Serves requests.
+    """
+
+    def __init__(
+        self, settings: Settings, data_plane: DataPlane, handlers: ModelRepositoryHandlers, front: Front
+    ) -> None:
+        super().__init__(settings, data_plane, handlers)
+        self._servicer = PipelineServicer(data_plane, handlers, front)
+        self.port = 0
+
+    async def open(self) -> None:
+        """Take requests from now on."""
+        self._server = aio.server(options=OPTIONS)
+        add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
+        # An address that is taken is an exception here.
+        self.port = self._server.add_insecure_port(f"{self._settings.host}:{self._settings.grpc_port}")
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Let calls end, at most for a moment, and take no more."""
+        await self._server.stop(STOP_GRACE_S)

@@ -1,0 +1,166 @@
+"""The process of a gateway: engine, doors and control socket in one event loop."""
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from mlserver import MLServer
+from mlserver.settings import ModelParameters, ModelSettings, Settings
+from mlserver.utils import install_uvloop_event_loop
+
+from ipa.errors import IpaError
+from ipa.serving.gateway.control_server import ControlServer, drain
+from ipa.serving.gateway.engine import Engine
+from ipa.serving.gateway.engine.clock import LoopClock
+from ipa.serving.gateway.engine.stage_queue import StageLimits
+from ipa.serving.gateway.front import Front
+from ipa.serving.gateway.grpc_door import GrpcDoor
+from ipa.serving.gateway.pipeline_model import PipelineModel
+from ipa.serving.gateway.replica_links import ReplicaLinks
+from ipa.serving.gateway.rest_door import RestDoor
+from ipa.serving.gateway.settings import GatewaySettings
+from ipa.serving.gateway.tasks import Tasks
+from ipa.serving.replica import ServerFailed, ServerReady
+from ipa.serving.v2.client import MAX_MESSAGE_BYTES
+
+HOST = "127.0.0.1"
+
+STOP_DRAIN_S = 5.0
+"""Time that requests in flight have to end when the process is told to stop; its owner drains it before."""
+
+_log = logging.getLogger(__name__)
+
+
+class PipelineServer(MLServer):  # type: ignore[misc]
+    """MLServer with the doors of a pipeline.
+
+    Parameters
+    ----------
+    settings
+        Of MLServer.
+    front
+        Serves requests.
+    """
+
+    def __init__(self, settings: Settings, front: Front) -> None:
+        self._front = front
+        super().__init__(settings)
+
+    def _create_servers(self) -> None:
+        parts = self._settings, self._data_plane, self._model_repository_handlers
+        self._kafka_server = None
+        self._rest_server = self.rest = RestDoor(*parts)
+        self._grpc_server = self.grpc = GrpcDoor(*parts, self._front)
+
+    def _add_signal_handlers(self) -> None:
+        """Leave the signals to the process."""
+
+    async def load(self, model: ModelSettings) -> None:
+        """Make the pipeline known."""
+        await self._model_registry.load(model)
+
+
+async def serve(settings: GatewaySettings, ready: Connection) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    with tempfile.TemporaryDirectory(prefix="ipa-gateway-") as folder, ready:
+        try:
+            gateway = Gateway(settings, Path(folder))
+            message: ServerReady | ServerFailed = await gateway.open()
+        except (IpaError, OSError, RuntimeError) as error:
+            _log.exception("the gateway could not be started")
+            ready.send(ServerFailed(f"the gateway could not be started: {error}"))
+            return
+        ready.send(message)
+        ready.close()
+        await stop.wait()
+        await gateway.close()
+
+
+class Gateway:
+    """Everything that serves one pipeline.
+
+    Parameters
+    ----------
+    settings
+        Of the gateway.
+    folder
+        Where MLServer may put files.
+    """
+
+    def __init__(self, settings: GatewaySettings, folder: Path) -> None:
+        self._tasks = Tasks()
+        limits = stage_limits(settings)
+        self.engine = Engine(settings.pipeline, limits, LoopClock(), settings.seed, settings.journal_limit)
+        front = Front(self.engine, settings.model)
+        self._server = PipelineServer(mlserver_settings(settings, folder), front)
+        self._model = ModelSettings(
+            _env_file=None,
+            name=settings.model,
+            implementation=PipelineModel,
+            parameters=ModelParameters(_env_file=None, extra={"front": front}),
+        )
+        links = ReplicaLinks(self.engine, self._tasks)
+        self._control = ControlServer(settings.control_socket, settings.control_token, self.engine, links)
+
+    async def open(self) -> ServerReady:
+        """Open all doors and tell where they are."""
+        await self._server.load(self._model)
+        await self._server.grpc.open()
+        self._http = [
+            self._tasks.start(self._server.rest.start()),
+            self._tasks.start(self._control.start()),
+        ]
+        http_port = self._server.rest.port
+        return ServerReady(self._server.grpc.port, http_port, http_port, os.getpid())
+
+    async def close(self) -> None:
+        """Let requests in flight end, close all doors, and let go of all replicas."""
+        await drain(self.engine, STOP_DRAIN_S)
+        self._server.rest.close()
+        self._control.close()
+        await self._server.grpc.close()
+        await asyncio.gather(*self._http, return_exceptions=True)
+        await self._tasks.stop()
+
+
+def stage_limits(settings: GatewaySettings) -> Sequence[StageLimits]:
+    """Return what each stage bears."""
+    return [
+        StageLimits(settings.drop_limit_s(place), settings.queue_limit, settings.hang_after_s)
+        for place in range(len(settings.pipeline.stages))
+    ]
+
+
+def mlserver_settings(settings: GatewaySettings, folder: Path) -> Settings:
+    """Return what MLServer is to do; neither an .env file nor the environment changes it."""
+    return Settings(
+        _env_file=None,
+        _env_prefix="IPA_NOT_READ_",
+        host=HOST,
+        http_port=settings.http_port,
+        grpc_port=settings.grpc_port,
+        metrics_endpoint=None,
+        debug=False,
+        parallel_workers=0,
+        server_name=f"ipa-gateway-{settings.pipeline.name}",
+        grpc_max_message_length=MAX_MESSAGE_BYTES,
+        environments_dir=str(folder),
+        metrics_dir=str(folder),
+        gzip_enabled=False,
+        load_models_at_startup=False,
+    )
+
+
+def run(settings: GatewaySettings, ready: Connection) -> None:
+    """Serve until SIGTERM, in the main thread of this process."""
+    # A Ctrl-C in the terminal reaches every process; only who started this one knows what ends before it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT})
+    install_uvloop_event_loop()
+    asyncio.run(serve(settings, ready))
