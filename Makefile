@@ -15,9 +15,9 @@ READY := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 FAST := -m "not slow and not live and not cluster"
 UV := $(BIN)/python scripts/call_uv.py
-EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra ocr
+EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra kubernetes --extra ocr
 
-.PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live coverage notebooks docs install \
+.PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live test-cluster coverage notebooks docs install \
 	lint format lock lab clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make reproduce   regenerate every figure and the claims table (results/)"
 	@echo "make test        run the test suite, linters and notebook checks"
 	@echo "make test-fast   run the tests that are not slow (CONTRIBUTING.md lists all tiers)"
+	@echo "make test-cluster run the tests that need a Kubernetes: KUBECONFIG, else one on this machine (root)"
 	@echo "make test-live   run the tests that start model servers on this machine"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make docs        build the documentation (docs/_build/html/index.html)"
@@ -54,6 +55,9 @@ test-notebooks: $(READY)
 # One after the other, since they measure times; pytest ends with 5 where ARGS leaves no test of this tier.
 test-live: $(READY)
 	$(BIN)/python -m pytest -q -n 0 -m live $(ARGS) || test $$? -eq 5
+
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -q -n 0 -m cluster $(ARGS)
 
 coverage: $(READY)
 	$(PYTEST) --cov --cov-report=term $(ARGS)

@@ -143,3 +143,7 @@ class EndpointError(IpaError):
 
 class PayloadError(IpaError):
     """What requests are to carry cannot be made, or does not fit the inputs of the model."""
+
+
+class LivePipelineError(IpaError):
+    """A pipeline on this machine cannot be started, found or kept up."""

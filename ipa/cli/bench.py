@@ -20,6 +20,7 @@ from ipa.bench.simulator import bench_simulator
 from ipa.bench.simulators import compare_simulators
 from ipa.bench.trace import bench_trace, full_trace
 from ipa.bench.validate import REQUESTS, RUNS, validate
+from ipa.cli import bench_live
 from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
@@ -46,6 +47,8 @@ EXIT_DISAGREEMENT = 1
 app = typer.Typer(
     help="Measure this machine. Compare within one run only: machines are noisy.", no_args_is_help=True
 )
+app.command("load")(bench_live.load_command)
+
 DAY_S = 86_400
 EngineOption = Annotated[
     Literal["auto", "numba", "python"],

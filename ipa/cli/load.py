@@ -1,6 +1,7 @@
 """``ipa load``: an open-loop load on any V2 endpoint, and what became of it."""
 
 import re
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ ACCOUNT = "account.parquet"
 """What the client saw and the servers said of every request, in the folder of a load."""
 
 DEFAULT_DURATION_S = 10
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 SHOWN = {
     "requests": "requests",
@@ -155,6 +158,9 @@ def _run(settings: LoadSettings, *, as_json: bool) -> None:
         _print(report, records)
         if settings.output is not None:
             typer.echo(f"\n{output.parent}")
+    if report.requests < len(settings.arrivals_s):
+        messages.print(f"interrupted: {report.requests} of {len(settings.arrivals_s)} requests were sent")
+        raise typer.Exit(EXIT_INTERRUPTED)
     if report.warning:
         messages.print(f"warning: {report.warning}", highlight=False, markup=False, soft_wrap=True)
 
@@ -192,6 +198,8 @@ def _print(report: LoadReport, records: RequestRecords) -> None:
 def _stage_row(stage: Any) -> dict[str, Any]:
     served = stage.batch > 0
     counts = {name: int((stage.variant == code).sum()) for code, name in enumerate(stage.variants)}
+    if not served.any():
+        return {"stage": stage.stage}
     return {
         "stage": stage.stage,
         "queue_s": float(np.mean(stage.queue_s[served])),

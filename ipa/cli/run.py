@@ -1,6 +1,7 @@
 """``ipa run``: one experiment on one platform."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -29,13 +30,22 @@ from ipa.cli.options import (
     VariantsOption,
     WorkloadOption,
 )
-from ipa.cli.output import print_json, print_table
+from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import cluster_settings, load_format, names, whole_numbers
+from ipa.cli.serving_options import (
+    CoreLimitOption,
+    PayloadOption,
+    QueueLimitOption,
+    SourceOption,
+    StartUpOption,
+    TimeoutOption,
+)
 from ipa.experiments.resolved import resolve
 from ipa.experiments.run import RunReport, run_once
 from ipa.experiments.spec import RunSpec
 from ipa.platforms.registry import PLATFORMS
 from ipa.platforms.simulated import SimulatedSettings
+from ipa.results.decisions import DecisionRecord
 from ipa.results.folder import read_summary
 from ipa.simulator import ClusterSettings
 
@@ -137,13 +147,21 @@ def run_command(
     replicas: ReplicasOption = None,
     variants: VariantsOption = None,
     platform: PlatformOption = "simulated",
+    source: SourceOption = None,
+    payload: PayloadOption = None,
+    queue_limit: QueueLimitOption = None,
+    core_limit: CoreLimitOption = None,
+    timeout_s: TimeoutOption = None,
+    emulate_start_up: StartUpOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run one pipeline, workload and method on a platform and write its folder under results/.
 
-    --service, --network-delay and --cluster say what is assumed where it is simulated.
+    --network-delay and --cluster say what is assumed where it is simulated; --source, --payload,
+    --queue-limit, --core-limit, --timeout and --emulate-start-up how it is served by processes on this
+    machine (--platform local), in real time.
 
     \b
     Examples:
@@ -152,10 +170,19 @@ def run_command(
       ipa run -p my-pipeline.yaml -w my-load.txt --method fa2-low
       ipa run -w requests.csv.gz --timestamps --duration 600
       ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
+      ipa run --platform local --workload constant-20 --duration 60
     """
     simulated = SimulatedSettings(
         service=service, network_delay_s=network_delay_s, cluster=cluster_settings(cluster)
     )
+    served = {
+        "source": source,
+        "payload": payload,
+        "queue_limit": queue_limit,
+        "core_limit": core_limit,
+        "timeout_s": timeout_s,
+        "emulate_start_up": emulate_start_up,
+    }
     spec = resolve(
         RunSpec(
             pipeline=pipeline,
@@ -182,14 +209,30 @@ def run_command(
             replicas=whole_numbers(replicas),
             variants=names(variants),
             platform=platform,
-        ).with_settings(**_given(simulated))
+        ).with_settings(
+            **_given(simulated), **{name: value for name, value in served.items() if value is not None}
+        )
     )
-    report = run_once(spec, results, force=force)
+    report = _run(spec, results, force=force)
     summary = read_summary(report.folder)
     if as_json:
         print_json({"folder": str(report.folder), "reused": report.reused, **summary})
     else:
         _print_summary(spec, report, summary)
+
+
+def _run(spec: RunSpec, results: Path, *, force: bool) -> RunReport:
+    """Run an experiment, with a bar where it takes its time."""
+    if not spec.settings.real_time:
+        return run_once(spec, results, force=force)
+    duration_s = spec.load().duration_s
+    with progress_bar("seconds") as show:
+
+        def watch(record: DecisionRecord) -> None:
+            show(int(record.time_s), duration_s, f"step {record.step}: {record.action}")
+
+        show(0, duration_s, "starting")
+        return run_once(spec, results, force=force, watch=watch)
 
 
 def _print_summary(spec: RunSpec, report: RunReport, summary: dict[str, Any]) -> None:

@@ -56,7 +56,9 @@ class RunOutcome:
         }
 
 
-def execute(run: ResolvedRun, record: Record | None = None) -> RunOutcome:
+def execute(
+    run: ResolvedRun, record: Record | None = None, platform: ExperimentPlatform | None = None
+) -> RunOutcome:
     """Run an experiment on its platform.
 
     Parameters
@@ -66,6 +68,9 @@ def execute(run: ResolvedRun, record: Record | None = None) -> RunOutcome:
     record
         Called with the record of every step. One that fails for some steps is not the end of the run: the
         outcome holds all records.
+    platform
+        A platform of the caller's that nothing was deployed on yet, for one who looks at more of it than an
+        experiment does; None: the one that the run names.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def execute(run: ResolvedRun, record: Record | None = None) -> RunOutcome:
     -----
     The platform is torn down whatever happens.
     """
-    platform = run.spec.settings.platform(run.conditions())
+    platform = platform or run.spec.settings.platform(run.conditions())
     try:
         decisions, core_seconds = _adapt(run, platform, record)
         platform.drain()

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ipa.errors import IpaError
-from ipa.experiments.execute import execute
+from ipa.experiments.execute import Record, execute
 from ipa.experiments.fingerprint import fingerprint, fingerprint_of_run, inputs_digest
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.results.decision_log import decision_log
+from ipa.results.decisions import DecisionRecord
 from ipa.results.folder import (
     ALL_FILES,
     DECISIONS,
@@ -92,7 +93,12 @@ class RunReport:
 
 
 def run_once(
-    spec: RunSpec, results_dir: Path, kept: Sequence[str] = ALL_FILES, *, force: bool = False
+    spec: RunSpec,
+    results_dir: Path,
+    kept: Sequence[str] = ALL_FILES,
+    *,
+    force: bool = False,
+    watch: Record | None = None,
 ) -> RunReport:
     """Run an experiment unless it is complete and unchanged; the rest is as for ``run``.
 
@@ -104,6 +110,8 @@ def run_once(
         As for ``run``.
     force
         Run it in any case.
+    watch
+        Called with the record of every step as soon as it is written down.
     """
     run = resolve_run(spec)
     folder, depends_on = run_folder(results_dir, run.spec), fingerprint_of_run(run)
@@ -118,17 +126,24 @@ def run_once(
         if there():
             return RunReport(folder, reused=True)
         check_replaceable(folder)
-        _write(run, depends_on, folder, results_dir, kept)
+        _write(run, depends_on, folder, results_dir, kept, watch)
     return RunReport(folder, reused=False)
 
 
-def _write(run: ResolvedRun, depends_on: str, folder: Path, results_dir: Path, kept: Sequence[str]) -> None:
+def _write(
+    run: ResolvedRun,
+    depends_on: str,
+    folder: Path,
+    results_dir: Path,
+    kept: Sequence[str],
+    watch: Record | None,
+) -> None:
     """Run an experiment and write its folder; a process killed on the way leaves a draft of its decisions."""
     started, started_s = datetime.now(UTC), time.perf_counter()
     inputs = inputs_digest(run)
     with replacing(folder, results_dir) as draft:
         with decision_log(draft) as log:
-            outcome = execute(run, log.add)
+            outcome = execute(run, log.add if watch is None else _both(log.add, watch))
             log.complete(outcome.decisions)
         if DECISIONS not in kept:
             (draft / DECISIONS).unlink()
@@ -151,6 +166,16 @@ def _write(run: ResolvedRun, depends_on: str, folder: Path, results_dir: Path, k
                 "files_sha256": {name: file_sha256(draft / name) for name in kept},
             },
         )
+
+
+def _both(first: Record, second: Record) -> Record:
+    """Return what hands a record to two takers."""
+
+    def take(record: DecisionRecord) -> None:
+        first(record)
+        second(record)
+
+    return take
 
 
 def _changed(spec: RunSpec, inputs: str) -> str:

@@ -161,6 +161,11 @@ class PlatformSettings(ABC):
         """Most cores that a plan can get here; the planner keeps to it. None: no limit is known."""
         return None
 
+    @property
+    def real_time(self) -> bool:
+        """Whether a second on the platform's clock takes a second."""
+        return False
+
     def for_many_runs(self) -> Self:
         """Return the settings for a process that runs many experiments; the results are the same."""
         return self

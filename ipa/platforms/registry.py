@@ -1,6 +1,7 @@
 """The platforms that an experiment can run on, by name."""
 
 from ipa.platforms.base import PlatformSettings
+from ipa.platforms.local.settings import LocalSettings
 from ipa.platforms.simulated import SimulatedSettings
 from ipa.registry import Registry
 
@@ -8,3 +9,4 @@ PLATFORMS: Registry[type[PlatformSettings]] = Registry("platform")
 """Each by the class of its settings, which also makes the platform (``PlatformSettings.platform``)."""
 
 PLATFORMS.register("simulated", SimulatedSettings)
+PLATFORMS.register("local", LocalSettings)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 from ipa.pipeline.profiles import ProfilePoint
 from ipa.serving.model_server import ReplicaSettings, ServerFailed, ServerReady, serve_replica
+from ipa.serving.runtimes.catalogue import TASKS
+from tests.support import toy_task
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -25,6 +28,12 @@ def profile(
     )
 
 
+def _serve(settings: ReplicaSettings, ready: Connection) -> None:
+    if settings.task == "toy":
+        TASKS.register("toy", toy_task.TOY)
+    serve_replica(settings, ready)
+
+
 @contextmanager
 def replica(settings: ReplicaSettings) -> Iterator[ServerReady]:
     """Run a replica until the end of a ``with`` block; one that cannot be brought up fails the test."""
@@ -37,7 +46,7 @@ def replica(settings: ReplicaSettings) -> Iterator[ServerReady]:
 def starting_replica(settings: ReplicaSettings) -> Iterator[ServerReady | ServerFailed]:
     """Run a replica until the end of a ``with`` block, and say how it began."""
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=serve_replica, args=(settings, sender), daemon=True)
+    process = _CONTEXT.Process(target=_serve, args=(settings, sender), daemon=True)
     process.start()
     sender.close()
     try:

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,11 +31,14 @@ class ChildSettings:
     ----------
     log_file
         Where its standard output and error go.
+    temp_folder
+        For its temporary files, which somebody else removes if it is killed.
     cpus
         Processors that it may run on; None: all.
     """
 
     log_file: Path
+    temp_folder: Path
     cpus: frozenset[int] | None = None
 
 
@@ -56,6 +60,8 @@ def run_child(settings: ChildSettings, target: Callable[..., object], args: tupl
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_template()
     _write_to(settings.log_file)
+    os.environ["TMPDIR"] = str(settings.temp_folder)
+    tempfile.tempdir = None
     if settings.cpus is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, settings.cpus)
     target(*args)

@@ -59,6 +59,15 @@ class PidFiles:
         except OSError as error:
             _log.warning("the process %s (pid %d) is not written down: %s", name, pid, error)
 
+    def add_this_process(self, name: str) -> None:
+        """Write down the process that calls."""
+        this = psutil.Process()
+        self.add(name, this.pid, this.create_time())
+
+    def runs(self, name: str) -> bool:
+        """Whether a process that was written down under a name still runs."""
+        return _read(self._file(name)) is not None
+
     def remove(self, name: str) -> None:
         """Forget a process that has ended."""
         self._file(name).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The processes of a live pipeline: forked from a warm template, known by more than a number, all ended."""
 
 import math
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,12 @@ from ipa.platforms.local import child
 from ipa.platforms.local.child import ChildSettings, run_child, run_command
 from ipa.platforms.local.pid_files import PidFiles
 
-PRELOADED = ("ipa.serving.stock_server", "ipa.serving.runtimes.choice", "ipa.serving.gateway", "ipa.cli.app")
+PRELOADED = (
+    "ipa.serving.stock_server",
+    "ipa.serving.runtimes.emulated",
+    "ipa.serving.gateway",
+    "ipa.cli.app",
+)
 """What the template imports before it forks; the last is what the script ``ipa`` imports in every process."""
 
 STOP_TIMEOUT_S = 5.0
@@ -97,14 +103,15 @@ class ProcessHost:
     Parameters
     ----------
     folder
-        For what identifies its processes; made if it does not exist. One host at a time.
+        For what identifies its processes, and for their temporary files; made if it does not exist. One host
+        at a time.
     preloaded
         Modules that the template imports. There is one template a program: the first host decides.
     """
 
     def __init__(self, folder: Path, preloaded: Sequence[str] = PRELOADED) -> None:
         self._preloaded = [child.__name__, *preloaded]
-        self._pid_files = PidFiles(folder)
+        self._pid_files, self._temp_folder = PidFiles(folder / "pids"), folder / "tmp"
         self._processes: dict[str, Process] = {}
         self.left_over = self._pid_files.end_left_over()
 
@@ -138,8 +145,10 @@ class ProcessHost:
             Processors it may run on; None: all.
         """
         self.warm_up()
+        self._temp_folder.mkdir(exist_ok=True, mode=0o700)
+        settings = ChildSettings(log_file, self._temp_folder, cpus)
         forked: ForkServerProcess = _CONTEXT.Process(
-            target=run_child, args=(ChildSettings(log_file, cpus), target, args), name=name, daemon=True
+            target=run_child, args=(settings, target, args), name=name, daemon=True
         )
         forked.start()
         process = Process(name, forked, log_file)
@@ -165,6 +174,11 @@ class ProcessHost:
         self._forget_ended()
         return tuple(self._processes.values())
 
+    def kill(self) -> None:
+        """End all processes by force."""
+        for process in self.processes:
+            process.kill()
+
     def close(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End all processes, those that do not within so many seconds by force."""
         for process in self.processes:
@@ -177,6 +191,7 @@ class ProcessHost:
             process.wait()
         self._forget_ended()
         self._pid_files.close()
+        shutil.rmtree(self._temp_folder, ignore_errors=True)
 
     def _forget_ended(self) -> None:
         for name in [name for name, process in self._processes.items() if not process.alive]:

@@ -2,32 +2,19 @@
 
 import http.client
 import json
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
 from ipa.errors import GatewayError
 from ipa.serving.gateway.messages import GatewayState, StageAssignment, decode, encode
+from ipa.serving.unix_http import UnixConnection
 
 CONNECT_S = 5.0
 """Time in which a gateway has to answer a call that takes no time by itself."""
 
 SLACK_S = 5.0
 """What a call that may take long gets on top of that."""
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 class GatewayControl:
@@ -98,7 +85,7 @@ class GatewayControl:
         return ended
 
     def _call(self, method: str, path: str, body: bytes | None = None, timeout_s: float = CONNECT_S) -> bytes:
-        connection = _UnixConnection(self._socket, timeout_s)
+        connection = UnixConnection(self._socket, timeout_s)
         try:
             headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
             connection.request(method, path, body, headers)

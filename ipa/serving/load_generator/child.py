@@ -45,12 +45,17 @@ def generate_in_child(settings: LoadSettings, progress: Progress) -> LoadReport:
 
 
 def _listen(pipe: Connection, progress: Progress) -> LoadReport:
+    """Return the report of a child; raise KeyboardInterrupt if it was interrupted before it began."""
+    interrupt: KeyboardInterrupt | None = None
     while True:
         try:
             said = pipe.recv()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             # A terminal tells the child too; it ends by itself, and tells what it has.
+            interrupt = error
             continue
+        except EOFError:
+            raise interrupt or EOFError from None
         if isinstance(said, LoadReport):
             return said
         if isinstance(said, IpaError):

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from ipa.arrays import Ints
+from ipa.errors import MissingExtraError
 from ipa.serving.load_generator.account import LoadAccount
 from ipa.serving.load_generator.endpoint import Endpoint, Failure
 from ipa.serving.load_generator.loop import NS, run_precisely, sleep_until_ns
@@ -178,13 +179,16 @@ class _Generator:
 
 
 def _endpoint(settings: LoadSettings) -> Endpoint:
-    if settings.uses_rest:
-        from ipa.serving.load_generator.rest_endpoint import RestEndpoint
+    given = settings.address, settings.model, settings.timeout_s
+    try:
+        if settings.uses_rest:
+            from ipa.serving.load_generator.rest_endpoint import RestEndpoint
 
-        return RestEndpoint(settings.address, settings.model, settings.timeout_s)
-    from ipa.serving.load_generator.grpc_endpoint import GrpcEndpoint
-
-    return GrpcEndpoint(settings.address, settings.model, settings.timeout_s)
+            return RestEndpoint(*given)
+        from ipa.serving.load_generator.grpc_endpoint import GrpcEndpoint
+    except ImportError as error:
+        raise MissingExtraError(f"{error.name or 'gRPC'}, which sends requests,", "serving") from None
+    return GrpcEndpoint(*given)
 
 
 def _due_ns(settings: LoadSettings, zero_ns: int) -> Ints:

@@ -1,0 +1,1 @@
+"""What IPA runs on: images, manifests, and a Kubernetes for tests."""

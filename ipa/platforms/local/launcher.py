@@ -1,0 +1,96 @@
+"""Starts replicas, of whatever kind their variant asks for."""
+
+import re
+import socket
+from functools import partial
+from itertools import count
+
+from ipa.pipeline.external_server import ExternalServer
+from ipa.pipeline.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline.plan import StagePlan
+from ipa.platforms.local.async_host import AsyncHost
+from ipa.platforms.local.cpus import CpuPool
+from ipa.platforms.local.folder import LiveFolder
+from ipa.platforms.local.launch import HOST, AddressLaunch, CommandLaunch, Launch, ModelServerLaunch
+from ipa.platforms.local.serving_settings import ServingSettings
+from ipa.serving.model_server import ReplicaSettings, serve_replica
+
+UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Launcher:
+    """Starts the replicas of one pipeline.
+
+    Parameters
+    ----------
+    host
+        Runs the processes.
+    pipeline
+        What is served.
+    settings
+        Source of the weights and whatever else the platform was told.
+    seed
+        Of all service times that are emulated.
+    folder
+        For the logs.
+    """
+
+    def __init__(
+        self, host: AsyncHost, pipeline: Pipeline, settings: ServingSettings, seed: int, folder: LiveFolder
+    ) -> None:
+        self._host, self._pipeline, self._settings = host, pipeline, settings
+        self._seed, self._folder = seed, folder
+        self._cpus, self._numbers = CpuPool(), count(1)
+
+    async def launch(self, stage_index: int, plan: StagePlan) -> Launch:
+        """Start a replica for a plan of a stage."""
+        stage = self._pipeline.stages[stage_index]
+        variant = stage.variant(plan.variant)
+        name = f"{UNFIT.sub('-', f'{stage.name}-{variant.name}')[:60]}-{next(self._numbers)}"
+        if variant.server is not None:
+            return await self._launch_external(name, variant.server)
+        return await self._launch_own(name, stage_index, stage, variant, plan.cores)
+
+    async def _launch_external(self, name: str, server: ExternalServer) -> Launch:
+        if server.address:
+            return AddressLaunch(name, server.address, server.model)
+        port = _free_port()
+        process = await self._host.start_command(name, server.command_on(port), self._folder.log_file(name))
+        return CommandLaunch(self._host, process, "on all processors", f"{HOST}:{port}", server.model)
+
+    async def _launch_own(
+        self, name: str, stage_index: int, stage: Stage, variant: Variant, cores: int
+    ) -> Launch:
+        settings = ReplicaSettings(
+            name=name,
+            model=stage.name,
+            stage_index=stage_index,
+            task=stage.task,
+            variant=variant.name,
+            source=self._settings.source,
+            cores=cores,
+            profile=variant.profile_on(cores).points,
+            service=self._settings.service,
+            seed=self._seed,
+            settings=dict(variant.settings),
+            weights=variant.model,
+            start_up_s=variant.start_up_s if self._settings.emulate_start_up else 0.0,
+            max_batch=max(point.batch for point in variant.profile_on(cores).points),
+        )
+        # Emulated replicas wait more than they compute.
+        cpus = None if self._settings.source == "emulated" else self._cpus.take(cores)
+        process, reader = await self._host.start_reporting(
+            name, serve_replica, settings, self._folder.log_file(name), cpus
+        )
+        where = f"on processors {', '.join(map(str, sorted(cpus)))}" if cpus else "sharing all processors"
+        return ModelServerLaunch(
+            self._host, process, where, reader, stage.name, partial(self._cpus.give_back, cpus)
+        )
+
+
+def _free_port() -> int:
+    """Return a port that was free a moment ago: a command cannot be handed an open one."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
