@@ -86,6 +86,12 @@ RATE_RPS = Range(0.0, 1e9, "requests/s")
 ACCURACY = Range(1e-6, 1.0)
 """Accuracy of a variant."""
 
+MEASURED_ACCURACY = Range(0.0, 1.0)
+"""Share of items that a whole pipeline gets right; it may be none or all of them."""
+
+COMBINATIONS = Range(1, 100_000, "combinations", whole=True)
+"""Combinations of variants with a measured accuracy."""
+
 CORES = Range(1, 1_000_000, "cores", whole=True)
 """Cores of one replica, or of a whole plan where they are limited."""
 

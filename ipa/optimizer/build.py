@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ipa.errors import InvalidValueError
@@ -47,7 +47,8 @@ def build_problem(
     Raises
     ------
     InvalidValueError
-        If the rate is negative or not finite, or the restriction does not fit the stages.
+        If the rate is negative or not finite, the restriction does not fit the stages, or the metric takes
+        measured accuracies and the pipeline has none.
 
     Notes
     -----
@@ -59,7 +60,7 @@ def build_problem(
     return Problem(
         stages=tuple(stage.name for stage in pipeline.stages),
         options=tuple(stage.carrying() for stage in stage_choices(source)),
-        objective=objective,
+        objective=replace(objective, metric=objective.metric.bind(pipeline)),
         rate_rps=rate_rps,
         sla_s=pipeline.sla_s if constraints.sla_s is None else constraints.sla_s,
         edges=pipeline.edge_places(),

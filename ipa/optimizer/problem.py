@@ -178,7 +178,7 @@ class Option(NamedTuple):
     accuracy
         Accuracy of the variant in 0..1.
     score
-        What the variant contributes to the accuracy metric.
+        What the variant contributes to the accuracy metric; its own accuracy if combinations were measured.
     """
 
     variant: str
@@ -250,11 +250,17 @@ class Problem:
         scaled.__dict__["ticks"] = self.ticks  # Options and SLA are the same.
         return scaled
 
+    def accuracy(self, choice: Sequence[Option]) -> float:
+        """Return the accuracy of a choice of one option per stage under the metric of the objective."""
+        return self.objective.metric.accuracy(
+            [option.variant for option in choice], [option.score for option in choice]
+        )
+
     def value(self, choice: Sequence[Option]) -> float:
         """Return the objective of a choice of one option per stage."""
         weights = self.objective
         return (
-            weights.alpha * weights.metric.total([option.score for option in choice])
+            weights.alpha * self.accuracy(choice)
             - weights.beta * sum(option.cost_cores for option in choice)
             - weights.batch_weight * sum(option.batch for option in choice)
         )

@@ -2,47 +2,75 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from ipa.errors import InvalidValueError
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline.measured_accuracy import MeasuredAccuracy
+from ipa.pipeline.pipeline import Pipeline
 from ipa.registry import Registry
 
 
 class Combine(StrEnum):
-    """How the scores of the stages combine."""
+    """How the scores of the stages combine; ``table``: they do not, each combination was measured."""
 
     PRODUCT = "product"
     SUM = "sum"
     MEAN = "mean"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
 class AccuracyMetric:
-    """A score per variant and a rule that combines the scores of the stages.
+    """A score per variant and a rule that combines the scores of the stages, or a table of combinations.
 
     Parameters
     ----------
     name
         Name in the registry, for example ``pas``.
     combine
-        Product, sum or mean over stages.
+        Product, sum or mean over stages, or a table.
     ranked
         Score a variant by its rank k/(n-1) among the n variants of its stage (1 if it is alone)
         instead of by its accuracy.
     floor
         Smallest score; keeps one lightest variant from zeroing a product.
+    table
+        Accuracy of every combination of variants, once the metric is bound to a pipeline; None elsewhere.
     """
 
     name: str
     combine: Combine
     ranked: bool = False
     floor: float = 0.0
+    table: MeasuredAccuracy | None = field(default=None, repr=False)
 
     @property
     def additive(self) -> bool:
         """Whether the metric is a weighted sum over stages."""
-        return self.combine is not Combine.PRODUCT
+        return self.combine in (Combine.SUM, Combine.MEAN)
+
+    @property
+    def tabular(self) -> bool:
+        """Whether the accuracies were measured for whole combinations of variants."""
+        return self.combine is Combine.TABLE
+
+    def bind(self, pipeline: Pipeline) -> "AccuracyMetric":
+        """Return the metric with the table that the pipeline carries, if it needs one.
+
+        Raises
+        ------
+        InvalidValueError
+            If it needs one and the pipeline has none.
+        """
+        if not self.tabular:
+            return self
+        if pipeline.measured_accuracy is None:
+            raise InvalidValueError(
+                f"pipeline {pipeline.name} has no measured accuracies, which the metric {self.name} takes; add"
+                f" the key measured_accuracy to its file, or use another metric: {', '.join(sorted(METRICS))}"
+            )
+        return replace(self, table=pipeline.measured_accuracy)
 
     def stage_scores(self, accuracies: Sequence[float]) -> tuple[float, ...]:
         """Score every variant of one stage.
@@ -66,10 +94,22 @@ class AccuracyMetric:
         return tuple(max(score, self.floor) for score in scores)
 
     def total(self, scores: Sequence[float]) -> float:
-        """Combine one score per stage into the accuracy of the pipeline."""
+        """Combine one score per stage into the accuracy of the pipeline.
+
+        Raises
+        ------
+        InvalidValueError
+            If accuracies are measured for whole combinations.
+        """
+        if self.tabular:
+            raise InvalidValueError(f"the metric {self.name} goes by the variants of all stages, not by scores")
         if self.combine is Combine.PRODUCT:
             return math.prod(scores)
         return math.fsum(scores) / (len(scores) if self.combine is Combine.MEAN else 1)
+
+    def accuracy(self, variants: Sequence[str], scores: Sequence[float]) -> float:
+        """Return the accuracy of the pipeline with one variant per stage, whose scores are given too."""
+        return self.total(scores) if self.table is None else self.table.of(variants)
 
     def with_floor(self, floor: float) -> "AccuracyMetric":
         """Return the same metric with another smallest score."""
@@ -98,3 +138,18 @@ for _metric in (
     AccuracyMetric("mean", Combine.MEAN),
 ):
     METRICS.register(_metric.name, _metric)
+
+MEASURED = AccuracyMetric("measured", Combine.TABLE)
+"""The accuracies that the pipeline file states for every combination of variants.
+
+Not one of ``METRICS``, which take any pipeline.
+"""
+
+
+def find_metric(name: str) -> AccuracyMetric:
+    """Return a metric by name, ``measured`` included."""
+    if name == MEASURED.name:
+        return MEASURED
+    if name not in METRICS:
+        raise UnknownNameError("accuracy metric", name, [*METRICS, MEASURED.name])
+    return METRICS[name]

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, get_args
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.pipeline.external_server import ExternalServer
+from ipa.pipeline.measured_accuracy import MeasuredAccuracy
 from ipa.pipeline.profiles import Profile, stage_sla_s
 from ipa.pipeline.rate_factors import rate_factors
 from ipa.pipeline.slowest_path import slowest_path
@@ -178,8 +179,12 @@ class Pipeline:
     title: str = ""
     description: str = ""
     edges: tuple[Edge, ...] = ()
+    measured_accuracy: MeasuredAccuracy | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.measured_accuracy is not None:
+            names = [[variant.name for variant in stage.choices] for stage in self.stages]
+            self.measured_accuracy.check_complete(names)
         if self.edges:
             _check_edges(self.name, [stage.name for stage in self.stages], self.edges)
             _check_joins(self)

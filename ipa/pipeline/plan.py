@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ipa.errors import IpaError, UnknownNameError
-from ipa.pipeline.accuracy import METRICS, AccuracyMetric
+from ipa.pipeline.accuracy import MEASURED, METRICS, AccuracyMetric
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.profiles import ProfilePoint
 from ipa.pipeline.slowest_path import slowest_path
@@ -73,7 +73,12 @@ class Plan:
 
     def accuracy(self, pipeline: Pipeline, metric: AccuracyMetric = METRICS["pas"]) -> float:
         """Return the accuracy of the pipeline under a metric (ranks count the enabled variants)."""
-        return metric.total([_stage_score(pipeline, chosen, metric) for chosen in self.stages])
+        scores = [_stage_score(pipeline, chosen, metric) for chosen in self.stages]
+        return metric.bind(pipeline).accuracy(self.variants, scores)
+
+    def measured_accuracy(self, pipeline: Pipeline) -> float | None:
+        """Return the measured accuracy of the pipeline; None if it has none."""
+        return None if pipeline.measured_accuracy is None else self.accuracy(pipeline, MEASURED)
 
     def latency_s(self, pipeline: Pipeline) -> float:
         """Return the sum over stages of the p99 batch latency and the longest wait for the batch.
