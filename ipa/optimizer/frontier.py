@@ -1,7 +1,7 @@
 """The whole trade-off of a decision: every plan that is worth its cost, and the weights that choose it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,10 +11,11 @@ from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice, pick_options
 from ipa.optimizer.labels import pareto
 from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, join, stage_labels, tie_rank
+from ipa.optimizer.measured.cheapest import cheapest_choices
 from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
-from ipa.optimizer.ties import inaccuracy
+from ipa.optimizer.ties import inaccuracy, order_key
 from ipa.optimizer.tolerance import ACCURACY, TIE, tie
 from ipa.pipeline.plan import Plan
 
@@ -135,6 +136,8 @@ def frontier(problem: Problem) -> Frontier:
     Label setting over (latency, cost, accuracy): stages are added one by one, and a partial plan is dropped
     if another one is no slower, no dearer and no less accurate, and better in cost or accuracy (or first
     among equals). That loses no point, since cost, latency and accuracy all add up (PAS as a logarithm).
+    Measured accuracies of combinations do not: there the cheapest plan of every combination is looked for
+    (``ipa.optimizer.measured.cheapest``), in a graph of any form.
 
     Examples
     --------
@@ -151,22 +154,37 @@ def frontier(problem: Problem) -> Frontier:
     if not all(problem.options):
         return Frontier((), problem)
     try:
-        labels = _all_labels(problem)
+        candidates = _measured(problem) if problem.objective.metric.tabular else _by_labels(problem)
     except TooManyPlansError as error:
         raise InvalidValueError(
             f"the frontier has more than {pareto.MAX_PARTIAL_PLANS:,} partial plans;"
             " use fewer stages, variants or batch sizes"
         ) from error
-    if problem.max_cores is not None:
-        labels = labels.at((labels.price <= problem.max_cores).nonzero()[0])
-    if not len(labels.price):
-        return Frontier((), problem)
     points: list[FrontierPoint] = []
-    for place in np.lexsort((tie_rank(labels), -labels.score, labels.price)):
-        point = _point(problem, tuple(labels.choices[place].tolist()))
+    for point in candidates:
         if not points or point.accuracy > points[-1].accuracy + ACCURACY:
             points.append(point)
-    return Frontier(tuple(_with_ratios(points)), problem)
+    return Frontier(tuple(_with_ratios(points)) if points else (), problem)
+
+
+def _measured(problem: Problem) -> list[FrontierPoint]:
+    """Return what may be a point where combinations of variants have measured accuracies, in order."""
+    weighs_batches = problem.objective.batch_weight > 0
+
+    def place(point: FrontierPoint) -> tuple[object, ...]:
+        batches = sum(stage.batch for stage in point.plan.stages) * weighs_batches
+        return point.cost_cores, -point.accuracy, batches, order_key(problem, point.choice)
+
+    return sorted((_point(problem, choice) for choice in cheapest_choices(problem)), key=place)
+
+
+def _by_labels(problem: Problem) -> Iterator[FrontierPoint]:
+    """Yield what may be a point where the scores of the stages add up or multiply, in order."""
+    labels = _all_labels(problem)
+    if problem.max_cores is not None:
+        labels = labels.at((labels.price <= problem.max_cores).nonzero()[0])
+    for place in np.lexsort((tie_rank(labels), -labels.score, labels.price)):
+        yield _point(problem, tuple(labels.choices[place].tolist()))
 
 
 def _all_labels(problem: Problem) -> PartialPlans:
@@ -196,7 +214,7 @@ def _point(problem: Problem, choice: Choice) -> FrontierPoint:
     return FrontierPoint(
         plan=problem.plan(options),
         choice=choice,
-        accuracy=problem.objective.metric.total([option.score for option in options]),
+        accuracy=problem.accuracy(options),
         cost_cores=sum(option.cost_cores for option in options),
         latency_s=problem.latency_s(options),
         inaccuracy=sum(inaccuracy(option.accuracy) for option in options),

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ipa.optimizer.answer import Choice, fastest, pick_options
+from ipa.optimizer.answer import Answer, Choice, fastest, pick_options
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.reduction import Reduction, best_of, reduce_problem
+from ipa.optimizer.measured.search import solve_by_combination
 from ipa.optimizer.problem import Objective, Option, Problem
 from ipa.pipeline.accuracy import METRICS
 
 _MOST_ROUNDS = 30
 _CHEAPEST_S = 0.1
+_COMBINATIONS_S = 0.1
 _CHEAPEST = Objective(METRICS["mean"], alpha=0.0, beta=1.0, delta=0.0)
 
 Value = Callable[[Sequence[Option]], float]
@@ -30,7 +32,7 @@ class Known:
     bound
         Upper bound on the objective of any plan; NaN where there is none without a search (in a graph).
     reduction
-        What is left to decide; None in a graph, or if no plan keeps the SLA.
+        What is left to decide; None in a graph, by measured accuracy, or if no plan keeps the SLA.
     """
 
     choice: Choice | None
@@ -53,6 +55,8 @@ def best_known(problem: Problem, start: Choice | None = None) -> Known:
     Known
         What is known.
     """
+    if problem.objective.metric.tabular:
+        return _known_by_combination(problem, start)
     reduction = None if problem.edges else reduce_problem(replace(problem, max_cores=None))
     bound = math.nan if reduction is None else reduction.bound.upper
     starts = [start, fastest(problem), None if reduction is None else reduction.choice()]
@@ -65,6 +69,20 @@ def best_known(problem: Problem, start: Choice | None = None) -> Known:
         good += [_improve(problem, choice, problem.value) for choice in set(good)]
     best = max(good, key=lambda choice: problem.value(pick_options(problem, choice)), default=None)
     return Known(best, bound, reduction)
+
+
+def _known_by_combination(problem: Problem, start: Choice | None) -> Known:
+    answer = solve_by_combination(problem, _COMBINATIONS_S, _know_rest)
+    good = [choice for choice in (answer.choice, start) if choice is not None]
+    good = [choice for choice in good if problem.feasible(pick_options(problem, choice))]
+    best = max(good, key=lambda choice: problem.value(pick_options(problem, choice)), default=None)
+    bound = problem.value(pick_options(problem, best)) if answer.proven and best is not None else answer.bound
+    return Known(best, bound, None)
+
+
+def _know_rest(rest: Problem, deadline_s: float) -> Answer:  # noqa: ARG001 (the signature of a solver)
+    known = best_known(rest)
+    return Answer(known.choice, proven=False, bound=known.bound)
 
 
 def _cheap(problem: Problem) -> Choice | None:

@@ -67,8 +67,8 @@ class AccuracyMetric:
             return self
         if pipeline.measured_accuracy is None:
             raise InvalidValueError(
-                f"pipeline {pipeline.name} has no measured accuracies, which the metric {self.name} takes; add"
-                f" the key measured_accuracy to its file, or use another metric: {', '.join(sorted(METRICS))}"
+                f"pipeline {pipeline.name} has no measured accuracies, which the metric {self.name} takes;"
+                f" add the key measured_accuracy to its file, or use another metric: {', '.join(METRICS)}"
             )
         return replace(self, table=pipeline.measured_accuracy)
 
@@ -102,7 +102,9 @@ class AccuracyMetric:
             If accuracies are measured for whole combinations.
         """
         if self.tabular:
-            raise InvalidValueError(f"the metric {self.name} goes by the variants of all stages, not by scores")
+            raise InvalidValueError(
+                f"the metric {self.name} goes by the variants of all stages, not by scores"
+            )
         if self.combine is Combine.PRODUCT:
             return math.prod(scores)
         return math.fsum(scores) / (len(scores) if self.combine is Combine.MEAN else 1)

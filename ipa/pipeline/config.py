@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic_core import PydanticCustomError
 
 from ipa import limits
+from ipa.pipeline.measured_config import MeasuredAccuracyConfig
 from ipa.pipeline.pipeline import Join, Setting
 from ipa.strict_yaml import Name, Real, Whole, within
 
@@ -118,6 +119,12 @@ class PipelineConfig(_Strict):
     stages: tuple[StageConfig, ...] = Field(min_length=1, max_length=int(limits.STAGES.high))
     title: str = ""
     description: str = ""
+    measured_accuracy: MeasuredAccuracyConfig | None = None
+
+    @field_validator("measured_accuracy", mode="before")
+    @classmethod
+    def _as_combinations(cls, value: object) -> object:
+        return {"combinations": value} if isinstance(value, list) else value
 
 
 def pairs_of(value: object) -> tuple[tuple[object, object], ...]:

@@ -17,6 +17,7 @@ from ipa.paper import PAPER_PIPELINES
 from ipa.paths import data_dir
 from ipa.pipeline.config import PipelineConfig, ProfileConfig, ServerConfig, StageConfig, VariantConfig
 from ipa.pipeline.external_server import ExternalServer
+from ipa.pipeline.measured_config import CombinationConfig, MeasuredAccuracyConfig
 from ipa.pipeline.pipeline import Edge, Pipeline, Stage, Variant
 from ipa.pipeline.profile_checks import sla_warnings, table_warnings
 from ipa.pipeline.profile_table import ProfileSource, ProfileTable, read_profile_table
@@ -68,8 +69,7 @@ def load_pipeline(name_or_path: str | Path) -> Pipeline:
     """
     path = pipeline_file(name_or_path)
     config = _config(path, file_stamp(path))
-    profiles = [_profile_file(path, stage) for stage in config.stages]
-    return _pipeline(path, config, tuple(map(file_stamp, profiles)))
+    return _pipeline(path, config, tuple(map(file_stamp, _tables(path, config))))
 
 
 def pipeline_config(name_or_path: str | Path) -> PipelineConfig:
@@ -101,14 +101,23 @@ def pipeline_warnings(name_or_path: str | Path) -> list[str]:
 
 
 def pipeline_inputs(name_or_path: str | Path) -> tuple[Path, ...]:
-    """Return every file that a pipeline is read from: its own, then the profile of each stage."""
+    """Return every file that a pipeline is read from: its own, the stages' profiles, its accuracies."""
     path = pipeline_file(name_or_path)
-    config = _config(path, file_stamp(path))
-    return (path, *(_profile_file(path, stage) for stage in config.stages))
+    return (path, *_tables(path, _config(path, file_stamp(path))))
+
+
+def _tables(path: Path, config: PipelineConfig) -> tuple[Path, ...]:
+    profiles = tuple(_profile_file(path, stage) for stage in config.stages)
+    measured = config.measured_accuracy
+    return profiles if measured is None or not measured.file else (*profiles, _beside(path, measured.file))
+
+
+def _beside(path: Path, file: str) -> Path:
+    return resolve_path(path.parent / file)
 
 
 def _profile_file(path: Path, stage: StageConfig) -> Path:
-    return resolve_path(path.parent / stage.profile.file)
+    return _beside(path, stage.profile.file)
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +126,7 @@ def _config(path: Path, _stamp: FileStamp) -> PipelineConfig:
 
 
 @lru_cache(maxsize=64)
-def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ...]) -> Pipeline:
+def _pipeline(path: Path, config: PipelineConfig, _read: tuple[FileStamp, ...]) -> Pipeline:
     pipeline = Pipeline(
         name=config.name,
         stages=tuple(
@@ -129,8 +138,21 @@ def _pipeline(path: Path, config: PipelineConfig, _profiles: tuple[FileStamp, ..
         description=config.description,
         edges=_edges(config),
     )
+    pipeline = _with_measured_accuracy(path, config, pipeline)
     _warn(_warnings(path, config, pipeline))
     return pipeline
+
+
+def _with_measured_accuracy(path: Path, config: PipelineConfig, pipeline: Pipeline) -> Pipeline:
+    given = config.measured_accuracy
+    if given is None:
+        return pipeline
+    variants = {stage.name: [variant.name for variant in stage.variants] for stage in pipeline.stages}
+    try:
+        measured = given.load(_beside(path, given.file) if given.file else None, variants)
+        return replace(pipeline, measured_accuracy=measured)
+    except InvalidValueError as error:
+        raise ConfigError(path, "measured_accuracy", str(error)) from None
 
 
 def _warn(warnings: Sequence[str]) -> None:
@@ -169,6 +191,8 @@ def parse_pipeline(path: Path, content: object) -> PipelineConfig:
     lacking = [f"stages[{i}].sla_s" for i, stage in enumerate(config.stages) if stage.sla_s is None]
     if lacking and len(lacking) < len(config.stages):
         raise ConfigError(path, lacking[0], "is missing; give an SLA to every stage or to none")
+    if config.measured_accuracy is not None:
+        config.measured_accuracy.check(path, len(config.stages))
     return _in_order(path, config)
 
 
@@ -208,8 +232,14 @@ def _in_order(path: Path, config: PipelineConfig) -> PipelineConfig:
         raise ConfigError(
             path, "stages", f"only the first stage may lack the key after; {', '.join(first)} lack it"
         )
-    by_name = {stage.name: stage for stage in config.stages}
-    return config.model_copy(update={"stages": tuple(by_name[name] for name in order)})
+    names = [stage.name for stage in config.stages]
+    places = [names.index(name) for name in order]
+    return config.model_copy(
+        update={
+            "stages": tuple(config.stages[place] for place in places),
+            "measured_accuracy": config.measured_accuracy and config.measured_accuracy.reordered(places),
+        }
+    )
 
 
 def _edges(config: PipelineConfig) -> tuple[Edge, ...]:
@@ -223,7 +253,7 @@ def _edges(config: PipelineConfig) -> tuple[Edge, ...]:
 def _config_error(path: Path, error: ValidationError) -> ConfigError:
     # A misspelt key also shows as the missing one; the misspelling is what a user has to see.
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    key = key_of(first)
+    key = key_of(first).replace("measured_accuracy.combinations[", "measured_accuracy[")
     if first["type"] == "extra_forbidden":
         return ConfigError(path, key, f"unknown key; allowed: {_keys(_model_at(first['loc'][:-1]))}")
     if first["type"] == "missing":
@@ -237,6 +267,8 @@ def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
         "variants": VariantConfig,
         "profile": ProfileConfig,
         "server": ServerConfig,
+        "measured_accuracy": MeasuredAccuracyConfig,
+        "combinations": CombinationConfig,
     }
     model: type[BaseModel] = PipelineConfig
     for part in location:

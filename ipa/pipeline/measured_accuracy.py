@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -52,8 +53,9 @@ class MeasuredAccuracy:
 
     Examples
     --------
-    >>> measured = MeasuredAccuracy((Combination(("small", "small"), 0.61), Combination(("small", "large"), 0.7)))
-    >>> measured.of(["small", "large"])
+    >>> combinations = Combination(("detector", "small"), 0.61), Combination(("detector", "large"), 0.7)
+    >>> measured = MeasuredAccuracy(combinations)
+    >>> measured.of(["detector", "large"])
     0.7
     """
 
@@ -64,8 +66,8 @@ class MeasuredAccuracy:
         for variants, accuracy in self.combinations:
             MEASURED_ACCURACY.check(f"the measured accuracy of {' + '.join(variants)}", accuracy)
         if len(self._by_variants) < len(self.combinations):
-            seen: set[tuple[str, ...]] = set()
-            twice = next(c.variants for c in self.combinations if c.variants in seen or seen.add(c.variants))
+            counts = Counter(one.variants for one in self.combinations)
+            twice = next(variants for variants, count in counts.items() if count > 1)
             raise InvalidValueError(f"the combination {' + '.join(twice)} is measured twice")
 
     def of(self, variants: Iterable[str]) -> float:
@@ -85,6 +87,22 @@ class MeasuredAccuracy:
     def of_all(self, variants: Sequence[Sequence[str]]) -> list[float]:
         """Return the accuracy of every combination, the last stage varying fastest."""
         return [self.of(combination) for combination in itertools.product(*variants)]
+
+    def check_known(self, variants: Mapping[str, Sequence[str]]) -> None:
+        """Raise unless all combinations are of known variants, given for each stage by name.
+
+        Raises
+        ------
+        InvalidValueError
+            Names the combination and the stage.
+        """
+        for combination in self.combinations:
+            for (stage, known), variant in zip(variants.items(), combination.variants, strict=True):
+                if variant not in known:
+                    raise InvalidValueError(
+                        f"{' + '.join(combination.variants)} is no combination: stage {stage} has no variant"
+                        f" {brief(variant)!r}; it has: {', '.join(known)}"
+                    )
 
     def check_complete(self, variants: Sequence[Sequence[str]]) -> None:
         """Raise unless every combination of variants, given for each stage, was measured.

@@ -1,10 +1,15 @@
 """Small problems and pipelines, and strategies that draw them."""
 
+import itertools
+from dataclasses import replace
+from random import Random
+
 from hypothesis import strategies as st
 
 from ipa.optimizer.problem import Objective, Option, Problem
 from ipa.optimizer.random_problems import KINDS, random_problem
-from ipa.pipeline.accuracy import METRICS
+from ipa.pipeline.accuracy import MEASURED, METRICS
+from ipa.pipeline.measured_accuracy import Combination, MeasuredAccuracy
 from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.pipeline.profiles import Profile, ProfilePoint
 
@@ -61,3 +66,41 @@ def random_problems(**fixed: object) -> st.SearchStrategy[Problem]:
         "tightness": st.one_of(st.none(), st.sampled_from([-0.1, 0.0, 0.05, 1.0, 1.2])),
     }
     return st.builds(random_problem, **drawn | {name: st.just(value) for name, value in fixed.items()})
+
+
+def with_measured_accuracy(asked: Problem, seed: int, levels: int | None = None) -> Problem:
+    """The same problem by measured accuracies, drawn from a few levels so that they tie, or all different."""
+    random = Random(seed)
+    names = [dict.fromkeys(chosen.variant for chosen in stage) for stage in asked.options]
+    drawn = (random.randrange(levels) / levels if levels else random.random() for _ in itertools.count())
+    rows = (Combination(*row) for row in zip(itertools.product(*names), drawn, strict=False))
+    metric = replace(MEASURED, table=MeasuredAccuracy(tuple(rows)))
+    return replace(asked, objective=replace(asked.objective, metric=metric))
+
+
+def measured_problems(**fixed: object) -> st.SearchStrategy[Problem]:
+    """Problems by measured accuracy, of many ties, with all weights and with and without a limit of cores."""
+    return st.builds(
+        _measured,
+        random_problems(**fixed),
+        st.integers(0, 10**6),
+        st.sampled_from([None, 1, 2, 3]),
+        st.sampled_from(
+            [(0.0, 1.0), (1.0, 0.0), (1e9, 1.0), (1e-9, 1.0), (5.0, 1.0), (30.0, 0.5), (0.0, 0.0)]
+        ),
+        st.sampled_from([None, 0.0, 1e-12, 1e-6, 1.0]),
+        st.sampled_from([None, 3, 6, 10, 1000]),
+    )
+
+
+def _measured(
+    asked: Problem,
+    seed: int,
+    levels: int | None,
+    weights: tuple[float, float],
+    delta: float | None,
+    max_cores: int | None,
+) -> Problem:
+    drawn = with_measured_accuracy(asked, seed, levels)
+    objective = Objective(drawn.objective.metric, *weights, delta)
+    return replace(drawn, objective=objective, max_cores=max_cores)

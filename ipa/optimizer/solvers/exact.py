@@ -24,6 +24,7 @@ from ipa.optimizer.labels.deepening import Deepening, Outcome
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.labels import MOST_LABELS
 from ipa.optimizer.labels.reduction import best_of, reduce_problem
+from ipa.optimizer.measured.search import solve_by_combination
 from ipa.optimizer.problem import Objective, Problem
 from ipa.optimizer.solvers.graph import solve_graph
 
@@ -35,7 +36,7 @@ _FREE_SHARE = 0.3
 
 
 def solve_exact(problem: Problem, deadline_s: float) -> Answer:
-    """Find the first of the best plans, for every metric.
+    """Find the first of the best plans, for every metric, in chains and in graphs.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def solve_exact(problem: Problem, deadline_s: float) -> Answer:
     Lagrangian relaxation method for solving integer programming problems (1981), for the bound; Horowitz and
     Sahni, Computing partitions with applications to the knapsack problem (1974), for the two halves.
     """
+    if problem.objective.metric.tabular:
+        return solve_by_combination(problem, deadline_s, solve_exact)
     if problem.edges:
         return solve_graph(problem, deadline_s)
     if problem.max_cores is not None:

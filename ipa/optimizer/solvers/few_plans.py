@@ -1,4 +1,4 @@
-"""Every plan at once, as arrays: for graphs of so few plans that looking at all of them is quickest.
+"""Every plan at once, as arrays: for problems of so few plans that looking at all of them is quickest.
 
 Latencies are whole ticks and cores whole numbers, so that a plan keeps a limit here if and only if it does
 elsewhere. Objectives are added up in another order than ``Problem.value`` does it; whatever may be the best
@@ -39,22 +39,44 @@ def solve_few_plans(problem: Problem, until: float) -> Answer | None:
     Answer
         Proven; None if there are more than ``MOST_PLANS`` plans or the time is over.
     """
+    values = value_few_plans(problem, until)
+    if values is None:
+        return None
+    best = max(values.values(), default=-math.inf)
+    tied = [choice for choice, value in values.items() if value >= best - tie(best)]
+    return Answer(first_in_order(problem, tied) if tied else None, proven=True)
+
+
+def value_few_plans(problem: Problem, until: float = math.inf) -> dict[Choice, float] | None:
+    """Return the plans that are the best or tied with it, and perhaps some more, with their objectives.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from; every stage has an option.
+    until
+        ``time.perf_counter()`` at which to give up.
+
+    Returns
+    -------
+    dict
+        Nothing if no plan keeps the limits; None if there are more than ``MOST_PLANS`` plans or the time is
+        over.
+    """
     sizes = [len(options) for options in problem.options]
     if math.prod(sizes) > MOST_PLANS:
         return None
     plans = np.indices(sizes, dtype=np.int16).reshape(len(sizes), -1)
     plans = plans[:, _keeping_limits(problem, plans)]
     if not plans.shape[1]:
-        return Answer(None, proven=True)
-    values = {}
+        return {}
+    values: dict[Choice, float] = {}
     for row in plans[:, _perhaps_best(problem, plans)].T.tolist():
         if time.perf_counter() > until:
             return None
         choice: Choice = tuple(row)
         values[choice] = problem.value(pick_options(problem, choice))
-    best = max(values.values())
-    tied = (choice for choice, value in values.items() if value >= best - tie(best))
-    return Answer(first_in_order(problem, tied), proven=True)
+    return values
 
 
 def _keeping_limits(problem: Problem, plans: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from ipa.optimizer.solvers.milp import LIMIT
 from ipa.optimizer.solvers.tie_breaking import search_until, settle
 from ipa.optimizer.ticks import Ticks
 from ipa.pipeline.accuracy import Combine
+from ipa.pipeline.measured_accuracy import MeasuredAccuracy
 
 
 def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
@@ -174,6 +175,8 @@ def _add_objective(gurobipy: Any, model: Any, problem: Problem, stages: Sequence
 def _accuracy(gurobipy: Any, model: Any, problem: Problem, stages: Sequence[_Filled]) -> Any:
     """Return the accuracy of the pipeline; a product grows by one variable per stage."""
     metric = problem.objective.metric
+    if metric.table is not None:
+        return _measured_accuracy(gurobipy, model, metric.table, stages)
     if metric.additive:
         share = len(stages) if metric.combine is Combine.MEAN else 1
         return gurobipy.quicksum(stage.score for stage in stages) / share
@@ -184,3 +187,17 @@ def _accuracy(gurobipy: Any, model: Any, problem: Problem, stages: Sequence[_Fil
         model.addQConstr(grown == product * stage.score)
         product = grown
     return product
+
+
+def _measured_accuracy(gurobipy: Any, model: Any, table: MeasuredAccuracy, stages: Sequence[_Filled]) -> Any:
+    """Return the accuracy of the combination chosen: a variable each, as in the linear model."""
+    total = gurobipy.quicksum
+    names = [list(dict.fromkeys(variant for variant, *_ in stage.variant)) for stage in stages]
+    combinations = list(itertools.product(*names))
+    chosen = list(model.addVars(len(combinations), ub=1.0).values())
+    for place, stage in enumerate(stages):
+        for name in names[place]:
+            those = (part for part, one in zip(chosen, combinations, strict=True) if one[place] == name)
+            binaries = (binary for key, binary in stage.variant.items() if key[0] == name)
+            model.addLConstr(total(those), gurobipy.GRB.EQUAL, total(binaries))
+    return total(accuracy * part for accuracy, part in zip(table.of_all(names), chosen, strict=True))

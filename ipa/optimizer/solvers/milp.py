@@ -1,5 +1,6 @@
 """The decision as a mixed-integer linear program, in no solver's language yet."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from ipa.optimizer.problem import Option, Problem
 from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.ticks import Ticks
 from ipa.pipeline.accuracy import Combine
+from ipa.pipeline.measured_accuracy import MeasuredAccuracy
 
 LIMIT = 1000.0
 """Limits of latencies and cores enter as this: solvers tolerate a violation of 1e-9 of a row's unit."""
@@ -74,12 +76,14 @@ def milp_of(problem: Problem) -> Milp:
     that another one of their stage beats are left out, which a solver's own presolve cannot find out for
     products. The product p of the scores is linearised exactly: at every stage it is split into one part per
     distinct score, only the part of the chosen score may differ from 0, the parts sum to the product so far,
-    and the next product is Σ score · part.
+    and the next product is Σ score · part. Measured accuracies take a variable per combination of variants:
+    at every stage those of one variant sum to the binaries of its options, so that only the chosen one is 1.
     """
     columns = columns_of(problem)
     # What takes longer than any plan may is left out: coefficients that large upset solvers.
     columns = columns.kept(columns.present & (columns.latency <= problem.ticks.reach))
-    if problem.max_cores is None:
+    metric = problem.objective.metric
+    if problem.max_cores is None and not metric.tabular:
         # A beaten option may be the one that fits the limit of cores.
         columns = drop_dominated(columns)
     kept = tuple(
@@ -103,7 +107,9 @@ def milp_of(problem: Problem) -> Milp:
         milp.rows.append(_at_most(range(len(flat)), costs, problem.max_cores))
     for start, stage in zip(first, stages, strict=True):
         milp.rows.append(Row(range(start, start + len(stage)), [1.0] * len(stage), 1.0, 1.0))
-    if not problem.objective.metric.additive:
+    if metric.table is not None:
+        _add_table(milp, stages, metric.table, problem.objective.alpha)
+    elif not metric.additive:
         _add_product(milp, stages, problem.objective.alpha)
     return milp
 
@@ -129,6 +135,22 @@ def _linear(problem: Problem, option: Option) -> float:
         share = len(problem.stages) if weights.metric.combine is Combine.MEAN else 1
         linear += weights.alpha / share * option.score
     return linear
+
+
+def _add_table(milp: Milp, stages: Sequence[Sequence[Option]], table: MeasuredAccuracy, alpha: float) -> None:
+    """Give every combination of variants a variable that is 1 where the combination is chosen, else 0."""
+    names = [list(dict.fromkeys(option.variant for option in stage)) for stage in stages]
+    combinations = list(itertools.product(*names))
+    first = len(milp.objective)
+    milp.objective += [alpha * accuracy for accuracy in table.of_all(names)]
+    milp.uppers += [1.0] * len(combinations)
+    for place, (start, stage) in enumerate(zip(milp.first, stages, strict=True)):
+        members: dict[str, list[int]] = {name: [] for name in names[place]}
+        for number, combination in enumerate(combinations, start=first):
+            members[combination[place]].append(number)
+        for name, those in members.items():
+            chosen = [start + number for number, option in enumerate(stage) if option.variant == name]
+            milp.rows.append(Row([*those, *chosen], [1.0] * len(those) + [-1.0] * len(chosen), 0.0, 0.0))
 
 
 def _add_product(milp: Milp, stages: Sequence[Sequence[Option]], alpha: float) -> None:

@@ -7,6 +7,7 @@ turns up.
 """
 
 import math
+import time
 from dataclasses import dataclass, replace
 
 from ipa.optimizer.answer import Answer, Choice, fastest, pick_options
@@ -14,6 +15,7 @@ from ipa.optimizer.known import Known, best_known
 from ipa.optimizer.labels.core_limit import solve_within_cores
 from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.labels.reduction import best_of
+from ipa.optimizer.measured.search import solve_by_combination
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.tolerance import HAIR, solver_error
 
@@ -147,6 +149,9 @@ def _moved(problem: Problem, share: float) -> Problem:
 
 def _first(problem: Problem, known: Known, reached: float, until: float) -> Choice | None:
     """Return the first of the best plans, all ties looked at; None if that takes too long, or in a graph."""
+    if problem.objective.metric.tabular:
+        answer = solve_by_combination(problem, until - time.perf_counter(), _decide_rest)
+        return answer.choice if answer.proven else None
     if known.reduction is None or known.choice is None:
         return None
     if problem.max_cores is not None:
@@ -157,6 +162,15 @@ def _first(problem: Problem, known: Known, reached: float, until: float) -> Choi
         return best_of(problem, known.reduction, floor, until)
     except LabelsExceededError:
         return None
+
+
+def _decide_rest(rest: Problem, deadline_s: float) -> Answer:
+    """Decide what the variants of a combination leave open; without a proof where that takes too long."""
+    known, until = best_known(rest), time.perf_counter() + deadline_s
+    if known.choice is None:
+        return Answer(None, proven=rest.max_cores is None or not rest.edges)
+    first = _first(rest, known, _value(rest, known.choice), until)
+    return Answer(first or known.choice, proven=first is not None, bound=known.bound)
 
 
 def _rounding(problem: Problem) -> float:

@@ -1,0 +1,1 @@
+"""Decisions by accuracies that were measured for whole combinations of variants."""
