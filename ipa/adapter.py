@@ -286,6 +286,7 @@ class Adapter:
             ready_replicas=seen.ready_replicas if seen else (),
             plan=plan,
             skipped_ticks=progress.skipped_ticks,
+            measured_accuracy=self._measured_accuracy(plan),
         )
         self._write(record)
         return record
@@ -322,6 +323,13 @@ class Adapter:
             return plan.accuracy(self._planner.pipeline, metric) if plan.stages else math.nan
         except IpaError:
             return math.nan
+
+    def _measured_accuracy(self, plan: Plan) -> float | None:
+        """Return the measured accuracy of a plan; None where there is none."""
+        try:
+            return plan.measured_accuracy(self._planner.pipeline) if plan.stages else None
+        except IpaError:
+            return None
 
 
 def _in_words(error: BaseException) -> str:

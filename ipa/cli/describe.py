@@ -1,5 +1,6 @@
 """``ipa describe``: what a pipeline file says, beside what its profiles give."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,9 @@ from ipa.limits import THROUGHPUT_RPS
 from ipa.pipeline.load import load_pipeline, pipeline_warnings
 from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.pipeline.profiles import base_allocation
+
+COMBINATIONS_SHOWN = 20
+"""Combinations of variants that are shown as a table."""
 
 
 def describe_command(
@@ -41,6 +45,8 @@ def describe_command(
     if chosen.edges:
         typer.echo("")
         print_table(_edges(chosen))
+    if chosen.measured_accuracy is not None:
+        _print_combinations(chosen)
     typer.echo(
         f"\nSLA {chosen.sla_s:g} s; five times the mean batch-1 latency of each stage gives"
         f" {chosen.computed_sla_s():.2f} s" + (" on the slowest path" if chosen.edges else "")
@@ -55,10 +61,39 @@ def _report(pipeline: Pipeline, threshold_rps: float) -> dict[str, Any]:
         "computed_sla_s": round(pipeline.computed_sla_s(), 4),
         "threshold_rps": threshold_rps,
         "edges": _edges(pipeline),
+        "measured_accuracy": _combinations(pipeline),
         "variants": [
             _variant(stage, variant, threshold_rps) for stage in pipeline.stages for variant in stage.variants
         ],
     }
+
+
+def _print_combinations(pipeline: Pipeline) -> None:
+    combinations = _combinations(pipeline)
+    typer.echo("")
+    rows = [one.pop("variants") | one for one in combinations[:COMBINATIONS_SHOWN]]
+    print_table(rows, title="measured accuracy of the whole pipeline, and PAS")
+    if len(combinations) > COMBINATIONS_SHOWN:
+        typer.echo(f"{len(combinations) - COMBINATIONS_SHOWN:,} more combinations; --json lists all")
+
+
+def _combinations(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """Return the combinations of enabled variants that were measured, the most accurate first."""
+    if pipeline.measured_accuracy is None:
+        return []
+    choices = [{variant.name: variant.accuracy for variant in stage.choices} for stage in pipeline.stages]
+    names = [stage.name for stage in pipeline.stages]
+    return [
+        {
+            "variants": dict(zip(names, variants, strict=True)),
+            "accuracy": accuracy,
+            "pas": math.prod(own[name] for own, name in zip(choices, variants, strict=True)),
+        }
+        for variants, accuracy in sorted(
+            pipeline.measured_accuracy.combinations, key=lambda one: -one.accuracy
+        )
+        if all(name in own for own, name in zip(choices, variants, strict=True))
+    ]
 
 
 def _edges(pipeline: Pipeline) -> list[dict[str, Any]]:

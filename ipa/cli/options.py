@@ -9,6 +9,7 @@ import typer
 from ipa import limits
 from ipa.limits import Range
 from ipa.paper import PAPER_PIPELINES
+from ipa.pipeline.accuracy import MEASURED, METRICS
 from ipa.workload.catalogue import TraceChoice
 from ipa.workload.load_formats import Gaps
 
@@ -84,6 +85,14 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run again even if th
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AlphaOption = Annotated[float | None, typer.Option(help="Weight of the accuracy, instead of the edition's.")]
 BetaOption = Annotated[float | None, typer.Option(help="Weight of one core, instead of the edition's.")]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        help=f"Accuracy metric, instead of the edition's: {', '.join(METRICS)}, or {MEASURED.name} for the"
+        " accuracies that the pipeline file states for combinations of variants.",
+    ),
+]
 SlaOption = Annotated[
     float | None, typer.Option("--sla", help="End-to-end SLA in seconds, instead of the edition's.")
 ]

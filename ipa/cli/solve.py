@@ -15,6 +15,7 @@ from ipa.cli.options import (
     MaxCoresOption,
     MaxReplicasOption,
     MethodOption,
+    MetricOption,
     PipelineOption,
     ReplicasOption,
     SlaOption,
@@ -45,6 +46,7 @@ def solve_command(
     workload: WorkloadOption = "bursty",
     alpha: AlphaOption = None,
     beta: BetaOption = None,
+    metric: MetricOption = None,
     sla_s: SlaOption = None,
     max_replicas: MaxReplicasOption = None,
     max_cores: MaxCoresOption = None,
@@ -73,6 +75,7 @@ def solve_command(
         solver=solver,
         alpha=alpha,
         beta=beta,
+        metric=metric,
         sla_s=sla_s,
         max_replicas=max_replicas,
         max_cores=max_cores,
@@ -108,6 +111,7 @@ def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) ->
         "gap": decision.gap,
         "cost_cores": plan.cost_cores,
         "pas": plan.accuracy(pipeline),
+        "measured_accuracy": plan.measured_accuracy(pipeline),
         "accuracy_metric": problem.objective.metric.name,
         "latency_s": round(plan.latency_s(pipeline), 6),
         "sla_s": problem.sla_s,
@@ -131,8 +135,10 @@ def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) ->
 def _print_report(report: dict[str, Any]) -> None:
     print_table(report["stages"])
     objective = f", objective {report['objective']:.6g}" if math.isfinite(report["objective"]) else ""
+    measured = report["measured_accuracy"]
     typer.echo(
         f"\n{report['cost_cores']} cores, PAS × 100 = {100 * report['pas']:.2f},"
+        f"{'' if measured is None else f' measured accuracy × 100 = {100 * measured:.2f},'}"
         f" latency {report['latency_s']:.3f} s of {report['sla_s']:g} s SLA,"
         f" carries {report['throughput_rps']:g} of {report['rate_rps']:g} requests/s"
         f"{objective}\n{_proof(report)} ({report['solver']}, {report['solve_ms']:.2f} ms)"

@@ -17,7 +17,8 @@ from ipa.experiments.run_names import (
     shown,
     workload_identity,
 )
-from ipa.optimizer.problem import Constraints
+from ipa.optimizer.problem import Constraints, Objective
+from ipa.pipeline.accuracy import find_metric
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.slowest_path import sums_after, sums_up_to
 from ipa.platforms.base import Conditions, PlatformSettings
@@ -95,6 +96,9 @@ class RunSpec:
         What the numbers of a workload file mean: ``rates``, ``timestamps`` or ``per-minute``.
     gaps
         What happens to seconds or minutes that a workload file leaves out: ``refuse``, or ``fill`` with 0.
+    metric
+        Name of the accuracy metric: one of ``METRICS``, or ``measured`` for the accuracies that the pipeline
+        file states for whole combinations of variants.
     platform
         Where the pipeline runs, a name in ``ipa.platforms.registry.PLATFORMS``.
     platform_settings
@@ -124,6 +128,7 @@ class RunSpec:
     drop_multiple: float = 1.0
     load_format: LoadFormat = "rates"
     gaps: Gaps = "refuse"
+    metric: str | None = None
     platform: str = "simulated"
     platform_settings: PlatformSettings | None = None
 
@@ -198,7 +203,7 @@ class RunSpec:
             )
         return replace(
             base,
-            objective=base.objective.reweighted(self.alpha, self.beta),
+            objective=self._weighted(base.objective),
             constraints=self._limited(base.constraints),
             method_settings=replace(
                 settings,
@@ -208,6 +213,11 @@ class RunSpec:
             forecaster=base.forecaster if self.forecaster is None else self.forecaster,
             interval_s=base.interval_s if self.interval_s is None else self.interval_s,
         )
+
+    def _weighted(self, objective: Objective) -> Objective:
+        """Return the objective with the weights and the metric of this run."""
+        weighted = objective.reweighted(self.alpha, self.beta)
+        return weighted if self.metric is None else replace(weighted, metric=find_metric(self.metric))
 
     def _limited(self, constraints: Constraints) -> Constraints:
         """Return the constraints with the limits of this run and its platform: the planner knows them."""

@@ -50,6 +50,9 @@ class DecisionRecord:
     skipped_ticks
         Steps left out before this one because their time had passed: a step took too long, or the clock
         jumped.
+    measured_accuracy
+        Accuracy of that plan as measured for its combination of variants; None if the pipeline has no such
+        accuracies, or the plan is not one of this pipeline.
     """
 
     step: int
@@ -69,6 +72,7 @@ class DecisionRecord:
     ready_replicas: tuple[int, ...]
     plan: Plan
     skipped_ticks: int = 0
+    measured_accuracy: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain values, the plan as a list of stages."""

@@ -74,12 +74,13 @@ class _Search:
         most, inaccuracy = bound_values(combinations), combinations.inaccuracy
         best, leading = -math.inf, math.inf
         # Of equal bounds the highest PAS comes first: what follows then loses every tie.
-        for number in np.lexsort((inaccuracy, -most)).tolist():
+        for place, number in enumerate(np.lexsort((inaccuracy, -most)).tolist()):
             if most[number] < best - tie(best) or most[number] == -math.inf:
                 break
             if most[number] <= best and inaccuracy[number] > leading:
                 continue
-            if time.perf_counter() > self.until:
+            # Whatever the deadline, one combination is looked at: it has a plan but for a limit of cores.
+            if place and time.perf_counter() > self.until:
                 return self._stop(max(float(most[number]), self.missed))
             if self._look_at(number, float(most[number])):
                 best = self.best
