@@ -72,7 +72,7 @@ def _print_combinations(pipeline: Pipeline) -> None:
     combinations = _combinations(pipeline)
     typer.echo("")
     rows = [one.pop("variants") | one for one in combinations[:COMBINATIONS_SHOWN]]
-    print_table(rows, title="measured accuracy of the whole pipeline, and PAS")
+    print_table(rows, title="measured accuracy, and PAS")
     if len(combinations) > COMBINATIONS_SHOWN:
         typer.echo(f"{len(combinations) - COMBINATIONS_SHOWN:,} more combinations; --json lists all")
 

@@ -27,6 +27,7 @@ from ipa.optimizer.decision import Decision
 from ipa.optimizer.frontier import Frontier, frontier
 from ipa.optimizer.planner import Planner
 from ipa.optimizer.reasons import why_infeasible
+from ipa.pipeline.accuracy import MEASURED
 from ipa.studies.tradeoffs import frontier_table, method_decisions, method_table
 from ipa.workload import check_workload
 
@@ -158,7 +159,9 @@ def _readable(rows: list[dict[Any, Any]], metric: str) -> list[dict[str, Any]]:
         new = dict(row)
         accuracy = new.pop("accuracy")
         new["PAS × 100"] = round(100 * new.pop("pas"), 2)
-        if metric != "pas":
+        if metric == MEASURED.name:
+            new["measured × 100"] = round(100 * accuracy, 2)
+        elif metric != "pas":
             new[metric.replace("-", "_")] = accuracy
         if "supported" in new:
             low, high, supported = new.pop("ratio_from"), new.pop("ratio_to"), new.pop("supported")

@@ -1,7 +1,7 @@
 """The whole trade-off of a decision: every plan that is worth its cost, and the weights that choose it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -178,13 +178,13 @@ def _measured(problem: Problem) -> list[FrontierPoint]:
     return sorted((_point(problem, choice) for choice in cheapest_choices(problem)), key=place)
 
 
-def _by_labels(problem: Problem) -> Iterator[FrontierPoint]:
-    """Yield what may be a point where the scores of the stages add up or multiply, in order."""
+def _by_labels(problem: Problem) -> list[FrontierPoint]:
+    """Return what may be a point where the scores of the stages add up or multiply, in order."""
     labels = _all_labels(problem)
     if problem.max_cores is not None:
         labels = labels.at((labels.price <= problem.max_cores).nonzero()[0])
-    for place in np.lexsort((tie_rank(labels), -labels.score, labels.price)):
-        yield _point(problem, tuple(labels.choices[place].tolist()))
+    order = np.lexsort((tie_rank(labels), -labels.score, labels.price))
+    return [_point(problem, tuple(labels.choices[place].tolist())) for place in order]
 
 
 def _all_labels(problem: Problem) -> PartialPlans:
