@@ -13,6 +13,7 @@ from ipa.optimizer.labels import pareto
 from ipa.optimizer.labels.pareto import PartialPlans, TooManyPlansError, join, stage_labels, tie_rank
 from ipa.optimizer.measured.cheapest import cheapest_choices
 from ipa.optimizer.problem import Option, Problem
+from ipa.optimizer.solvers.exact import solve_exact
 from ipa.optimizer.solvers.graph import series_parallel_labels
 from ipa.optimizer.ticks import OUT_OF_REACH
 from ipa.optimizer.ties import inaccuracy, order_key
@@ -175,7 +176,7 @@ def _measured(problem: Problem) -> list[FrontierPoint]:
         batches = sum(stage.batch for stage in point.plan.stages) * weighs_batches
         return point.cost_cores, -point.accuracy, batches, order_key(problem, point.choice)
 
-    return sorted((_point(problem, choice) for choice in cheapest_choices(problem)), key=place)
+    return sorted((_point(problem, choice) for choice in cheapest_choices(problem, solve_exact)), key=place)
 
 
 def _by_labels(problem: Problem) -> list[FrontierPoint]:

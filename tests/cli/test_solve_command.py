@@ -20,6 +20,7 @@ KEYS = {
     "gap",
     "cost_cores",
     "pas",
+    "measured_accuracy",
     "accuracy_metric",
     "latency_s",
     "sla_s",

@@ -9,20 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.optimizer import few_plans, graph_paths
 from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.build import build_problem
 from ipa.optimizer.corners import CORNERS
 from ipa.optimizer.decision import Status
+from ipa.optimizer.few_plans import solve_few_plans
 from ipa.optimizer.frontier import frontier
+from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.labels import pareto
 from ipa.optimizer.problem import Constraints, Objective, Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
-from ipa.optimizer.solvers import few_plans, graph, graph_paths
+from ipa.optimizer.solvers import graph
 from ipa.optimizer.solvers.brute_force import solve_brute_force
-from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.graph import series_parallel_labels, solve_graph
-from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.solvers.highs import solve_highs_directly
 from ipa.optimizer.solvers.tie_breaking import settle
 from ipa.pipeline.load import load_pipeline

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 
-from ipa.optimizer.answer import Choice, pick_options
+from ipa.optimizer.answer import Choice, Solver, pick_options
+from ipa.optimizer.few_plans import value_few_plans
 from ipa.optimizer.labels.pareto import TooManyPlansError
 from ipa.optimizer.measured.combinations import Combinations
 from ipa.optimizer.problem import Objective, Problem
-from ipa.optimizer.solvers.exact import solve_exact
-from ipa.optimizer.solvers.few_plans import value_few_plans
 from ipa.optimizer.ties import order_key
 
 REST_DEADLINE_S = 5.0
@@ -18,7 +17,7 @@ REST_DEADLINE_S = 5.0
 _ROUNDING = 1e-6
 
 
-def cheapest_choices(problem: Problem) -> list[Choice]:
+def cheapest_choices(problem: Problem, solve_rest: Solver) -> list[Choice]:
     """Return the cheapest plan of combinations of variants, the most accurate first.
 
     Of the plans of equal cost it is the first one in the order of the frontier. Left out is whatever a more
@@ -28,6 +27,9 @@ def cheapest_choices(problem: Problem) -> list[Choice]:
     ----------
     problem
         What there is to choose from; every stage has an option, and the metric is bound to a table.
+
+    solve_rest
+        Solves what is left to decide in a combination of too many plans to look at each.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def cheapest_choices(problem: Problem) -> list[Choice]:
             level, above, same = float(accuracy[number]), min(above, same), math.inf
         if not combinations.possible[number] or least[number] >= above or least[number] > same:
             continue
-        choice = _first(combinations, number, weights)
+        choice = _first(combinations, number, weights, solve_rest)
         if choice is not None:
             found.append(choice)
             same = min(same, sum(option.cost_cores for option in pick_options(problem, choice)))
@@ -61,12 +63,12 @@ def _cheapest_and_smallest(problem: Problem) -> Objective:
     return Objective(weights.metric, 0.0, 1.0, 0.5 / largest if weights.batch_weight > 0 else 0.0)
 
 
-def _first(combinations: Combinations, number: int, weights: Objective) -> Choice | None:
+def _first(combinations: Combinations, number: int, weights: Objective, solve_rest: Solver) -> Choice | None:
     """Return the first of the cheapest plans of a combination; None if none keeps the limits."""
     rest = combinations.rest(number, weights)
     values = value_few_plans(rest.problem)
     if values is None:
-        answer = solve_exact(rest.problem, REST_DEADLINE_S)
+        answer = solve_rest(rest.problem, REST_DEADLINE_S)
         if not answer.proven:
             raise TooManyPlansError
         return None if answer.choice is None else rest.choice(answer.choice)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ipa.errors import InvalidValueError
 from ipa.optimizer.answer import Choice
+from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.problem import Objective, Option, Problem
-from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.ties import inaccuracy
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.slowest_path import slowest_path_of_many

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ipa.optimizer.answer import Answer, Choice, Solver, pick_options
+from ipa.optimizer.few_plans import value_few_plans
 from ipa.optimizer.measured.combinations import ROUNDING, Combinations, Floats
 from ipa.optimizer.problem import Problem
-from ipa.optimizer.solvers.few_plans import value_few_plans
 from ipa.optimizer.ties import first_in_order
 from ipa.optimizer.tolerance import tie
 

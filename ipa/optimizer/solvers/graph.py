@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ipa.optimizer.answer import Answer, pick_options
+from ipa.optimizer.few_plans import solve_few_plans
 from ipa.optimizer.known import best_known
 from ipa.optimizer.labels.pareto import PartialPlans, Price, TooManyPlansError, join, stage_labels
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.solvers.few_plans import solve_few_plans
 from ipa.optimizer.solvers.highs import solve_highs_directly
 from ipa.optimizer.ties import first_in_order
 from ipa.optimizer.tolerance import tie

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ipa.optimizer.answer import Choice
+from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.labels.columns import columns_of, drop_dominated
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.solvers.graph_paths import paths
 from ipa.optimizer.ticks import Ticks
 from ipa.pipeline.accuracy import Combine
 from ipa.pipeline.measured_accuracy import MeasuredAccuracy

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipa.errors import InvalidValueError
+from ipa.optimizer import frontier as frontier_module
 from ipa.optimizer.answer import Answer, Choice, pick_options
 from ipa.optimizer.frontier import frontier
 from ipa.optimizer.measured import cheapest
@@ -52,7 +53,7 @@ def test_a_rest_that_is_too_large_to_list_is_decided_by_the_exact_solver(
 
 def test_a_rest_that_nobody_decides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cheapest, "value_few_plans", lambda _: None)
-    monkeypatch.setattr(cheapest, "solve_exact", lambda *_: Answer(None, proven=False))
+    monkeypatch.setattr(frontier_module, "solve_exact", lambda *_: Answer(None, proven=False))
     with pytest.raises(InvalidValueError, match="partial plans; use fewer stages"):
         frontier(with_measured_accuracy(problem([option()]), seed=1))
 

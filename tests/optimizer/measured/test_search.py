@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipa.optimizer import few_plans
 from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.decision import Status
 from ipa.optimizer.measured import search
@@ -15,7 +16,6 @@ from ipa.optimizer.measured.search import solve_by_combination
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import solve
-from ipa.optimizer.solvers import few_plans
 from ipa.optimizer.solvers.brute_force import solve_brute_force
 from ipa.optimizer.solvers.exact import solve_exact
 from tests.support.toys import measured_problems, option, problem, with_measured_accuracy
