@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ipa.experiments.spec import RunSpec
 from ipa.forecast import Forecast, make_forecaster
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.planner import Planner
+from ipa.pipeline.measured_accuracy import Combination, MeasuredAccuracy
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import Observation
 from ipa.results.decisions import DecisionRecord
@@ -514,3 +515,12 @@ def test_the_loop_works_with_every_real_forecaster_input() -> None:
     adapter = Adapter(platform, PLANNER, make_forecaster("max"), AdapterSettings(), records.append)
     adapter.deploy(PLAN_10)
     assert adapter.step().rate_rps == 40.0
+
+
+def test_the_measured_accuracy_of_a_plan_is_recorded_beside_its_pas() -> None:
+    names = [[variant.name for variant in stage.choices] for stage in PLANNER.pipeline.stages]
+    rows = tuple(Combination(variants, 0.25) for variants in product(*names))
+    measured = replace(PLANNER.pipeline, measured_accuracy=MeasuredAccuracy(rows))
+    for planner, expected in ((PLANNER, None), (replace(PLANNER, pipeline=measured), 0.25)):
+        _, (record,) = adapter_on(FakePlatform(), 10.0, planner=planner)
+        assert record.measured_accuracy == expected

@@ -1,11 +1,13 @@
 """``ipa solve``."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command import Ipa
+from tests.support.measured_pipeline import measured_pipeline
 
 KEYS = {
     "pipeline",
@@ -41,6 +43,50 @@ def test_json_has_exactly_the_documented_keys(ipa: Ipa) -> None:
     assert code == 0
     assert set(report) == KEYS
     assert all(set(stage) == STAGE_KEYS for stage in report["stages"])
+
+
+def test_measured_accuracies_decide_where_they_are_asked_for(ipa: Ipa, tmp_path: Path) -> None:
+    """PAS pays for the larger detector, of which the whole pipeline gets next to nothing."""
+    file = measured_pipeline(tmp_path)
+    arguments = ("--pipeline", file, "--rate", 12, "--alpha", 100, "--beta", 1)
+    by_pas, _ = solved(ipa, *arguments)
+    by_measured, code = solved(ipa, *arguments, "--metric", "measured")
+    assert code == 0
+    assert [by_pas["accuracy_metric"], by_measured["accuracy_metric"]] == ["pas", "measured"]
+    assert [stage["variant"] for stage in by_pas["stages"]] == ["large", "exact"]
+    assert [stage["variant"] for stage in by_measured["stages"]] == ["small", "exact"]
+    assert (by_pas["measured_accuracy"], by_measured["measured_accuracy"]) == (0.64, 0.63)
+    assert "measured accuracy × 100 = 63.00" in ipa("solve", *arguments, "--metric", "measured").out
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [("measured", "pipeline video has no measured accuracies"), ("masured", "'measured'?")],
+)
+def test_a_metric_that_cannot_be_used_is_one_line(ipa: Ipa, metric: str, said: str) -> None:
+    outcome = ipa("solve", "--rate", 12, "--metric", metric)
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_describe_lists_the_measured_combinations(ipa: Ipa, tmp_path: Path) -> None:
+    report = json.loads(ipa("describe", "--pipeline", measured_pipeline(tmp_path), "--json").out)
+    assert report["measured_accuracy"][0] == {
+        "variants": {"detect": "large", "read": "exact"},
+        "accuracy": 0.64,
+        "pas": pytest.approx(0.703),
+    }
+    assert [one["accuracy"] for one in report["measured_accuracy"]] == [0.64, 0.63, 0.55, 0.48]
+    assert "measured accuracy, and PAS" in ipa("describe", "--pipeline", measured_pipeline(tmp_path)).out
+
+
+def test_the_frontier_of_measured_accuracies_leaves_out_what_pas_pays_for(ipa: Ipa, tmp_path: Path) -> None:
+    outcome = ipa(
+        "frontier", "--pipeline", measured_pipeline(tmp_path), "--rate", 12, "--metric", "measured", "--json"
+    )
+    report = json.loads(outcome.out)
+    assert [point["accuracy"] for point in report["points"]] == [0.48, 0.63, 0.64]
+    assert report["accuracy_metric"] == "measured"
 
 
 def test_the_plan_carries_the_rate_within_the_sla(ipa: Ipa) -> None:

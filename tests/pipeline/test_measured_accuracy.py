@@ -11,28 +11,9 @@ from ipa.pipeline.accuracy import MEASURED, METRICS, find_metric
 from ipa.pipeline.load import load_pipeline, pipeline_inputs
 from ipa.pipeline.measured_accuracy import Combination, MeasuredAccuracy
 from ipa.pipeline.plan import Plan, StagePlan
+from tests.support.measured_pipeline import STAGES, measured_pipeline
 from tests.support.toys import pipeline
 
-PROFILE = """stage,variant,cores,batch,latency_p99_s,throughput_rps
-detect,small,1,1,0.080,15
-detect,large,4,1,0.210,6
-read,fast,1,1,0.050,25
-read,exact,2,1,0.120,12
-"""
-STAGES = """name: mine
-sla_s: 2.5
-stages:
-  - name: detect
-    profile: {file: profile.csv}
-    variants:
-      - {name: small, accuracy: 0.61, base_cores: 1}
-      - {name: large, accuracy: 0.74, base_cores: 4}
-  - name: read
-    profile: {file: profile.csv}
-    variants:
-      - {name: fast, accuracy: 0.9, base_cores: 1}
-      - {name: exact, accuracy: 0.95, base_cores: 2}
-"""
 ROWS = {("small", "fast"): 0.48, ("small", "exact"): 0.63, ("large", "fast"): 0.0, ("large", "exact"): 1.0}
 INLINE = "measured_accuracy:\n" + "".join(
     f"  - {{variants: [{', '.join(variants)}], accuracy: {accuracy}}}\n"
@@ -42,11 +23,8 @@ TABLE = "accuracy,read,detect,low\n" + "".join(f"{a},{v[1]},{v[0]},0.1\n" for v,
 
 
 def written(folder: Path, key: str, table: str = "", stages: str = STAGES) -> Path:
-    (folder / "profile.csv").write_text(PROFILE, encoding="utf-8")
     (folder / "accuracy.csv").write_text(table, encoding="utf-8")
-    file = folder / "mine.yaml"
-    file.write_text(stages + key, encoding="utf-8")
-    return file
+    return measured_pipeline(folder, key, stages)
 
 
 @pytest.mark.parametrize("key", [INLINE, "measured_accuracy: {file: accuracy.csv}"])
