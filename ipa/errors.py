@@ -147,3 +147,7 @@ class PayloadError(IpaError):
 
 class LivePipelineError(IpaError):
     """A pipeline on this machine cannot be started, found or kept up."""
+
+
+class ProfilerError(IpaError):
+    """A replica could not be measured: it did not start, or does not answer as a model has to."""

@@ -75,6 +75,11 @@ SOURCES = {
         "published_command",
         "Compare all 160 published runs with ours on the real trace; without it, show the stored comparison.",
     ),
+    "profile": Source(
+        "profile",
+        "profile_command",
+        "Measure the variants of a pipeline, one replica at a time, and write a profile and a pipeline file.",
+    ),
     "doctor": Source(
         "doctor",
         "doctor_command",

@@ -9,6 +9,8 @@ from ipa.errors import InvalidValueError, UnknownNameError, brief
 from ipa.simulator import ClusterSettings
 from ipa.workload.load_formats import LoadFormat
 
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+
 
 def names(text: str | None) -> tuple[str, ...] | None:
     """Return the names in ``a,b,c``; None if nothing was given.
@@ -48,6 +50,34 @@ def whole_numbers(text: str | None) -> tuple[int, ...] | None:
             f"expected whole numbers of at least 1 separated by commas, got {brief(text or '')!r}"
         )
     return tuple(int(part) for part in parts)
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of a time such as ``90``, ``90s``, ``1.5m`` or ``2h``.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is no time.
+    """
+    found = re.fullmatch(rf"({_NUMBER})\s*([smh]?)", text.strip())
+    if found is None:
+        raise InvalidValueError(f"expected a time such as 90s, 10m or 1h, got {brief(text)!r}")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def share(text: str) -> float:
+    """Return the share of a text such as ``5%`` or ``0.05``.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is no share.
+    """
+    found = re.fullmatch(rf"({_NUMBER})\s*(%?)", text.strip())
+    if found is None:
+        raise InvalidValueError(f"expected a share such as 5% or 0.05, got {brief(text)!r}")
+    return float(found[1]) / (100 if found[2] else 1)
 
 
 def cluster_settings(assignments: Sequence[str] | None) -> ClusterSettings:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -138,9 +139,7 @@ def _stage(
     starts_s: Mapping[tuple[str, int], float],
     profile_file: str,
 ) -> dict[str, Any]:
-    content = stage.model_dump(mode="json", exclude_defaults=True, exclude={"variants", "profile", "after"})
-    if stage.after:
-        content["after"] = dict(stage.after)
+    content = _dumped(stage, {"variants", "profile"})
     content["sla_s"] = _seconds(found.sla_s)
     content["profile"] = {"file": profile_file}
     content["variants"] = [
@@ -152,7 +151,7 @@ def _stage(
 def _variant(
     variant: VariantConfig, found: StageAllocation, starts_s: Mapping[tuple[str, int], float]
 ) -> dict[str, Any]:
-    content = variant.model_dump(mode="json", exclude_defaults=True)
+    content = _dumped(variant)
     cores = found.cores[variant.name]
     if cores is None:
         # Any measured allocation will do for one that is not chosen; the one that counts in the SLA.
@@ -161,6 +160,13 @@ def _variant(
     if (variant.name, cores) in starts_s:
         content["start_up_s"] = _seconds(starts_s[variant.name, cores])
     return content
+
+
+def _dumped(part: StageConfig | VariantConfig, without: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """Return a part of a pipeline file as it was given, without what is left to its default."""
+    content = part.model_dump(mode="json", exclude_defaults=True, exclude=set(without))
+    # Mappings of the file are kept as pairs, which can be hashed.
+    return content | {key: dict(content[key]) for key in ("after", "inputs", "settings") if key in content}
 
 
 def _edge_places(config: PipelineConfig) -> tuple[tuple[int, int], ...]:

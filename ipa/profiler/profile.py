@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,12 @@ class ProfileReport:
 
 
 def profile_pipeline(
-    wanted: Wanted, host: ReplicaHost, folder: Path, progress: Progress, *, force: bool = False
+    wanted: Wanted,
+    opened: AbstractAsyncContextManager[ReplicaHost],
+    folder: Path,
+    progress: Progress,
+    *,
+    force: bool = False,
 ) -> ProfileReport:
     """Measure what is wanted and not measured yet, and write profile, pipeline file and facts.
 
@@ -61,8 +67,8 @@ def profile_pipeline(
     ----------
     wanted
         What to measure.
-    host
-        Where replicas run.
+    opened
+        Where replicas run; entered only if there is something to measure.
     folder
         Where the files go. A profile that is there already goes on: a point is added to the file as soon as
         it is finished, and a finished one is not repeated.
@@ -85,7 +91,7 @@ def profile_pipeline(
     session = _Session(wanted, files, files.take_up(wanted, known), progress)
     begun = moment()
     try:
-        asyncio.run(session.measure(targets, host, force=force))
+        asyncio.run(session.measure(targets, opened, force=force))
     finally:
         if session.measured or not files.facts.exists():
             files.note_session(wanted, begun, len(session.measured))
@@ -105,22 +111,28 @@ class _Session:
     _done: int = 0
     _total: int = 0
 
-    async def measure(self, targets: Sequence[Target], host: ReplicaHost, *, force: bool) -> None:
+    async def measure(
+        self, targets: Sequence[Target], opened: AbstractAsyncContextManager[ReplicaHost], *, force: bool
+    ) -> None:
         """Measure what is missing, a replica at a time."""
         open_batches = {target: self._open_batches(target, force=force) for target in targets}
         self._total = sum(map(len, open_batches.values()))
-        for target, batches in open_batches.items():
-            if not batches:
-                continue
-            self.progress(self._done, self._total, f"starting {target}")
-            try:
-                async with host.replica(target) as replica:
-                    await self._measure_replica(target, replica, batches)
-            except MissingExtraError:
-                raise
-            except IpaError as error:
-                self.failures[str(target)] = str(error)
-        self.progress(self._total - len(self.failures), self._total, "")
+        if self._total:
+            async with opened as host:
+                for target, batches in open_batches.items():
+                    if batches:
+                        await self._measure_target(target, host, batches)
+        self.progress(self._done, self._total, "")
+
+    async def _measure_target(self, target: Target, host: ReplicaHost, batches: Sequence[int]) -> None:
+        self.progress(self._done, self._total, f"starting {target}")
+        try:
+            async with host.replica(target) as replica:
+                await self._measure_replica(target, replica, batches)
+        except MissingExtraError:
+            raise
+        except IpaError as error:
+            self.failures[str(target)] = str(error)
 
     async def _measure_replica(self, target: Target, replica: Replica, batches: Sequence[int]) -> None:
         for batch in batches:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.limits import BATCH, CORES, RATE_RPS
@@ -14,8 +15,9 @@ from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile
 from ipa.profiler.point import PointKey
 from ipa.profiler.precision import StoppingRule
+from ipa.serving.model_server import Source
 
-EMULATED = "emulated"
+EMULATED: Source = "emulated"
 """The source of weights that needs a profile, and no more cores than there are."""
 
 NOT_MEASURED = frozenset({"accuracy", "base_cores", "start_up_s", "enabled"})
@@ -44,21 +46,27 @@ class Wanted:
         When a point is finished.
     threshold_rps
         Rate that a base allocation has to sustain (Eq. 1).
+    payload
+        What requests carry, a name of ``ipa.serving.payloads.PAYLOADS``; empty: what fits the first stage's
+        model. What later stages get is made by the stages before them.
     seed
         Seed of the payload, and of the emulated service times.
     """
 
     pipeline: str | Path
-    source: str = EMULATED
+    source: Source = EMULATED
     stages: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     cores: tuple[int, ...] = ()
     batches: tuple[int, ...] = BATCHES
     rule: StoppingRule = field(default_factory=StoppingRule)
     threshold_rps: float = 1.0
+    payload: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.source not in get_args(Source):
+            raise UnknownNameError("source", self.source, get_args(Source))
         for batch in self.batches:
             BATCH.check("batch", batch)
         for cores in self.cores:
@@ -98,7 +106,7 @@ class Target:
     stage_index: int
     cores: int
     batches: tuple[int, ...]
-    source: str
+    source: Source
     fingerprint: str
     emulated: Profile | None = None
 
@@ -173,6 +181,7 @@ def _emulated(stage: StageConfig, variant: VariantConfig, cores: int, wanted: Wa
 def _fingerprint(stage: StageConfig, variant: VariantConfig, wanted: Wanted) -> str:
     what: dict[str, object] = {
         "source": wanted.source,
+        "payload": wanted.payload,
         "seed": wanted.seed,
         "stage": stage.model_dump(mode="json", include={"task", "inputs"}),
         "variant": variant.model_dump(mode="json", exclude=set(NOT_MEASURED)),

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ipa.errors import InvalidValueError, IpaError, ResultsError, UnknownNameError
-from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.load import load_pipeline, pipeline_config
 from ipa.pipeline.profile_table import read_profile_table
 from ipa.profiler.precision import StoppingRule
 from ipa.profiler.profile import ProfileReport, profile_pipeline
 from ipa.profiler.table import read_points
 from ipa.profiler.target import Target, Wanted, targets_of
-from tests.support.toy_replicas import ToyHost, write_toy_pipeline
+from tests.support.toy_replicas import ToyHost, opened, write_toy_pipeline
 
 FAST = StoppingRule(precision=0.5, budget_s=0.02)
 
@@ -30,7 +30,7 @@ class Profiling:
     def __call__(self, host: ToyHost | None = None, *, force: bool = False, **wanted: Any) -> ProfileReport:
         settings = {"source": "random", "batches": (1, 2), "rule": FAST} | wanted
         return profile_pipeline(
-            Wanted(self.pipeline, **settings), host or ToyHost(), self.out, self.tell, force=force
+            Wanted(self.pipeline, **settings), opened(host or ToyHost()), self.out, self.tell, force=force
         )
 
     def tell(self, done: int, total: int | None, at: str) -> None:
@@ -196,6 +196,7 @@ def test_several_allocations_are_measured_and_the_fewest_cores_that_suffice_are_
         ({"batches": (2, 4)}, InvalidValueError, "must hold 1, .* got 2, 4"),
         ({"batches": (0, 1)}, InvalidValueError, "batch must be a whole number"),
         ({"cores": (100_000,)}, InvalidValueError, "cannot be measured on this machine, which has"),
+        ({"source": "rndom"}, UnknownNameError, "unknown source 'rndom'; allowed: emulated, packaged, "),
         ({"threshold_rps": -1.0}, InvalidValueError, "threshold must lie"),
     ],
 )
@@ -253,6 +254,20 @@ def test_a_graph_stays_a_graph(tmp_path: Path, keys: dict[str, Any]) -> None:
     )
 
 
+def test_how_a_stage_is_served_stays_as_it_was_given(tmp_path: Path) -> None:
+    profiling = Profiling(tmp_path)
+    light = {"name": "a", "accuracy": 0.9, "base_cores": 1, "settings": {"width": 320, "file": "a.onnx"}}
+    server = {"command": ["serve", "--port={port}"], "model": "m"}
+    heavy = {"name": "b", "accuracy": 0.8, "base_cores": 1, "server": server}
+    inputs = {"image": "find.crop", "frame": "request.image"}
+    given = write_toy_pipeline(tmp_path, task="text-recognition", inputs=inputs, variants=[light, heavy])
+    (_, before), (_, after) = (pipeline_config(file).stages for file in (given, profiling().files.pipeline))
+    assert (after.task, after.inputs) == (before.task, before.inputs) != ("", ())
+    for old, new in zip(before.variants, after.variants, strict=True):
+        assert (new.settings, new.server) == (old.settings, old.server)
+    assert after.variants[1].server.command == ("serve", "--port={port}")
+
+
 def test_names_that_look_like_numbers_stay_names(profiling: Profiling) -> None:
     text = profiling.pipeline.read_text().replace("light", '"1e-3"').replace("only", '"07"')
     profiling.pipeline.write_text(text)
@@ -272,8 +287,6 @@ def test_an_emulated_pipeline_is_measured_as_its_profile_has_it() -> None:
 
 
 def targets_of_video(**wanted: Any) -> list[Target]:
-    from ipa.pipeline.load import pipeline_config
-
     return targets_of(pipeline_config("video"), Wanted("video", **wanted))
 
 

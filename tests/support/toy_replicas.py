@@ -48,6 +48,12 @@ class ToyHost:
             self.stopped.append(str(target))
 
 
+@asynccontextmanager
+async def opened(host: ToyHost) -> AsyncIterator[ToyHost]:
+    """Keep a host for a block."""
+    yield host
+
+
 def write_toy_pipeline(folder: Path, **stage_keys: object) -> Path:
     """Write the file of a pipeline of two stages that has not been profiled."""
     content = {

@@ -1,0 +1,133 @@
+"""``ipa profile``: measure the variants of a pipeline on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ipa.cli.messages import messages
+from ipa.cli.options import ForceOption, JsonOption, SeedOption
+from ipa.cli.output import print_json, print_table, progress_bar
+from ipa.cli.parse import seconds, share, whole_numbers
+from ipa.paper import PAPER_PIPELINES
+from ipa.profiler.hosts import HOSTS
+from ipa.profiler.precision import StoppingRule
+from ipa.profiler.profile import ProfileReport, profile_pipeline
+from ipa.profiler.summary import allocation_rows, point_rows
+from ipa.profiler.target import BATCHES, EMULATED, Wanted
+from ipa.serving.model_server import Source
+
+EXIT_FAILED = 1
+
+DEFAULT_OUT = Path("results") / "profiles"
+
+
+def profile_command(
+    pipeline: Annotated[
+        str,
+        typer.Argument(
+            help=f"{', '.join(PAPER_PIPELINES)}, or a YAML file, whose profiles need not exist yet."
+        ),
+    ],
+    platform: Annotated[
+        str, typer.Option("--platform", help="Where the replicas run: " + ", ".join(HOSTS) + ".")
+    ] = "local",
+    source: Annotated[Source, typer.Option(help="Where the weights come from.")] = EMULATED,
+    stage: Annotated[list[str] | None, typer.Option("--stage", help="All by default; repeatable.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="All by default; repeatable.")
+    ] = None,
+    cores: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Cores of a replica; the base allocations by default."),
+    ] = None,
+    batches: Annotated[str, typer.Option(metavar="N,N,...", help="Batch sizes, 1 among them.")] = ",".join(
+        map(str, BATCHES)
+    ),
+    budget: Annotated[
+        str, typer.Option(help="Time after which a point is finished, for example 90s or 10m.")
+    ] = "1m",
+    precision: Annotated[
+        str,
+        typer.Option(help="Half the width of the p99's interval over the p99 at which a point is finished."),
+    ] = "5%",
+    threshold: Annotated[
+        float, typer.Option(help="Requests per second that a base allocation has to sustain (Eq. 1).")
+    ] = 1.0,
+    payload: Annotated[
+        str,
+        typer.Option(help="What requests carry; what fits the model of the first stage by default."),
+    ] = "",
+    seed: SeedOption = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help=f"Folder for the files; {DEFAULT_OUT}/PIPELINE-SOURCE by default."),
+    ] = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the variants of a pipeline, one replica at a time, and write a profile and a pipeline file.
+
+    A batch follows the other until the 95 % interval of its p99 (order statistics) is tight enough or the
+    budget of the point is spent. A profiling that was interrupted goes on where it stopped.
+
+    \b
+    Examples:
+      ipa profile video --stage object-detection --variant yolov5n
+      ipa profile my-pipeline.yaml --source pretrained --cores 1,2,4 --batches 1,2,4,8,16
+      ipa run -p results/profiles/video-emulated/video.yaml
+    """
+    wanted = Wanted(
+        pipeline,
+        source=source,
+        stages=tuple(stage or ()),
+        variants=tuple(variant or ()),
+        cores=whole_numbers(cores) or (),
+        batches=whole_numbers(batches) or (),
+        rule=StoppingRule(precision=share(precision), budget_s=seconds(budget)),
+        threshold_rps=threshold,
+        payload=payload,
+        seed=seed,
+    )
+    folder = out or DEFAULT_OUT / f"{Path(pipeline).stem}-{source}"
+    with progress_bar("profile") as show:
+        report = profile_pipeline(wanted, HOSTS[platform](wanted, folder), folder, show, force=force)
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _print(report)
+    if report.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print(report: ProfileReport) -> None:
+    if report.points:
+        print_table(point_rows(report.points), title="measured, 95 % intervals of the p99")
+        typer.echo("")
+    if report.allocations:
+        print_table(allocation_rows(report), title="p99 = αb² + βb + γ (ms), base allocations, SLAs")
+        typer.echo("")
+    for name, problem in report.failures.items():
+        messages.print(f"failed: {name}: {problem}", highlight=False, markup=False, soft_wrap=True)
+    for missing in report.missing:
+        messages.print(f"no pipeline file yet: {missing}", highlight=False, markup=False, soft_wrap=True)
+    disturbed = sum(bool(point.notes) for point in report.points)
+    if disturbed:
+        advice = "their column says by what; --force measures again"
+        messages.print(
+            f"{disturbed} of {len(report.points)} points were disturbed: {advice}", highlight=False
+        )
+    typer.echo(f"{len(report.measured)} points measured, {len(report.points) - len(report.measured)} kept")
+    typer.echo(str(report.files.pipeline if not report.missing else report.files.table))
+
+
+def _as_json(report: ProfileReport) -> dict[str, Any]:
+    return {
+        "folder": str(report.files.folder),
+        "pipeline_file": None if report.missing else str(report.files.pipeline),
+        "measured": len(report.measured),
+        "points": point_rows(report.points),
+        "stages": allocation_rows(report),
+        "failures": dict(report.failures),
+        "missing": [str(missing) for missing in report.missing],
+    }
