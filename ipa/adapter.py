@@ -120,6 +120,8 @@ class Adapter:
         self._taken: Plan | None = None
         self._step = 0
         self._now_s = 0.0
+        # By metric and variants: a loop decides for the same few again and again.
+        self._accuracies: dict[tuple[object, ...], float] = {}
 
     def deploy(self, plan: Plan) -> None:
         """Start the pipeline with a plan and record it as step 0."""
@@ -319,10 +321,15 @@ class Adapter:
 
     def _accuracy(self, plan: Plan, metric: AccuracyMetric) -> float:
         """Return the accuracy of a plan; NaN for one, found after a restart, that is not of this pipeline."""
-        try:
-            return plan.accuracy(self._planner.pipeline, metric) if plan.stages else math.nan
-        except IpaError:
-            return math.nan
+        chosen = (metric.name, *((stage.stage, stage.variant) for stage in plan.stages))
+        if chosen not in self._accuracies:
+            try:
+                self._accuracies[chosen] = (
+                    plan.accuracy(self._planner.pipeline, metric) if plan.stages else math.nan
+                )
+            except IpaError:
+                self._accuracies[chosen] = math.nan
+        return self._accuracies[chosen]
 
     def _measured_accuracy(self, plan: Plan) -> float | None:
         """Return the measured accuracy of a plan; None where there is none."""

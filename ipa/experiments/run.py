@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ipa.errors import IpaError
-from ipa.experiments.execute import Record, execute
+from ipa.experiments.execute import Record, RunOutcome, execute
 from ipa.experiments.fingerprint import fingerprint, fingerprint_of_run, inputs_digest
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
@@ -138,15 +138,11 @@ def _write(
     kept: Sequence[str],
     watch: Record | None,
 ) -> None:
-    """Run an experiment and write its folder; a process killed on the way leaves a draft of its decisions."""
+    """Run an experiment and write its folder; one that is killed on the way leaves a draft."""
     started, started_s = datetime.now(UTC), time.perf_counter()
     inputs = inputs_digest(run)
     with replacing(folder, results_dir) as draft:
-        with decision_log(draft) as log:
-            outcome = execute(run, log.add if watch is None else _both(log.add, watch))
-            log.complete(outcome.decisions)
-        if DECISIONS not in kept:
-            (draft / DECISIONS).unlink()
+        outcome = _execute_logged(run, draft, watch) if DECISIONS in kept else execute(run, watch)
         changed = _changed(run.spec, inputs)
         if changed:
             _log.warning("%s/%s: %s; it will be run again", folder.parent.name, folder.name, changed)
@@ -176,6 +172,14 @@ def _both(first: Record, second: Record) -> Record:
         second(record)
 
     return take
+
+
+def _execute_logged(run: ResolvedRun, draft: Path, watch: Record | None) -> RunOutcome:
+    """Execute a run; what it decides is on the disk at once."""
+    with decision_log(draft) as log:
+        outcome = execute(run, log.add if watch is None else _both(log.add, watch))
+        log.complete(outcome.decisions)
+    return outcome
 
 
 def _changed(spec: RunSpec, inputs: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from ipa.errors import ResultsError
@@ -24,7 +25,7 @@ LONGEST_NAME = 120
 
 
 def save_figure(figure: Figure, results_dir: Path, name: str) -> list[Path]:
-    """Write a figure as PDF and PNG, each whole or not at all.
+    """Write a figure as PDF and PNG, each whole or not at all; its layout stays as it is in them.
 
     A figure that is not as wide as a page is named by its width, so that it stands beside the page-wide one.
 
@@ -52,11 +53,29 @@ def save_figure(figure: Figure, results_dir: Path, name: str) -> list[Path]:
         name = f"{name}-{width_in:g}in"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _lay_out(figure)
         return [_write(figure, folder / f"{name}.{form}", form) for form in METADATA]
     except OSError as error:
         raise ResultsError(
             f"figure {name} cannot be written to {folder}: {error.strerror}; choose another folder"
         ) from error
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the parts of a figure for good; each file, and a notebook that shows it, would do it anew.
+
+    The places are those of the PDF, which has no pixels that text is fitted to.
+    """
+    engine, canvas, dpi = figure.get_layout_engine(), figure.canvas, figure.get_dpi()
+    if engine is None:
+        return
+    try:
+        FigureCanvasPdf(figure)
+        engine.execute(figure)
+    finally:
+        figure.set_canvas(canvas)
+        figure.set_dpi(dpi)
+    figure.set_layout_engine(None)
 
 
 def _write(figure: Figure, file: Path, form: str) -> Path:

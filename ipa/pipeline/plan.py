@@ -1,7 +1,7 @@
 """What was chosen: a variant, a batch size and a number of replicas per stage."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ipa.errors import IpaError, UnknownNameError
 from ipa.pipeline.accuracy import MEASURED, METRICS, AccuracyMetric
@@ -43,6 +43,11 @@ class StagePlan:
         """Cores of all replicas of the stage."""
         return self.replicas * self.cores
 
+    @property
+    def without_wait(self) -> "StagePlan":
+        """The same without what moves with every forecast, the longest wait for a batch."""
+        return StagePlan(self.stage, self.variant, self.batch, self.replicas, self.cores)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -69,7 +74,7 @@ class Plan:
     @property
     def shape(self) -> "Plan":
         """The plan without what moves with every forecast, the longest waits for a batch."""
-        return Plan(tuple(replace(stage, batch_wait_s=0.0) for stage in self.stages))
+        return Plan(tuple(s if s.batch_wait_s == 0.0 else s.without_wait for s in self.stages))
 
     def accuracy(self, pipeline: Pipeline, metric: AccuracyMetric = METRICS["pas"]) -> float:
         """Return the accuracy of the pipeline under a metric (ranks count the enabled variants)."""

@@ -31,6 +31,9 @@ NUMBER_ENCODINGS = {"f": "BYTE_STREAM_SPLIT", "i": "DELTA_BINARY_PACKED"}
 """How Parquet stores columns of numbers, by NumPy's kind."""
 
 
+_STRICT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line."""
     with writing(file), file.open("w", encoding="utf-8") as stream:
@@ -39,8 +42,12 @@ def write_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def as_line(record: dict[str, Any]) -> str:
-    """Return a JSON object as one line."""
-    return json.dumps(without_nan(record), ensure_ascii=False) + "\n"
+    """Return a JSON object as one line, with null for what is no number."""
+    try:
+        return _STRICT.encode(record) + "\n"
+    except ValueError:
+        # Rare, and looking for it first took longer than all the writing.
+        return _STRICT.encode(without_nan(record)) + "\n"
 
 
 def read_decisions(folder: Path) -> "pd.DataFrame":

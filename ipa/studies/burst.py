@@ -150,6 +150,7 @@ def react(
         One row per combination, seed and second after the burst began: ``forecast``, ``interval``,
         ``start_up``, ``profile`` (whether real), ``seed``, ``second``, ``late_share``.
     """
+    base = replace(base, platform_settings=base.settings.for_many_runs())
     runs = list(product(product([True, False], repeat=len(CAUSES)), range(base.seed, base.seed + seeds)))
     frames = []
     for done, (real, seed) in enumerate(runs, 1):

@@ -88,7 +88,7 @@ def _is_count(cell: str, most: float) -> bool:
 
 def _whole_numbers(cells: Sequence[str]) -> Rates | None:
     digits, lengths = "".join(cells), set(map(len, cells))
-    if not (digits.isascii() and digits.isdigit() and 1 <= min(lengths) and max(lengths) < 19):
+    if not (digits.isascii() and digits.isdigit() and min(lengths) >= 1 and max(lengths) < 19):
         return None
     # All at once: a trace has two million numbers, and every process of a reproduction reads it.
     return np.fromstring(" ".join(cells), np.int64, sep=" ")

@@ -18,13 +18,10 @@ from ipa.figures import (
     draw_deviations,
     draw_editions,
     draw_end_to_end,
-    file_name,
     save_figure,
 )
 from ipa.figures.end_to_end import switches_per_minute
 from ipa.figures.style import COLUMN_IN, METHOD_LOOKS, method_looks
-from ipa.report.notebooks import ForecastParameters, check_parameters
-from ipa.results.file_names import safe_name
 from tests.support.tidy_frames import (
     METHODS,
     WORKLOADS,
@@ -285,61 +282,6 @@ def test_looks_differ_in_colour_line_and_hatch_also_for_registered_methods() -> 
     assert len({look.dashes for look in looks.values()}) == len(looks)
     assert len({look.hatch for look in looks.values()}) == len(looks)
     assert len({look.marker for look in looks.values()}) == len(looks)
-
-
-def test_save_writes_the_same_bytes_for_the_same_figure(tmp_path: Path) -> None:
-    files = [save_figure(SMALL["adaptation"](), tmp_path / folder, "run") for folder in ("a", "b")]
-    assert [file.name for file in files[0]] == ["run.pdf", "run.png"]
-    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
-    assert sorted(path.name for path in (tmp_path / "a" / "figures").iterdir()) == ["run.pdf", "run.png"]
-    assert b"CreationDate" not in files[0][0].read_bytes()
-
-
-def test_file_names_tell_editions_traces_and_seeds_apart() -> None:
-    assert file_name("figure-8", averages_of("corrected")) == "figure-8-corrected-synthetic-seed3"
-    assert file_name("x", averages_of("a", "b").assign(seed=0)) == "x-a-b-synthetic"
-
-
-def test_file_names_tell_every_parameter_that_differs_from_its_default() -> None:
-    given = check_parameters(
-        {
-            "trace": "real", "seed": 4, "jobs": 1, "results_dir": "r", "workloads": ["bursty", "constant-7"],
-            "forecasters": ["quantile-0.9"],
-        },
-        ForecastParameters,
-    )  # fmt: skip
-    assert given.changed() == {"workloads": ["bursty", "constant-7"], "forecasters": ["quantile-0.9"]}
-    assert given.changed("workloads") == {"forecasters": ["quantile-0.9"]}
-    frame = pd.DataFrame({"trace": ["real"], "seed": [4]})
-    assert file_name("figure-7", frame, given.changed()) == (
-        "figure-7-real-seed4-workloads=bursty+constant-7-forecasters=quantile-0.9"
-    )
-
-
-@pytest.mark.parametrize(
-    "name", ["../../x", "/etc/passwd", "a/b", ".", "..", "", "a b", "x" * 500, "\udc80", "é\n", "-x", "a\0b"]
-)
-def test_no_name_leaves_the_folder_of_figures(name: str) -> None:
-    written = file_name(name, None, {"pipeline": name, "variants": [name, name]})
-    assert "/" not in written
-    assert not written.startswith((".", "-"))
-    assert len(written) <= 120
-    assert written.isascii()
-    assert written.isprintable()
-
-
-def test_two_files_of_the_same_stem_have_figures_of_their_own() -> None:
-    assert safe_name("mine/load.txt") != safe_name("yours/load.txt")
-
-
-def test_a_figure_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "run.pdf").mkdir()
-    with pytest.raises(ResultsError, match=r"figure run cannot be written to .*choose another folder"):
-        save_figure(SMALL["adaptation"](), tmp_path, "run")
-    (tmp_path / "in-the-way").write_text("")
-    with pytest.raises(ResultsError, match="cannot be written"):
-        save_figure(SMALL["adaptation"](), tmp_path / "in-the-way", "run")
 
 
 def test_a_figure_shows_itself_in_a_notebook_as_png() -> None:
