@@ -50,6 +50,16 @@ SOURCES = {
         "load_command",
         "Send an open-loop load to a V2 endpoint and account for every request.",
     ),
+    "up": Source(
+        "up",
+        "up_command",
+        "Serve a pipeline by processes on this machine until Ctrl-C, and say how to call it.",
+    ),
+    "adapt": Source(
+        "adapt",
+        "adapt_command",
+        "Adapt a live pipeline to its load, step after step, until Ctrl-C or its end.",
+    ),
     "solve": Source(
         "solve",
         "solve_command",

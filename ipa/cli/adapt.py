@@ -1,0 +1,114 @@
+"""``ipa adapt``: the adapter in front of a live pipeline of another terminal."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipa.cli.adapt_loop import RunningPlatform, check_live, live_adapter, recorded, step_line
+from ipa.cli.messages import messages
+from ipa.cli.options import (
+    DEFAULT_SOLVER,
+    AlphaOption,
+    BetaOption,
+    EditionOption,
+    MaxCoresOption,
+    MaxReplicasOption,
+    MethodOption,
+    ReplicasOption,
+    SlaOption,
+    SolverOption,
+    VariantsOption,
+)
+from ipa.cli.parse import names, whole_numbers
+from ipa.cli.run import ForecasterOption, HorizonOption, IntervalOption
+from ipa.errors import InvalidValueError
+from ipa.experiments.spec import RunSpec
+from ipa.platforms.local.folder import LiveFolder, find_folder, running_names
+from ipa.platforms.local.remote import RemotePlatform
+from ipa.platforms.local.settings import LocalSettings
+
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="Name of the live pipeline; the only one that runs by default."),
+]
+RecordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", help="File for the decisions; beside the pipeline's logs by default.", metavar="FILE"
+    ),
+]
+
+LOOK_EVERY_S = 1.0
+"""Time between two looks whether the pipeline still runs."""
+
+
+def adapt_command(
+    name: NameArgument = None,
+    method: MethodOption = "ipa",
+    edition: EditionOption = "corrected",
+    solver: SolverOption = DEFAULT_SOLVER,
+    forecaster: ForecasterOption = None,
+    interval_s: IntervalOption = None,
+    horizon_s: HorizonOption = None,
+    alpha: AlphaOption = None,
+    beta: BetaOption = None,
+    sla_s: SlaOption = None,
+    max_replicas: MaxReplicasOption = None,
+    max_cores: MaxCoresOption = None,
+    replicas: ReplicasOption = None,
+    variants: VariantsOption = None,
+    record: RecordOption = None,
+) -> None:
+    """Adapt a live pipeline to its load, step after step, until Ctrl-C or its end.
+
+    The pipeline was started by `ipa up` and goes on when this ends. Every decision is shown and written down.
+
+    \b
+    Examples:
+      ipa adapt
+      ipa adapt video --interval 5 --alpha 20 --record decisions.jsonl
+    """
+    folder = find_folder(name)
+    platform = RemotePlatform(folder)
+    about = platform.about
+    if about.adapts:
+        raise InvalidValueError(f"{about.name} adapts itself already; start it without --adapt")
+    spec = RunSpec(
+        pipeline=about.pipeline,
+        method=method,
+        edition=edition,
+        solver=solver,
+        forecaster=forecaster,
+        interval_s=interval_s,
+        horizon_s=horizon_s,
+        alpha=alpha,
+        beta=beta,
+        sla_s=sla_s,
+        max_replicas=max_replicas,
+        max_cores=max_cores,
+        replicas=whole_numbers(replicas),
+        variants=names(variants),
+        platform="local",
+        platform_settings=LocalSettings(core_limit=about.core_limit),
+    )
+    check_live(spec)
+    file = record or folder.logs / "decisions.jsonl"
+    messages.print(f"decisions go to {file}", highlight=False, markup=False, soft_wrap=True)
+    with recorded(file, lambda step: typer.echo(step_line(step))) as take:
+        live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take).run(until_s=float("inf"))
+
+
+def _wait_for(folder: LiveFolder) -> Callable[[float], bool]:
+    """Return what waits for a while and says whether a live pipeline still runs."""
+
+    def wait(seconds: float) -> bool:
+        time.sleep(min(seconds, LOOK_EVERY_S))
+        if folder.name in running_names():
+            return True
+        messages.print(f"{folder.name} has ended", highlight=False)
+        return False
+
+    return wait
