@@ -1,8 +1,8 @@
 """The engine of the gateway on simulated time: a clock of events, replicas that take as long as simulated
 ones, and whoever starts and stops them as the simulator does."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from math import exp, inf, nextafter
@@ -58,7 +58,7 @@ class VirtualLink:
 
     name: str
     fleet: "VirtualFleet"
-    end_s: float = 0.0
+    free_s: float
     closed: bool = False
 
     def send(self, batch: Batch, done: Callable[[Sequence[Result]], None], /) -> None:
@@ -66,7 +66,7 @@ class VirtualLink:
         clock, place = self.fleet.clock, self.fleet.place
         # As the simulator has it: at least one tick of the clock.
         end_s = max(clock.now_s() + self.fleet.service_s(batch), nextafter(clock.now_s(), inf))
-        self.end_s = end_s
+        self.free_s = end_s
         results = [visit.inputs for visit in batch.visits]
         # What enters at one instant does so in the order of the stages it comes from.
         clock.at(end_s, Order.ENTER + (place + 1) / 1000, lambda: done(results))
@@ -79,88 +79,98 @@ class VirtualLink:
         self.closed = True
 
 
-@dataclass
+class Configuration:
+    """A plan and the replicas that run it: those that serve, and those that start."""
+
+    def __init__(self, plan: StagePlan) -> None:
+        self.plan = plan
+        self.links: list[VirtualLink] = []
+        self.starting: list[tuple[float, VirtualLink]] = []
+
+    def runs(self, plan: StagePlan) -> bool:
+        return (self.plan.variant, self.plan.cores) == (plan.variant, plan.cores)
+
+    def welcome(self, now_s: float) -> None:
+        """Let those serve that are up."""
+        self.links += [link for up_s, link in self.starting if up_s <= now_s]
+        self.starting = [(up_s, link) for up_s, link in self.starting if up_s > now_s]
+
+    def stop(self, count: int) -> None:
+        """Stop the newest of those that start, then whoever is or will be free first."""
+        for _ in range(count):
+            if self.starting:
+                self.starting.pop()
+            else:
+                self.links.remove(min(self.links, key=lambda link: link.free_s))
+
+
 class VirtualFleet:
     """The replicas of one stage, started and stopped as ``ipa.simulator.stage`` does it."""
 
-    stage: Stage
-    place: int
-    settings: SimulationSettings
-    clock: VirtualClock
-    changed: Callable[[], None]
-    plan: StagePlan
-    links: list[VirtualLink] = field(default_factory=list)
-    """Those that serve."""
-    starting: list[tuple[float, VirtualLink]] = field(default_factory=list)
-    next_plan: StagePlan | None = None
-    """Of another variant, which serves once all of its replicas are ready."""
-    numbers: Iterator[int] = field(default_factory=count)
+    def __init__(
+        self,
+        stage: Stage,
+        place: int,
+        plan: StagePlan,
+        settings: SimulationSettings,
+        clock: VirtualClock,
+        changed: Callable[[], None],
+    ) -> None:
+        self.place, self.clock = place, clock
+        self._stage, self._settings, self._changed = stage, settings, changed
+        self._random = RandomStream(settings.seed, place, settings.service)
+        self._numbers = count()
+        self.running = Configuration(plan)
+        self.pending: Configuration | None = None
+        self.running.links = [self._new(0.0) for _ in range(plan.replicas)]
 
-    def __post_init__(self) -> None:
-        self.random = RandomStream(self.settings.seed, self.place, self.settings.service)
-        self.links = [self._new() for _ in range(self.plan.replicas)]
+    def _new(self, up_s: float) -> VirtualLink:
+        return VirtualLink(f"{self._stage.name}-{next(self._numbers)}", self, up_s)
 
-    def _new(self) -> VirtualLink:
-        return VirtualLink(f"{self.stage.name}-{next(self.numbers)}", self)
+    def assignment(self) -> tuple[StagePlan, Sequence[Link]]:
+        """Return what serves now."""
+        return self.running.plan, self.running.links
 
     def service_s(self, batch: Batch) -> float:
         """Return how long a batch takes; each takes the next number of the stage's stream."""
-        times = service_times(
-            self.stage.variant(batch.visits[0].variant).profile_on(self.plan.cores).points,
-            max(self.plan.batch, len(batch.visits)),
-            self.settings.service,
-        )
-        z = float(self.random.peek(1)[0])
-        self.random.consume(1)
-        size = len(batch.visits)
+        plan, size = self.running.plan, len(batch.visits)
+        points = self._stage.variant(plan.variant).profile_on(plan.cores).points
+        times = service_times(points, plan.batch, self._settings.service)
+        z = float(self._random.peek(1)[0])
+        self._random.consume(1)
         return times.scale_s[size] * exp(times.spread[size] * z) + times.dispatch_s
 
     def reconfigure(self, wanted: StagePlan) -> None:
-        now_s = self.clock.now_s()
-        same = (wanted.variant, wanted.cores) == (self.plan.variant, self.plan.cores)
-        target = self.next_plan or self.plan
-        if (target.variant, target.cores) != (wanted.variant, wanted.cores):
-            self.starting = []
-        if same:
-            self.plan, self.next_plan = wanted, None
-            self._resize(wanted.replicas - len(self.links) - len(self.starting), now_s)
+        """Move towards a plan."""
+        if self.pending and not self.pending.runs(wanted):
+            self.pending = None
+        if self.running.runs(wanted):
+            target = self.running
         else:
-            self.next_plan = wanted
-            self._resize(wanted.replicas - len(self.starting), now_s)
-            self._switch_if_ready()
-        self.changed()
+            target = self.pending = self.pending or Configuration(wanted)
+        target.plan = wanted
+        self._resize(target)
+        self._look()
 
-    def _resize(self, change: int, now_s: float) -> None:
-        up_s = now_s + self.stage.variant((self.next_plan or self.plan).variant).start_up_s
+    def _resize(self, target: Configuration) -> None:
+        change = target.plan.replicas - len(target.links) - len(target.starting)
+        up_s = self.clock.now_s() + self._stage.variant(target.plan.variant).start_up_s
         for _ in range(change):
-            link = self._new()
-            self.starting.append((up_s, link))
+            target.starting.append((up_s, self._new(up_s)))
             self.clock.at(up_s, Order.ENTER, self._look)
-        for _ in range(-change):
-            if self.starting and (self.starting[-1][0] > now_s or self.next_plan):
-                self.starting.pop()
-            else:
-                self.links.remove(min(self.links, key=lambda link: max(link.end_s, 0.0)))
+        target.stop(max(-change, 0))
 
     def _look(self) -> None:
+        """Let whoever is ready serve, and another configuration take over once all of it is."""
         now_s = self.clock.now_s()
-        if self.next_plan is None:
-            ready = [link for ready_s, link in self.starting if ready_s <= now_s]
-            self.starting = [(ready_s, link) for ready_s, link in self.starting if ready_s > now_s]
-            for link in ready:
-                link.end_s = now_s
-            self.links += ready
-        else:
-            self._switch_if_ready()
-        self.changed()
-
-    def _switch_if_ready(self) -> None:
-        now_s = self.clock.now_s()
-        if self.next_plan and all(ready_s <= now_s for ready_s, _ in self.starting):
-            self.links = [link for _, link in self.starting]
-            for link in self.links:
-                link.end_s = now_s
-            self.plan, self.next_plan, self.starting = self.next_plan, None, []
+        self.running.welcome(now_s)
+        if self.pending:
+            self.pending.welcome(now_s)
+            if not self.pending.starting:
+                self.running, self.pending = self.pending, None
+                for link in self.running.links:
+                    link.free_s = now_s
+        self._changed()
 
 
 class VirtualGateway:
@@ -173,17 +183,14 @@ class VirtualGateway:
         limits = [StageLimits(settings.drop_limit_s(place), waiting) for place in range(len(pipeline.stages))]
         self.engine = Engine(pipeline, limits, self.clock, settings.seed)
         self.fleets = [
-            VirtualFleet(stage, place, settings, self.clock, self.put_plan, chosen)
+            VirtualFleet(stage, place, chosen, settings, self.clock, self.put_plan)
             for place, (stage, chosen) in enumerate(zip(pipeline.stages, plan.stages, strict=True))
         ]
         self.requests: list[Request] = []
         self.put_plan()
 
     def put_plan(self) -> None:
-        plans: list[tuple[StagePlan, Sequence[Link]]] = [
-            (replace(fleet.plan, replicas=len(fleet.links)), fleet.links) for fleet in self.fleets
-        ]
-        self.engine.assign(plans)
+        self.engine.assign([fleet.assignment() for fleet in self.fleets])
 
     def run(self, arrivals_s: Sequence[float], steps: Sequence[tuple[float, Plan]] = ()) -> list[Request]:
         """Return all requests after they have ended."""

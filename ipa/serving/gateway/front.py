@@ -113,7 +113,7 @@ class Front:
     def _told(self, request: Request) -> Parameters:
         """Return what an answer tells of the way through each stage, in whole nanoseconds."""
         told: dict[str, bool | int | str] = {"arrival_ns": nanoseconds(request.arrival_s)}
-        for name, visit in zip(self._names, request.path(), strict=True):
+        for name, visit in zip(self._names, request.path()[0], strict=True):
             if visit is None:
                 continue
             queue_s = max(visit.free_s - visit.enter_s, 0.0)

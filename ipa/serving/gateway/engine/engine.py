@@ -166,7 +166,7 @@ class Engine:
     ) -> None:
         request.outcome, request.reason = "dropped" if reason in DROP_REASONS else "error", reason
         request.message, request.end_s = f"{reason}: {message}", now_s
-        request.last = visit
+        request.lost = visit
         request.place = visit.place if visit else -1
         # As in the simulator, the other visits of one that is too old go on, for nobody; those of others end.
         if reason != "expired":

@@ -82,9 +82,9 @@ class _Chunk:
         self.outcome.append(OUTCOMES.index(request.outcome))
         self.reason.append(request.reason)
         self.place.append(request.place)
-        slowest = {id(visit) for visit in request.slowest()}
-        for stage, visit, visits in zip(self.stages, request.path(), request.visits, strict=True):
-            stage.append(visit, len(visits), on_path=id(visit) in slowest)
+        told, slowest = request.path()
+        for stage, visit, visits in zip(self.stages, told, request.visits, strict=True):
+            stage.append(visit, len(visits), on_path=visit in slowest)
 
     def batch(self, first: int) -> "pa.RecordBatch":
         import pyarrow as pa

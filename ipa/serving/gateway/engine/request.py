@@ -107,7 +107,7 @@ class Request:
         "ended",
         "id",
         "inputs",
-        "last",
+        "lost",
         "message",
         "missing",
         "number",
@@ -145,8 +145,8 @@ class Request:
         """Visits that it makes if none is lost, that have ended, and that wait or are served now."""
         self.missing: dict[int, int] = {}
         """Per stage that joins and will be entered: visits that have to end before."""
-        self.last: Visit | None = None
-        """The visit with which it ended."""
+        self.lost: Visit | None = None
+        """The visit that was not served, with which it ended badly."""
         self.recalled = False
         """Whether nothing shall follow from its visits any more."""
         self.settled = False
@@ -164,20 +164,27 @@ class Request:
             for visit in visits:
                 visit.inputs = visit.outputs = ()
 
-    def path(self) -> list[Visit | None]:
-        """Return per stage the visit on its slowest path, else the one that ended last, as in the records."""
-        told = [max(visits, key=_end, default=None) for visits in self.visits]
-        for visit in self.slowest():
-            told[visit.place] = visit
-        return told
+    def path(self) -> tuple[list[Visit | None], list[Visit]]:
+        """Return what the records of a run tell of it.
 
-    def slowest(self) -> list[Visit]:
-        """Return the visits that lead from its arrival to its end without a gap, the last one first."""
-        found, visit = [], self.last
+        Returns
+        -------
+        told
+            Per stage the visit on its slowest path, else the one that ended last; None if there was none.
+        slowest
+            The visits that lead from its arrival to its end without a gap, the last one first.
+        """
+        # Of those that ended at one instant, the one that entered last.
+        told = [max(reversed(visits), key=_end, default=None) for visits in self.visits]
+        visit = self.lost
+        if self.outcome == "ok":
+            visit = max((one for one in told if one), key=_end)
+        slowest = []
         while visit is not None:
-            found.append(visit)
+            slowest.append(visit)
+            told[visit.place] = visit
             visit = visit.cause
-        return found
+        return told, slowest
 
 
 def _end(visit: Visit) -> float:

@@ -91,7 +91,7 @@ class Router:
                     self._enter(request, target, visit, now_s)
         request.present -= 1
         if request.in_flight and request.ended == request.total:
-            request.last, request.end_s, request.outcome = visit, now_s, "ok"
+            request.end_s, request.outcome = now_s, "ok"
             request.outputs = self.wiring.answer(request)
             self._ended(request)
 
