@@ -55,6 +55,7 @@ SHOWN = {
     "cost_mean_cores": "cost, cores (mean over steps)",
     "running_mean_cores": "cores really running (mean over time)",
     "pas_mean": "PAS × 100",
+    "measured_accuracy_mean": "measured accuracy × 100",
     "rank_sum_mean": "rank-normalised accuracy",
     "requests": "requests",
     "dropped": "dropped",
@@ -74,6 +75,10 @@ SHOWN = {
     "infeasible_steps": "steps for which no plan was within the limits",
 }
 """Measures that the table of ``ipa run`` shows, and how it calls them."""
+
+SHARES_TIMES_100 = ("pas_mean", "measured_accuracy_mean")
+RARE = ("measured_accuracy_mean",)
+"""Measures that most pipelines do not have, and that are left out then."""
 
 ForecasterOption = Annotated[
     str | None,
@@ -240,7 +245,8 @@ def _run(spec: RunSpec, results: Path, *, force: bool) -> RunReport:
 
 def _print_summary(spec: RunSpec, report: RunReport, summary: dict[str, Any]) -> None:
     """Print what a run gave: its measures, then the switches of each stage, then where it lies."""
-    print_table([{"measure": label, "value": _shown(key, summary[key])} for key, label in SHOWN.items()])
+    shown = {key: label for key, label in SHOWN.items() if summary[key] is not None or key not in RARE}
+    print_table([{"measure": label, "value": _shown(key, summary[key])} for key, label in shown.items()])
     by_stage = summary["stage_switches_per_hour"]
     typer.echo("")
     print_table(
@@ -263,4 +269,4 @@ def _given(settings: SimulatedSettings) -> dict[str, object]:
 
 
 def _shown(measure: str, value: float | None) -> float | None:
-    return 100 * value if measure == "pas_mean" and value is not None else value
+    return 100 * value if measure in SHARES_TIMES_100 and value is not None else value

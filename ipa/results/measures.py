@@ -1,5 +1,6 @@
 """What a run is judged by: cost, accuracy, SLA violations, latency."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Measures:
         Pipeline accuracy (product of accuracies, 0..1) over all steps.
     rank_sum_mean
         Rank-normalised accuracy of the first submission over all steps.
+    measured_accuracy_mean
+        Measured accuracy of the combinations of variants over all steps; NaN if the pipeline has none.
     requests, answered, dropped, errors
         Requests sent, answered, dropped, and ended with an error.
     violation_share
@@ -69,6 +72,7 @@ class Measures:
     pas_min: float
     pas_max: float
     rank_sum_mean: float
+    measured_accuracy_mean: float
     requests: int
     answered: int
     dropped: int
@@ -123,6 +127,7 @@ def measure(
     """
     costs = [record.cost_cores for record in decisions]
     accuracies = [record.pas for record in decisions]
+    measured = [record.measured_accuracy for record in decisions]
     switches, hours = _switches(decisions), duration_s / 3600
     answered = ~np.isnan(requests.latency_s)
     latency_s = requests.latency_s[answered]
@@ -138,6 +143,7 @@ def measure(
         pas_min=min(accuracies),
         pas_max=max(accuracies),
         rank_sum_mean=float(np.mean([record.rank_sum for record in decisions])),
+        measured_accuracy_mean=float(np.mean([math.nan if one is None else one for one in measured])),
         requests=len(requests.arrival_s),
         answered=int(answered.sum()),
         dropped=len(requests.arrival_s) - int(answered.sum()) - errors,

@@ -63,6 +63,12 @@ def test_requests_are_answered_or_dropped() -> None:
     assert (found.requests, found.answered, found.dropped) == (5, 2, 3)
 
 
+def test_the_measured_accuracy_is_averaged_over_the_steps_of_a_pipeline_that_has_one() -> None:
+    steps = [replace(step(number, 1), measured_accuracy=0.25 * number) for number in range(4)]
+    assert measured({}, *steps).measured_accuracy_mean == pytest.approx(0.375)
+    assert math.isnan(measured({}, step(0, 1)).measured_accuracy_mean)
+
+
 def test_an_error_is_neither_an_answer_nor_a_drop_and_violates_the_sla() -> None:
     found = measured({0.1: 0.5, 0.2: None, 1.0: -0.2, 1.1: -9.0, 3.9: 0.7})
     assert (found.requests, found.answered, found.dropped, found.errors) == (5, 2, 1, 2)
