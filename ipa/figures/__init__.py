@@ -5,8 +5,9 @@ The package exports the functions; a module, reached by its full name, holds wha
 paper's figures 8 to 12, :func:`draw_editions` both editions side by side, :func:`draw_deviations` the
 published averages against ours, :func:`draw_decision_time` figure 13, :func:`draw_preferences` figure 14,
 :func:`draw_latency_distribution` figure 15, :func:`draw_latency_breakdown` where the time goes,
-:func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do, :func:`draw_frontier`
-one frontier, :func:`draw_sensitivity` choices over rate and SLA. :func:`save_figure` writes a figure as PDF
+:func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do,
+:func:`draw_live_against_simulated` a live run over its simulation, :func:`draw_frontier` one frontier,
+:func:`draw_sensitivity` choices over rate and SLA. :func:`save_figure` writes a figure as PDF
 and PNG under a name from :func:`file_name`, :func:`format_table` and :func:`save_table` show and write a
 table. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
 """
@@ -29,6 +30,7 @@ from ipa.figures.end_to_end import draw_end_to_end
 from ipa.figures.forecasters import draw_forecast_errors, draw_load_forecasts
 from ipa.figures.frontier import draw_frontier
 from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
+from ipa.figures.live_against_simulated import draw_live_against_simulated
 from ipa.figures.preferences import draw_preferences
 from ipa.figures.printing import format_table, save_table
 from ipa.figures.profiling import draw_variant_tradeoff
@@ -49,6 +51,7 @@ __all__ = [
     "draw_frontier",
     "draw_latency_breakdown",
     "draw_latency_distribution",
+    "draw_live_against_simulated",
     "draw_load_forecasts",
     "draw_preferences",
     "draw_quantile_tradeoff",

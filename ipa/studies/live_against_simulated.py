@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ipa.arrays import Floats
 from ipa.errors import InvalidValueError
@@ -48,6 +47,9 @@ BARS = {"mean_pct": 5.0, "p99_pct": 10.0, "violation_points": 1.0, "equal_decisi
 how many steps must decide the same."""
 
 OVERHEADS = "overheads.json"
+
+BIN_S = 5.0
+"""Width of the bins in which latencies are averaged over time."""
 
 STUDY = "live-against-simulated"
 
@@ -411,14 +413,52 @@ def curves(pairs: Sequence[Pair]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``platform, seed, latency_s, share``.
+        Columns ``platform, latency_s, share``.
     """
     parts = []
-    for pair in pairs:
-        for name, side in (("live", pair.live), ("simulated", pair.simulated)):
-            values_s: NDArray[np.float64] = np.sort(side.latency_s)
-            share = np.arange(1, len(values_s) + 1) / len(values_s)
-            parts.append(
-                pd.DataFrame({"platform": name, "seed": pair.seed, "latency_s": values_s, "share": share})
-            )
+    for name, sides in _by_platform(pairs).items():
+        values_s = np.sort(np.concatenate([side.latency_s for side in sides]))
+        share = np.arange(1, len(values_s) + 1) / len(values_s)
+        parts.append(pd.DataFrame({"platform": name, "latency_s": values_s, "share": share}))
     return pd.concat(parts, ignore_index=True)
+
+
+def timeline(pair: Pair, bin_s: float = BIN_S) -> pd.DataFrame:
+    """Return the latency over time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``platform, time_s, latency_s, rate_rps``: the middle of a bin, the mean latency of the
+        answered requests that were due in it, and how many were due per second.
+    """
+    parts = []
+    for name, (side,) in _by_platform([pair]).items():
+        bins = (side.requests["arrival_s"] // bin_s).rename("bin")
+        found = side.requests.groupby(bins)["latency_s"].agg(["mean", "size"])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "platform": name,
+                    "time_s": (found.index.to_numpy() + 0.5) * bin_s,
+                    "latency_s": found["mean"].to_numpy(),
+                    "rate_rps": found["size"].to_numpy() / bin_s,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def steps(pair: Pair) -> pd.DataFrame:
+    """Return the cost of the plan decided for in every step: columns ``platform, time_s, cost_cores``."""
+    return pd.concat(
+        [
+            side.decisions[["time_s", "cost_cores"]].assign(platform=name)
+            for name, (side,) in _by_platform([pair]).items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _by_platform(pairs: Sequence[Pair]) -> dict[str, list[Side]]:
+    return {"live": [pair.live for pair in pairs], "simulated": [pair.simulated for pair in pairs]}
