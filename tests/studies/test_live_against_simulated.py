@@ -1,0 +1,129 @@
+"""Live runs beside their simulation: what is measured on them, kept and compared."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ipa.errors import InvalidValueError
+from ipa.experiments.resolved import resolve_run
+from ipa.experiments.spec import RunSpec
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.platforms.local.events import Event
+from ipa.studies import live_against_simulated as study
+from ipa.studies import live_runs
+from ipa.studies.live_runs import Overheads, Pair, Side
+
+REAL = Overheads(start_up_s=1.5, dispatch_s=0.004, network_s=0.002)
+
+
+def pair(seed: int, seconds: int = 60, assumed: Overheads = REAL) -> Pair:
+    """Return a run that stands for a live one, and its simulation."""
+    run = live_runs.live_run(seed, seconds)
+    truth, twin = (live_runs.simulated_twin(run, given) for given in (REAL, assumed))
+    return Pair(seed, Side.of(truth), Side.of(twin))
+
+
+def test_the_load_is_the_rise_of_the_burst() -> None:
+    load = live_runs.excerpt(seed=0)
+    assert load.duration_s == 170
+    assert load.rates_rps[:20].mean() < 8 < 20 < load.rates_rps[-30:].mean()
+    assert live_runs.excerpt(0, 40).rates_rps.tolist() == load.rates_rps[:40].tolist()
+    assert live_runs.excerpt(1).rates_rps.tolist() != load.rates_rps.tolist()
+
+
+def test_what_a_batch_takes_beside_its_service_is_found() -> None:
+    run = live_runs.live_run(0, 60)
+    records = live_runs.simulated_twin(run, REAL).requests
+    for place, stage in enumerate(records.stages):
+        spent_s = live_runs.batch_overheads_s(stage, place, run)
+        assert 0 < len(spent_s) <= len(records.arrival_s)
+        # The simulator numbers batches in another order where two replicas become ready at the same instant.
+        assert np.isclose(spent_s, 0.004, atol=1e-6).mean() > 0.9
+        assert np.median(spent_s) == pytest.approx(0.004, abs=1e-6)
+    np.testing.assert_allclose(live_runs.outside_s(records), 0.002, atol=1e-6)
+
+
+def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
+    first = Plan((StagePlan("a", "v", 1, 2, 1),))
+    kinds = [
+        ("gateway", 0.0, 3.0),
+        ("a-1", 0.0, 4.0),
+        ("a-2", 0.1, 5.0),
+        ("a-3", 10.0, 11.5),
+        ("a-4", 20.0, None),
+    ]
+    events = [Event(time_s, "starting", name) for name, time_s, _ in kinds]
+    events += [Event(time_s, "ready", name) for name, _, time_s in kinds if time_s is not None]
+    assert live_runs.start_ups_s(events, first).tolist() == [1.5]
+
+
+def test_only_a_live_platform_can_be_measured() -> None:
+    spec = RunSpec("video", "constant-5", duration_s=10)
+    with pytest.raises(InvalidValueError, match="needs the platform local, not simulated"):
+        live_runs.execute_watched(resolve_run(spec), [])
+
+
+def test_a_simulation_that_knows_everything_is_off_by_nothing() -> None:
+    compared = study.compare([pair(0), pair(1)])
+    assert compared["equal_decisions_pct"].tolist() == [100, 100]
+    table = study.verdicts(compared)
+    np.testing.assert_allclose(table["off"].dropna(), 0, atol=1e-9)
+    assert set(table["verdict"]) == {"within", ""}
+
+
+def test_a_simulation_that_knows_too_little_is_off() -> None:
+    table = study.verdicts(study.compare([pair(0, assumed=Overheads(20.0, 0.2, 0.3))])).set_index("measure")
+    assert table.loc["mean latency (s)", "verdict"] == "off"
+    assert table.loc["mean latency (s)", "off"] > 50
+    assert table.loc["mean latency (s)", "off"] == table.loc["mean latency (s)", "worst run"]
+
+
+def test_steps_are_compared_by_variants_batches_and_replicas_as_far_as_both_go() -> None:
+    found = pair(0)
+    simulated = found.simulated.decisions
+    other = [dict(stage, replicas=9) for stage in simulated["plan"][1]]
+    moved = simulated.assign(plan=[simulated["plan"][0], other, *simulated["plan"][2:]])
+    short = replace(found.live, decisions=found.live.decisions[:-1])
+    both = replace(found, live=short, simulated=replace(found.simulated, decisions=moved))
+    assert study.equal_decisions(both) == 1 - 1 / len(short.decisions)
+    waiting = [[dict(stage, batch_wait_s=0.5) for stage in plan] for plan in simulated["plan"]]
+    same = replace(found, simulated=replace(found.simulated, decisions=simulated.assign(plan=waiting)))
+    assert study.equal_decisions(same) == 1
+
+
+def test_live_runs_are_kept_and_simulated_again_where_they_are_read(tmp_path: Path) -> None:
+    pairs = [pair(seed, seconds=30) for seed in (11, 2)]
+    live_runs.store(pairs, REAL, tmp_path)
+    found, overheads = live_runs.read_pairs(tmp_path)
+    assert overheads == REAL
+    assert [kept.seed for kept in found] == [2, 11]
+    pd.testing.assert_frame_equal(
+        study.compare(found), study.compare([pairs[1], pairs[0]]), check_exact=False, rtol=1e-6
+    )
+
+
+def test_tables_of_the_figure_hold_both_sides() -> None:
+    found = pair(0)
+    curves = study.curves([found, found])
+    assert curves.groupby("platform").size().tolist() == [2 * len(found.live.latency_s)] * 2
+    assert curves.groupby("platform")["share"].max().tolist() == [1, 1]
+    timeline = study.timeline(found, bin_s=10)
+    live = timeline[timeline["platform"] == "live"]
+    assert live["time_s"].tolist() == [5, 15, 25, 35, 45, 55]
+    assert (10 * live["rate_rps"]).sum() == len(found.live.requests)
+    steps = study.steps(found)
+    assert (
+        steps[steps["platform"] == "live"]["cost_cores"].tolist()
+        == found.live.decisions["cost_cores"].tolist()
+    )
+
+
+def test_the_twin_is_simulated_under_the_very_arrivals_of_the_live_run() -> None:
+    run = live_runs.live_run(3, 30)
+    twin = live_runs.simulated_twin(run, REAL)
+    assert (twin.spec.platform, twin.workload.total_requests) == ("simulated", run.workload.total_requests)
+    # The arrivals are those that the live run offers.
+    np.testing.assert_array_equal(twin.requests.arrival_s, run.arrivals_s())
