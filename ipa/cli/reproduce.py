@@ -9,7 +9,7 @@ from ipa.cli.messages import messages
 from ipa.cli.options import DEFAULT_RESULTS, JobsOption, ResultsOption, SeedOption, SeedsOption, TraceOption
 from ipa.cli.outcome import exit_unless_succeeded, print_outcome
 from ipa.cli.output import default_jobs, print_table, progress_bar
-from ipa.report.claims import Evidence, claims_table
+from ipa.report.claims import read_claims_table
 from ipa.report.reproduce import QUICK, TARGETS, required_runs, run_notebooks
 from ipa.results.intervals import SEEDS
 from ipa.results.run_folders import check_writable
@@ -77,7 +77,7 @@ def reproduce_command(
     typer.echo(f"\nfigures: {results / 'figures'}")
     table = None
     if any(target.name == "claims" for target in targets):
-        table = claims_table(Evidence(results, trace, range(seed, seed + seeds)))
+        table = read_claims_table(results)
         print_outcome(table)
     messages.print(f"took {time.monotonic() - started_s:.0f} s", highlight=False)
     if table is not None:

@@ -153,7 +153,10 @@ def run_notebooks(
     progress(done, len(tasks), "")
     if missing:
         with worker_pool(min(jobs, len(missing))) as pool:
-            futures = {pool.submit(_execute, task, fresh_timings): task.target.name for task in missing}
+            # The last ones take longest: begun at the end, they would leave the other processes idle.
+            futures = {
+                pool.submit(_execute, task, fresh_timings): task.target.name for task in reversed(missing)
+            }
             for number, future in enumerate(as_completed(futures), start=done + 1):
                 future.result()
                 progress(number, len(tasks), futures[future])

@@ -19,10 +19,11 @@ from ipa.report.claims import (
 from ipa.report.claims.check import CHECKS, Finding, Support
 from ipa.report.claims.evidence import Evidence
 from ipa.report.claims.runs import claim_runs, evidence_runs
-from ipa.report.claims.table import claims_table, stored_comparison
+from ipa.report.claims.table import CLAIMS_TABLE, claims_table, read_claims_table, stored_comparison
 
 __all__ = [
     "CHECKS",
+    "CLAIMS_TABLE",
     "Evidence",
     "Finding",
     "Support",
@@ -37,5 +38,6 @@ __all__ = [
     "from_preferences",
     "from_runs",
     "from_solver",
+    "read_claims_table",
     "stored_comparison",
 ]

@@ -16,6 +16,9 @@ from ipa.report.claims.stored import seeds_text, stored_claims
 
 LOADS = ("synthetic", "real")
 
+CLAIMS_TABLE = "claims"
+"""What the notebook of the claims calls the table that it writes to ``tables/``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
@@ -101,6 +104,23 @@ def claims_table(
         if progress is not None:
             progress(number, len(claims), claim.id)
     return pd.DataFrame(rows)
+
+
+def read_claims_table(results_dir: Path) -> pd.DataFrame:
+    """Return the table that the notebook of the claims wrote: all of it is text, and it takes long to make.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be read.
+    """
+    file = results_dir / "tables" / f"{CLAIMS_TABLE}.csv"
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{file} cannot be read: {error}; run: ipa reproduce --only claims --force"
+        ) from error
 
 
 def _row(claim: Claim, finding: Finding, status: Status, stored: pd.DataFrame) -> ClaimRow:

@@ -11,13 +11,16 @@ from ipa.errors import ResultsError
 from ipa.experiments.grid import RunSet, run_grid
 from ipa.experiments.grid_specs import grid_specs
 from ipa.experiments.run import run_folder
+from ipa.figures import save_table
 from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.report.claims import (
     CHECKS,
+    CLAIMS_TABLE,
     Evidence,
     claim_runs,
     claims_table,
     evidence_runs,
+    read_claims_table,
     stored,
     stored_comparison,
 )
@@ -55,6 +58,16 @@ def without_runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_there_is_a_row_per_claim_in_the_published_order(without_runs: pd.DataFrame) -> None:
     assert list(without_runs.index) == IDS
     assert len(IDS) == len(set(IDS)) == 37
+
+
+def test_the_table_that_the_notebook_writes_is_read_back_as_it_was(
+    without_runs: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(ResultsError, match=r"claims.csv cannot be read: .*run: ipa reproduce --only claims"):
+        read_claims_table(tmp_path)
+    made = without_runs.reset_index()
+    save_table(made, tmp_path, CLAIMS_TABLE)
+    pd.testing.assert_frame_equal(read_claims_table(tmp_path), made)
 
 
 def test_claims_without_their_runs_are_not_run_and_say_how(without_runs: pd.DataFrame) -> None:
