@@ -77,16 +77,19 @@ def imported_files(
         Sorted. What is imported by a name that is made while running is not found.
     """
     found: set[Path] = set()
+    seen: set[Path] = set()
     waiting = [Path(root).resolve() for root in roots]
     while waiting:
         file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
         counts = file.is_relative_to(within) if within else not is_library(str(file))
         if without and file.is_relative_to(without):
             continue
-        if file in found or not counts or not file.is_file():
-            continue
-        found.add(file)
-        waiting.extend(_imports(file, file_stamp(file)))
+        if counts and file.is_file():
+            found.add(file)
+            waiting.extend(_imports(file, file_stamp(file)))
     return tuple(sorted(found))
 
 
@@ -96,15 +99,15 @@ def _imports(file: Path, _stamp: str) -> tuple[Path, ...]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()
-    package, folder = _package_of(file)
+    package, folder = _package_of(file.parent)
     names = {name for statement in _statements(tree) for name in _named(statement, package)}
     return tuple({found for name in names for found in _files(name, folder)})
 
 
-def _package_of(file: Path) -> tuple[str, Path]:
-    """Return the dotted name of the package that a file lies in, empty outside of packages, and its place."""
+@cache
+def _package_of(folder: Path) -> tuple[str, Path]:
+    """Return the dotted name of the package that a folder is, empty if it is none, and where that lies."""
     parts: list[str] = []
-    folder = file.parent
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
@@ -131,21 +134,20 @@ def _named(statement: ast.AST, package: str) -> Iterator[str]:
         yield from (f"{module}.{alias.name}" for alias in statement.names)
 
 
-@cache
 def _files(module: str, folder: Path) -> tuple[Path, ...]:
     """Return the files that importing a module runs: those of its packages, then its own."""
-    search: list[str] | None = [str(folder), *sys.path]
-    files: list[Path] = []
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        spec = PathFinder.find_spec(".".join(parts[:depth]), search)
-        if spec is None:
-            break
-        if spec.origin and spec.origin.endswith(".py"):
-            files.append(Path(spec.origin).resolve())
-        if not spec.submodule_search_locations:
-            break
-        search = list(spec.submodule_search_locations)
-        if files and is_library(str(files[-1])):
-            return ()
-    return tuple(files)
+    return _located(module, str(folder))[0]
+
+
+@cache
+def _located(module: str, folder: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the files that importing a module runs, none of a library, and where its submodules lie."""
+    package = module.rpartition(".")[0]
+    files, search = _located(package, folder) if package else ((), (folder, *sys.path))
+    spec = PathFinder.find_spec(module, search) if search else None
+    if spec is None:
+        return files, ()
+    if spec.origin and spec.origin.endswith(".py"):
+        files = (*files, Path(spec.origin).resolve())
+    search = tuple(spec.submodule_search_locations or ())
+    return ((), ()) if search and files and is_library(str(files[-1])) else (files, search)
