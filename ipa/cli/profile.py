@@ -118,7 +118,8 @@ def _print(report: ProfileReport) -> None:
             f"{disturbed} of {len(report.points)} points were disturbed: {advice}", highlight=False
         )
     typer.echo(f"{len(report.measured)} points measured, {len(report.points) - len(report.measured)} kept")
-    typer.echo(str(report.files.pipeline if not report.missing else report.files.table))
+    if report.points:
+        typer.echo(str(report.files.table if report.missing else report.files.pipeline))
 
 
 def _as_json(report: ProfileReport) -> dict[str, Any]:

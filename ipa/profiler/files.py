@@ -10,7 +10,7 @@ from ipa.profiler.machine import IDENTITY, machine_facts, moment, same_machine
 from ipa.profiler.point import MeasuredPoint, PointKey
 from ipa.profiler.table import read_points, write_points
 from ipa.profiler.target import Wanted
-from ipa.results.json_files import read_json, write_json
+from ipa.results.json_files import read_json, write_json, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,12 @@ class ProfileFiles:
             for key, point in found.items()
             if point.fingerprint == fingerprints.get((key.stage, key.variant))
         }
-        # Also after a kill, so that the next row does not follow half a one.
-        write_points(self.table, kept.values())
+        # Before anything is measured that could not be written.
+        with writing(self.folder, "--out"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if self.table.exists():
+            # Also after a kill, so that the next row does not follow half a one.
+            write_points(self.table, kept.values())
         return kept
 
     def note_session(self, wanted: Wanted, begun: Mapping[str, Any], measured: int) -> None:

@@ -129,7 +129,7 @@ def start_ups_s(points: Iterable[MeasuredPoint], stage: str) -> dict[tuple[str, 
 def write_pipeline(file: Path, content: Mapping[str, Any], comment: str) -> None:
     """Write a pipeline file with a comment above."""
     text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-    with writing(file):
+    with writing(file, "--out"):
         file.write_text(f"# {comment}\n{text}", encoding="utf-8")
 
 

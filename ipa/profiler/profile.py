@@ -93,7 +93,7 @@ def profile_pipeline(
     try:
         asyncio.run(session.measure(targets, opened, force=force))
     finally:
-        if session.measured or not files.facts.exists():
+        if session.measured:
             files.note_session(wanted, begun, len(session.measured))
     return _conclude(config, wanted, session)
 

@@ -47,7 +47,7 @@ def read_points(file: Path) -> dict[PointKey, MeasuredPoint]:
 def write_points(file: Path, points: Iterable[MeasuredPoint]) -> None:
     """Write the file anew, whole or not at all."""
     draft = file.with_name(f".{file.name}.{uuid4().hex[:12]}")
-    with writing(file):
+    with writing(file, "--out"):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.write_text("".join(map(_line, (COLUMNS, *map(astuple, points)))), encoding="utf-8")
@@ -57,8 +57,10 @@ def write_points(file: Path, points: Iterable[MeasuredPoint]) -> None:
 
 
 def add_point(file: Path, point: MeasuredPoint) -> None:
-    """Add a row at the end of a file that :func:`write_points` wrote, and see it to the disk."""
-    with writing(file), file.open("a", encoding="utf-8") as stream:
+    """Add a row at the end of a file, and see it to the disk; the first one makes the file."""
+    if not file.exists():
+        write_points(file, ())
+    with writing(file, "--out"), file.open("a", encoding="utf-8") as stream:
         stream.write(_line(astuple(point)))
         stream.flush()
         os.fsync(stream.fileno())

@@ -16,6 +16,7 @@ from ipa.pipeline.profiles import Profile
 from ipa.profiler.point import PointKey
 from ipa.profiler.precision import StoppingRule
 from ipa.serving.model_server import Source
+from ipa.serving.payloads import PAYLOADS
 
 EMULATED: Source = "emulated"
 """The source of weights that needs a profile, and no more cores than there are."""
@@ -67,6 +68,8 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.source not in get_args(Source):
             raise UnknownNameError("source", self.source, get_args(Source))
+        if self.payload:
+            PAYLOADS[self.payload]
         for batch in self.batches:
             BATCH.check("batch", batch)
         for cores in self.cores:

@@ -12,16 +12,24 @@ from ipa.errors import ResultsError, brief
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what can go wrong while something is written into a ResultsError of one line."""
+def writing(path: Path, option: str = "--results") -> Iterator[None]:
+    """Turn what can go wrong while something is written into a ResultsError of one line.
+
+    Parameters
+    ----------
+    path
+        What is written.
+    option
+        The option of the command line that says where.
+    """
     try:
         yield
     except OSError as error:
         named = error.filename if isinstance(error.filename, str) else str(path)
         if isinstance(error, FileExistsError | NotADirectoryError):
-            advice = "it is, or lies below, something that is not a folder; choose another with --results"
+            advice = f"it is, or lies below, something that is not a folder; choose another with {option}"
         else:
-            advice = f"{error.strerror or error}; choose another folder with --results, or make room"
+            advice = f"{error.strerror or error}; choose another folder with {option}, or make room"
         raise ResultsError(f"results cannot be written to {brief(named, 120)}: {advice}") from error
     except ValueError as error:
         # A null byte or half a surrogate pair in a name.

@@ -155,6 +155,22 @@ def test_a_replica_that_fails_is_told_and_the_others_are_measured(profiling: Pro
     assert load_pipeline(report.files.pipeline).stage("find").variant("heavy").profile.max_batch == 1
 
 
+def test_where_nothing_could_be_measured_nothing_is_written(profiling: Profiling) -> None:
+    def fail(_target: Target, _batch: int, _number: int) -> None:
+        raise IpaError("gone")
+
+    assert len(profiling(ToyHost(fail)).failures) == 3
+    assert list(profiling.out.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_option_that_names_it(profiling: Profiling) -> None:
+    profiling.out = profiling.pipeline / "below-a-file"
+    host = ToyHost()
+    with pytest.raises(ResultsError, match="choose another with --out"):
+        profiling(host)
+    assert host.started == []
+
+
 def test_without_a_stage_there_is_no_pipeline_file_and_the_report_says_why(profiling: Profiling) -> None:
     report = profiling(stages=("find",))
     assert [str(missing) for missing in report.missing] == ["stage read: has not been measured"]
@@ -196,6 +212,7 @@ def test_several_allocations_are_measured_and_the_fewest_cores_that_suffice_are_
         ({"batches": (2, 4)}, InvalidValueError, "must hold 1, .* got 2, 4"),
         ({"batches": (0, 1)}, InvalidValueError, "batch must be a whole number"),
         ({"cores": (100_000,)}, InvalidValueError, "cannot be measured on this machine, which has"),
+        ({"payload": "blob"}, UnknownNameError, "unknown payload 'blob'; allowed: "),
         ({"source": "rndom"}, UnknownNameError, "unknown source 'rndom'; allowed: emulated, packaged, "),
         ({"threshold_rps": -1.0}, InvalidValueError, "threshold must lie"),
     ],
