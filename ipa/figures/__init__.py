@@ -1,9 +1,10 @@
 """Figures: one function per figure of the paper, from a tidy table to a matplotlib Figure.
 
 The package exports the functions; a module, reached by its full name, holds what belongs to one figure.
-:func:`draw_adaptation` draws one run, :func:`draw_variant_tradeoff` figure 2, :func:`draw_end_to_end` the
-paper's figures 8 to 12, :func:`draw_editions` both editions side by side, :func:`draw_deviations` the
-published averages against ours, :func:`draw_decision_time` figure 13, :func:`draw_preferences` figure 14,
+:func:`draw_adaptation` draws one run, :func:`draw_variant_tradeoff` figure 2, :func:`draw_batch_latency`
+what batches of a variant take, :func:`draw_end_to_end` the paper's figures 8 to 12, :func:`draw_editions`
+both editions side by side, :func:`draw_deviations` the published averages against ours,
+:func:`draw_decision_time` figure 13, :func:`draw_preferences` figure 14,
 :func:`draw_latency_distribution` figure 15, :func:`draw_latency_breakdown` where the time goes,
 :func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do,
 :func:`draw_live_against_simulated` a live run over its simulation, :func:`draw_frontier` one frontier,
@@ -20,6 +21,7 @@ except ImportError as error:
     raise MissingExtraError(f"{error.name}, which draws the figures,", "notebooks") from error
 
 from ipa.figures.adaptation import draw_adaptation
+from ipa.figures.batch_latency import draw_batch_latency
 from ipa.figures.burst import draw_burst
 from ipa.figures.closed_loop import draw_forecaster_ablation, draw_quantile_tradeoff
 from ipa.figures.cluster_effects import draw_cluster_effects
@@ -40,6 +42,7 @@ from ipa.results.file_names import safe_name
 
 __all__ = [
     "draw_adaptation",
+    "draw_batch_latency",
     "draw_burst",
     "draw_cluster_effects",
     "draw_decision_time",

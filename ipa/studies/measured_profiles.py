@@ -1,7 +1,7 @@
 """Profiles measured by ``ipa profile`` beside the published ones: figure 2, table 4, tables 7 to 14."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.paths import stored_results_dir
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile, ProfilePoint, base_allocation
-from ipa.profiler.allocation import allocate, fit_latency
+from ipa.profiler.allocation import LatencyFit, allocate, fit_latency
 from ipa.profiler.hosts import HOSTS
 from ipa.profiler.pipeline_file import profiles_by_variant
 from ipa.profiler.point import MeasuredPoint
@@ -212,6 +212,36 @@ def tables_7_to_14_measured(profiles: Sequence[MeasuredProfile]) -> pd.DataFrame
     return pd.DataFrame(rows).set_index("task")
 
 
+def latency_over_batch(profile: MeasuredProfile) -> pd.DataFrame:
+    """Return every measured p99 with its interval and the fit of its variant, in milliseconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per stage, variant, cores and batch size: p99, the ends of its 95 % interval (infinity: open), and α,
+        β and γ of the fit of this variant on these cores.
+    """
+    fits = {(stage, variant, own.cores): fit for stage, variant, own, fit in _fits(profile)}
+    return pd.DataFrame(
+        [
+            {
+                "stage": point.stage,
+                "variant": point.variant,
+                "cores": point.cores,
+                "batch": point.batch,
+                "p99_ms": 1000 * point.latency_p99_s,
+                "p99_low_ms": 1000 * point.p99_low_s,
+                "p99_high_ms": 1000 * point.p99_high_s,
+                "alpha_ms": 1000 * fit.alpha_s,
+                "beta_ms": 1000 * fit.beta_s,
+                "gamma_ms": 1000 * fit.gamma_s,
+            }
+            for point in profile.points
+            if (fit := fits.get((point.stage, point.variant, point.cores)))
+        ]
+    )
+
+
 def batching_table(profile: MeasuredProfile) -> pd.DataFrame:
     """Return what batching buys: the fit of each variant, and its throughput at the best batch size.
 
@@ -223,28 +253,34 @@ def batching_table(profile: MeasuredProfile) -> pd.DataFrame:
         over that of batch size 1.
     """
     rows = []
+    for stage, variant, measured, fit in _fits(profile):
+        single = measured.at(1)
+        best = max(measured.points, key=lambda point: point.throughput_rps)
+        rows.append(
+            {
+                "stage": stage,
+                "variant": variant,
+                "cores": measured.cores,
+                "p99 at batch 1 (ms)": 1000 * single.latency_p99_s,
+                "α": 1000 * fit.alpha_s,
+                "β": 1000 * fit.beta_s,
+                "γ": 1000 * fit.gamma_s,
+                "R²": fit.r_squared,
+                "worst error (%)": 100 * fit.worst_error,
+                "requests/s": single.throughput_rps,
+                "best batch": best.batch,
+                "gain": best.throughput_rps / single.throughput_rps,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _fits(profile: MeasuredProfile) -> Iterator[tuple[str, str, Profile, LatencyFit]]:
+    """Yield stage, variant, profile and fit for each variant and number of cores."""
     for stage in _distinct(point.stage for point in profile.points):
         for variant, profiles in profiles_by_variant(profile.points, stage).items():
             for measured in profiles:
-                fit, single = fit_latency(measured), measured.at(1)
-                best = max(measured.points, key=lambda point: point.throughput_rps)
-                rows.append(
-                    {
-                        "stage": stage,
-                        "variant": variant,
-                        "cores": measured.cores,
-                        "p99 at batch 1 (ms)": 1000 * single.latency_p99_s,
-                        "α": 1000 * fit.alpha_s,
-                        "β": 1000 * fit.beta_s,
-                        "γ": 1000 * fit.gamma_s,
-                        "R²": fit.r_squared,
-                        "worst error (%)": 100 * fit.worst_error,
-                        "requests/s": single.throughput_rps,
-                        "best batch": best.batch,
-                        "gain": best.throughput_rps / single.throughput_rps,
-                    }
-                )
-    return pd.DataFrame(rows)
+                yield stage, variant, measured, fit_latency(measured)
 
 
 def _read(file: Path, name: str) -> MeasuredProfile:

@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import yaml
 
+from ipa.profiler.closed_loop import Samples
 from ipa.profiler.host import Replica
+from ipa.profiler.point import Circumstances, MeasuredPoint, PointKey, measured_point
+from ipa.profiler.precision import StoppingRule
 from ipa.profiler.target import Target
 
 Sender = Callable[[Target, int, int], None]
@@ -79,3 +83,13 @@ def write_toy_pipeline(folder: Path, **stage_keys: object) -> Path:
     file = folder / "unprofiled.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return file
+
+
+def toy_point(
+    stage: str, variant: str, cores: int, batch: int, milliseconds: float, batches: int = 400
+) -> MeasuredPoint:
+    """Return a point whose batches all took the same time."""
+    latency_s = milliseconds / 1000
+    samples = Samples(np.full(batches, latency_s), batches * latency_s, warm_up_batches=10, warm=True)
+    circumstances = Circumstances("fingerprint", 0.5, 100.0, latency_s, "")
+    return measured_point(PointKey(stage, variant, cores, batch), samples, StoppingRule(), circumstances)
