@@ -10,12 +10,14 @@ import typer
 from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
+    EXIT_INFEASIBLE,
     EditionOption,
     JsonOption,
     MaxCoresOption,
     MaxReplicasOption,
     MetricOption,
     PipelineOption,
+    RateOption,
     ResultsOption,
     SlaOption,
     WorkloadOption,
@@ -31,11 +33,9 @@ from ipa.pipeline.accuracy import MEASURED
 from ipa.studies.tradeoffs import frontier_table, method_decisions, method_table
 from ipa.workload import check_workload
 
-EXIT_INFEASIBLE = 1
-
 
 def frontier_command(
-    rate_rps: Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")],
+    rate_rps: RateOption,
     pipeline: PipelineOption = "video",
     edition: EditionOption = "corrected",
     workload: WorkloadOption = "bursty",

@@ -23,6 +23,7 @@ def within(allowed: Range) -> Callable[[typer.CallbackParam, float | None], floa
     return check
 
 
+RateOption = Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")]
 PipelineOption = Annotated[
     str,
     typer.Option("--pipeline", "-p", help=f"{', '.join(PAPER_PIPELINES)}, or a YAML file of your own."),
@@ -112,5 +113,8 @@ VariantsOption = Annotated[
 
 DEFAULT_SOLVER = "exact"
 """Needs no licence and proves what it answers; the same in every command and in ``RunSpec``."""
+
+EXIT_INFEASIBLE = 1
+"""Exit code of a decision that finds no plan within the limits."""
 
 DEFAULT_RESULTS = Path("results")

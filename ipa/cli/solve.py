@@ -1,13 +1,14 @@
 """``ipa solve``: one decision."""
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_SOLVER,
+    EXIT_INFEASIBLE,
     AlphaOption,
     BetaOption,
     EditionOption,
@@ -17,6 +18,7 @@ from ipa.cli.options import (
     MethodOption,
     MetricOption,
     PipelineOption,
+    RateOption,
     ReplicasOption,
     SlaOption,
     SolverOption,
@@ -34,11 +36,9 @@ from ipa.optimizer.tolerance import REPLICA_SHARE
 from ipa.pipeline.pipeline import Pipeline
 from ipa.workload import check_workload
 
-EXIT_INFEASIBLE = 1
-
 
 def solve_command(
-    rate_rps: Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")],
+    rate_rps: RateOption,
     pipeline: PipelineOption = "video",
     method: MethodOption = "ipa",
     solver: SolverOption = DEFAULT_SOLVER,

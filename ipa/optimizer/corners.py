@@ -74,7 +74,7 @@ def old_edge(random: Random, problem: Problem) -> Problem:
 def lengths(random: Random, problem: Problem) -> Problem:
     """Stretch all latencies, and the SLA, to between microseconds and days."""
     factor = 10 ** random.uniform(-5, 6)
-    stretched = _changed(
+    stretched = _change(
         problem, lambda o: o._replace(latency_s=o.latency_s * factor, wait_s=o.wait_s * factor)
     )
     return replace(stretched, sla_s=problem.sla_s * factor)
@@ -83,7 +83,7 @@ def lengths(random: Random, problem: Problem) -> Problem:
 @CORNERS.named("slow-options")
 def slow_options(random: Random, problem: Problem) -> Problem:
     """Make some options slower than any plan may be, up to a fortnight."""
-    return _changed(
+    return _change(
         problem,
         lambda o: o._replace(latency_s=10 ** random.uniform(1, 6)) if random.random() < 0.3 else o,
     )
@@ -139,7 +139,7 @@ def zero_weights(random: Random, problem: Problem) -> Problem:
 @CORNERS.named("negative-waits")
 def negative_waits(random: Random, problem: Problem) -> Problem:
     """Let queue terms loosen the SLA, some of them by far more than its length."""
-    return _changed(
+    return _change(
         problem,
         lambda o: o._replace(wait_s=-(10 ** random.uniform(-3, 4))) if random.random() < 0.4 else o,
     )
@@ -168,5 +168,5 @@ def _any_choice(random: Random, problem: Problem) -> tuple[int, ...]:
     return tuple(random.randrange(len(stage)) for stage in problem.options)
 
 
-def _changed(problem: Problem, change: Callable[[Option], Option]) -> Problem:
+def _change(problem: Problem, change: Callable[[Option], Option]) -> Problem:
     return replace(problem, options=tuple(tuple(map(change, stage)) for stage in problem.options))

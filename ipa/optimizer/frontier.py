@@ -155,7 +155,7 @@ def frontier(problem: Problem) -> Frontier:
     if not all(problem.options):
         return Frontier((), problem)
     try:
-        candidates = _measured(problem) if problem.objective.metric.tabular else _by_labels(problem)
+        candidates = _find_measured(problem) if problem.objective.metric.tabular else _find_by_labels(problem)
     except TooManyPlansError as error:
         raise InvalidValueError(
             f"the frontier has more than {pareto.MAX_PARTIAL_PLANS:,} partial plans;"
@@ -165,10 +165,10 @@ def frontier(problem: Problem) -> Frontier:
     for point in candidates:
         if not points or point.accuracy > points[-1].accuracy + ACCURACY:
             points.append(point)
-    return Frontier(tuple(_with_ratios(points)) if points else (), problem)
+    return Frontier(tuple(_add_ratios(points)) if points else (), problem)
 
 
-def _measured(problem: Problem) -> list[FrontierPoint]:
+def _find_measured(problem: Problem) -> list[FrontierPoint]:
     """Return what may be a point where combinations of variants have measured accuracies, in order."""
     weighs_batches = problem.objective.batch_weight > 0
 
@@ -179,7 +179,7 @@ def _measured(problem: Problem) -> list[FrontierPoint]:
     return sorted((_point(problem, choice) for choice in cheapest_choices(problem, solve_exact)), key=place)
 
 
-def _by_labels(problem: Problem) -> list[FrontierPoint]:
+def _find_by_labels(problem: Problem) -> list[FrontierPoint]:
     """Return what may be a point where the scores of the stages add up or multiply, in order."""
     labels = _all_labels(problem)
     if problem.max_cores is not None:
@@ -222,7 +222,7 @@ def _point(problem: Problem, choice: Choice) -> FrontierPoint:
     )
 
 
-def _with_ratios(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
+def _add_ratios(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
     """Give every point on the upper hull of accuracy over cost its interval of α/β."""
     hull = _upper_hull(points)
     limits = [0.0, *(_ratio(one, other) for one, other in pairwise(hull)), math.inf]

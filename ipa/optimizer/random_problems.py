@@ -89,7 +89,7 @@ def shaped_problem(seed: int, shape: Shape) -> Problem:
         made = [make(random, shape)] * shape.stages
     else:
         made = [make(random, shape) for _ in range(shape.stages)]
-    options = tuple(_scored(stage, metric) for stage in made)
+    options = tuple(_score(stage, metric) for stage in made)
     return Problem(
         stages=tuple(f"stage-{number}" for number in range(1, shape.stages + 1)),
         options=options,
@@ -231,7 +231,7 @@ def _option(
     return Option(name, batch, replicas, cores, replicas * cores, latency_s, wait_s, accuracy, score=accuracy)
 
 
-def _scored(stage: list[Option], metric: AccuracyMetric) -> tuple[Option, ...]:
+def _score(stage: list[Option], metric: AccuracyMetric) -> tuple[Option, ...]:
     accuracies = {option.variant: option.accuracy for option in stage}
     if len({(option.variant, option.accuracy) for option in stage}) > len(accuracies):
         return tuple(option._replace(score=max(option.accuracy, metric.floor)) for option in stage)

@@ -84,13 +84,13 @@ def why_infeasible(problem: Problem) -> str:
     """
     source = problem.source
     if source is None or rebuild(source) != problem:
-        return f"{_asked(problem)}: {_by_itself(problem)}"
+        return f"{_tell_asked(problem)}: {_by_itself(problem)}"
     given = [obstacle for obstacle in _OBSTACLES if obstacle.given(source)]
     for count in range(1, len(given) + 1):
         ways = [way for chosen in combinations(given, count) if (way := _way(problem, source, chosen))]
         if ways:
-            return f"{_asked(problem)}: {'; or '.join(ways)}"
-    return f"{_asked(problem)}: {_hopeless(problem)}"
+            return f"{_tell_asked(problem)}: {'; or '.join(ways)}"
+    return f"{_tell_asked(problem)}: {_hopeless(problem)}"
 
 
 def _way(problem: Problem, source: Source, chosen: Sequence[_Obstacle]) -> str:
@@ -129,12 +129,12 @@ def _source(problem: Problem) -> Source:
     return problem.source
 
 
-def _asked(problem: Problem) -> str:
+def _tell_asked(problem: Problem) -> str:
     limits = [f"{problem.sla_s:g} s"]
     if problem.source is not None:
-        limits.append(f"{_counted(problem.source.constraints.max_replicas, 'replica')} a stage")
+        limits.append(f"{_count(problem.source.constraints.max_replicas, 'replica')} a stage")
     if problem.max_cores is not None:
-        limits.append(_counted(problem.max_cores, "core"))
+        limits.append(_count(problem.max_cores, "core"))
     within = ", ".join(limits[:-1]) + (" and " if len(limits) > 1 else "") + limits[-1]
     return f"no plan carries {problem.rate_rps:g} requests/s within {within}"
 
@@ -145,7 +145,7 @@ def _by_itself(problem: Problem) -> str:
     if empty:
         return f"stage {empty[0]} has no option that carries the rate"
     if _possible(replace(problem, max_cores=None)):
-        return f"the cheapest one takes {_counted(int(_least_cores(problem)), 'core')}"
+        return f"the cheapest one takes {_count(int(_least_cores(problem)), 'core')}"
     return f"the fastest one takes {_least_s(problem)} s"
 
 
@@ -162,33 +162,33 @@ def _least_s(problem: Problem) -> str:
     return round_up(0.0 if fast is None else problem.latency_s(fast))
 
 
-def _limited(source: Source, **limits: Any) -> Source:
+def _limit(source: Source, **limits: Any) -> Source:
     return replace(source, constraints=replace(source.constraints, **limits))
 
 
-def _restricted(source: Source, **fixed: Any) -> Source:
+def _restrict(source: Source, **fixed: Any) -> Source:
     return replace(source, restriction=replace(source.restriction, **fixed))
 
 
-def _too_slow(asked: Problem, free: Source) -> _Told:
+def _tell_too_slow(asked: Problem, free: Source) -> _Told:
     needed = _least_s(replace(rebuild(free), sla_s=asked.sla_s))
     return _Told(
         f"the fastest one takes {needed} s, the SLA is {asked.sla_s:g} s",
         f"raise --sla to {needed}",
-        _limited(free, sla_s=float(needed)),
+        _limit(free, sla_s=float(needed)),
     )
 
 
-def _too_dear(asked: Problem, free: Source) -> _Told:  # noqa: ARG001 (the signature of what is told)
+def _tell_too_dear(asked: Problem, free: Source) -> _Told:  # noqa: ARG001 (the signature of what is told)
     least = int(_least_cores(rebuild(free)))
     return _Told(
-        f"the cheapest one takes {_counted(least, 'core')}",
+        f"the cheapest one takes {_count(least, 'core')}",
         f"raise --max-cores to {least}",
-        _limited(free, max_cores=least),
+        _limit(free, max_cores=least),
     )
 
 
-def _name_least_cap(asked: Problem, free: Source) -> _Told:
+def _tell_least_cap(asked: Problem, free: Source) -> _Told:
     """Name the least cap with which a plan exists, and the stages that need more than the one asked for."""
     most, uncapped = _source(asked).constraints.max_replicas, rebuild(free)
     needed = _least_cap(uncapped, most)
@@ -202,7 +202,7 @@ def _name_least_cap(asked: Problem, free: Source) -> _Told:
     return _Told(
         f"{needs} replicas, at most {most:,} are allowed",
         f"{lower}raise --max-replicas to {needed}",
-        _limited(free, max_replicas=needed),
+        _limit(free, max_replicas=needed),
     )
 
 
@@ -228,15 +228,15 @@ def _fewest(options: Sequence[Option]) -> int:
     return min(option.replicas for option in options)
 
 
-def _fixed(source: Source) -> bool:
+def _has_fixed(source: Source) -> bool:
     """Whether replicas are fixed; where a higher cap is enough for them, that is what is said."""
     fixed = source.restriction.replicas
     if fixed is None or max(fixed) <= source.constraints.max_replicas:
         return fixed is not None
-    return not _possible(rebuild(_limited(source, max_replicas=int(REPLICAS.high))))
+    return not _possible(rebuild(_limit(source, max_replicas=int(REPLICAS.high))))
 
 
-def _unfit(asked: Problem, free: Source) -> _Told:
+def _tell_unfit(asked: Problem, free: Source) -> _Told:
     """Name the stages whose fixed replicas are too few or too many, and replicas with which a plan exists."""
     fixed = _source(asked).restriction.replicas or ()
     problem, most = rebuild(free), free.constraints.max_replicas
@@ -246,7 +246,7 @@ def _unfit(asked: Problem, free: Source) -> _Told:
         for have, option in zip(fixed, plan, strict=True)
     )
     unfit = [
-        f"stage {name} is fixed at {_counted(have, 'replica')}"
+        f"stage {name} is fixed at {_count(have, 'replica')}"
         + (f" and needs {_fewest(options):,}" if have <= most else f", at most {most:,} are allowed")
         for name, have, options in zip(asked.stages, fixed, problem.options, strict=True)
         if not _fewest(options) <= have <= most
@@ -255,18 +255,18 @@ def _unfit(asked: Problem, free: Source) -> _Told:
     return _Told(
         ", ".join(unfit) or f"not with {','.join(map(str, fixed))} fixed replicas",
         f"use --replicas {listed}",
-        _restricted(free, replicas=enough),
+        _restrict(free, replicas=enough),
     )
 
 
-def _unsuitable(asked: Problem, free: Source) -> _Told:
+def _tell_unsuitable(asked: Problem, free: Source) -> _Told:
     variants = _source(asked).restriction.variants or ()
     return _Told(
         f"not with the fixed variants {', '.join(variants)}", "use other --variants, or --method ipa", free
     )
 
 
-def _counted(number: int, unit: str) -> str:
+def _count(number: int, unit: str) -> str:
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
@@ -286,23 +286,23 @@ def round_up(seconds: float) -> str:
 _OBSTACLES = (
     _Obstacle(
         lambda source: True,  # noqa: ARG005 (the signature of a test)
-        lambda source: _limited(source, max_replicas=int(REPLICAS.high)),
-        _name_least_cap,
+        lambda source: _limit(source, max_replicas=int(REPLICAS.high)),
+        _tell_least_cap,
     ),
     _Obstacle(
         lambda source: source.constraints.max_cores is not None,
-        lambda source: _limited(source, max_cores=None),
-        _too_dear,
+        lambda source: _limit(source, max_cores=None),
+        _tell_too_dear,
     ),
     _Obstacle(
         lambda source: True,  # noqa: ARG005 (the signature of a test)
-        lambda source: _limited(source, sla_s=NO_LIMIT_S),
-        _too_slow,
+        lambda source: _limit(source, sla_s=NO_LIMIT_S),
+        _tell_too_slow,
     ),
-    _Obstacle(_fixed, lambda source: _restricted(source, replicas=None), _unfit),
+    _Obstacle(_has_fixed, lambda source: _restrict(source, replicas=None), _tell_unfit),
     _Obstacle(
         lambda source: source.restriction.variants is not None,
-        lambda source: _restricted(source, variants=None),
-        _unsuitable,
+        lambda source: _restrict(source, variants=None),
+        _tell_unsuitable,
     ),
 )

@@ -87,17 +87,17 @@ def _check(problem: Problem, answer: Answer) -> Answer:
     options = pick_options(problem, answer.choice)
     if not problem.feasible(options):
         known = best_known(problem).choice if all(problem.options) else None
-        note = _joined(answer.note, "the solver's plan breaks a limit; replaced by a good one that does not")
+        note = _join(answer.note, "the solver's plan breaks a limit; replaced by a good one that does not")
         return Answer(known, proven=False, note=note)
     value = problem.value(options)
     claimed = value if answer.objective is None else answer.objective
     if abs(claimed - value) <= solver_error(value):
         return answer
-    note = _joined(answer.note, f"the solver claimed {claimed:.9g} for a plan worth {value:.9g}")
+    note = _join(answer.note, f"the solver claimed {claimed:.9g} for a plan worth {value:.9g}")
     return replace(answer, objective=value, proven=False, bound=math.nan, note=note)
 
 
-def _joined(*notes: str) -> str:
+def _join(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 

@@ -36,18 +36,18 @@ class SolverStatus:
 def solver_status() -> list[SolverStatus]:
     """Try every solver on a tiny problem."""
     return [
-        _tried("exact", lambda: "built in, needs no solver", "reinstall ipa"),
-        _tried(
+        _try("exact", lambda: "built in, needs no solver", "reinstall ipa"),
+        _try(
             "gurobi",
             _gurobi_detail,
             'pip install -e ".[gurobi]"; if it is installed, unset or renew GRB_LICENSE_FILE',
         ),
-        _tried("pulp-highs", _highs_detail, "pip install pulp highspy"),
-        _tried("pulp-cbc", _cbc_detail, 'pip install "pulp[cbc]"'),
+        _try("pulp-highs", _highs_detail, "pip install pulp highspy"),
+        _try("pulp-cbc", _cbc_detail, 'pip install "pulp[cbc]"'),
     ]
 
 
-def _tried(name: str, detail: Callable[[], str], fix: str) -> SolverStatus:
+def _try(name: str, detail: Callable[[], str], fix: str) -> SolverStatus:
     try:
         decision = solve(random_problem(stages=2, variants=2, batches=2), name, deadline_s=5.0)
         if decision.optimal:

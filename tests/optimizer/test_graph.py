@@ -25,7 +25,7 @@ from ipa.optimizer.solvers import graph
 from ipa.optimizer.solvers.brute_force import solve_brute_force
 from ipa.optimizer.solvers.graph import series_parallel_labels, solve_graph
 from ipa.optimizer.solvers.highs import solve_highs_directly
-from ipa.optimizer.solvers.tie_breaking import settle
+from ipa.optimizer.solvers.tie_breaking import Claim, settle
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Edge
 from ipa.pipeline.plan import plan_defects
@@ -222,14 +222,14 @@ def test_a_solver_of_ones_own_gets_graphs_as_they_are() -> None:
 def test_a_deadline_is_not_taken_for_a_proof_that_there_is_no_plan() -> None:
     asked = random_graph("bridge", 1, "profile", "pas", 0.5)
     fastest = [min(options, key=lambda o: o.total_s) for options in asked.options]
-    found = settle(asked, None, proven=False, solver="HiGHS", until=0.0)
+    found = settle(asked, Claim("HiGHS", None, proven=False), until=0.0)
     assert found.choice is not None
     assert asked.feasible(pick_options(asked, found.choice))
     assert asked.value(pick_options(asked, found.choice)) > asked.value(fastest)
     assert not found.proven
     assert found.note == "HiGHS found no plan before its deadline; this is a good one"
     impossible = replace(asked, sla_s=asked.latency_s(fastest) - 0.001)
-    assert settle(impossible, None, proven=False, solver="HiGHS", until=0.0) == Answer(None, proven=True)
+    assert settle(impossible, Claim("HiGHS", None, proven=False), until=0.0) == Answer(None, proven=True)
 
 
 def test_too_many_labels_of_a_graph_give_way_to_highs(monkeypatch: pytest.MonkeyPatch) -> None:

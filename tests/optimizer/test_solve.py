@@ -20,7 +20,7 @@ from ipa.optimizer.solve import SOLVERS, solve
 from ipa.optimizer.solvers import auto, exact, gurobi, highs, pulp
 from ipa.optimizer.solvers import tie_breaking as agree
 from ipa.optimizer.solvers.milp import milp_of
-from ipa.optimizer.solvers.tie_breaking import settle
+from ipa.optimizer.solvers.tie_breaking import Claim, settle
 from ipa.optimizer.status import solver_status
 from ipa.pipeline.accuracy import METRICS
 from tests.support.toys import option, problem
@@ -249,24 +249,24 @@ class TestAgreement:
     """What happens to the choice of a solver that is wrong."""
 
     def test_a_claimed_optimum_that_is_beaten_is_not_optimal_any_more(self) -> None:
-        answer = settle(two_stages(sla_s=2.0), (0, 0), True, "Solver", FOREVER)
+        answer = settle(two_stages(sla_s=2.0), Claim("Solver", (0, 0), True), FOREVER)
         assert not answer.proven
         assert answer.choice == (1, 1)
         assert "Solver claimed its plan to be optimal; a plan better by 720 % is known" in answer.note
 
     def test_a_choice_that_breaks_the_sla_is_replaced(self) -> None:
-        answer = settle(two_stages(sla_s=0.7), (1, 1), True, "Solver", FOREVER)
+        answer = settle(two_stages(sla_s=0.7), Claim("Solver", (1, 1), True), FOREVER)
         assert (answer.choice, answer.proven) == ((0, 1), False)
         assert "takes 1.2 s, above the SLA" in answer.note
 
     def test_claiming_that_nothing_keeps_the_sla_is_checked(self) -> None:
-        answer = settle(two_stages(), None, True, "Solver", FOREVER)
+        answer = settle(two_stages(), Claim("Solver", None, True), FOREVER)
         assert answer.choice is not None
         assert not answer.proven
         assert "claimed that no plan keeps the limits" in answer.note
 
     def test_a_choice_above_the_limit_of_cores_is_replaced(self) -> None:
-        answer = settle(replace(two_stages(sla_s=2.0), max_cores=3), (1, 1), True, "Solver", FOREVER)
+        answer = settle(replace(two_stages(sla_s=2.0), max_cores=3), Claim("Solver", (1, 1), True), FOREVER)
         assert (answer.choice, answer.proven) == ((0, 1), False)
         assert "Solver chose a plan of 4 cores, above their limit" in answer.note
 
@@ -279,7 +279,7 @@ class TestAgreement:
         assert given.value(pick_options(given, poor)) < best.objective - 30
         late = time.perf_counter()
         for choice in (poor, None):
-            answer = settle(given, choice, False, "Solver", late)
+            answer = settle(given, Claim("Solver", choice, False), late)
             assert answer.choice is not None
             assert given.value(pick_options(given, answer.choice)) > best.objective - 0.01
             assert answer.bound >= best.objective - 1e-9
@@ -304,13 +304,13 @@ class TestAgreement:
         given = problem(
             [option(0.1, cost=9), option(0.2 + 4e-9, cost=1)], [option(0.8)], sla_s=1.0, alpha=0.0
         )
-        answer = settle(given, (1, 0), True, "Solver", FOREVER)
+        answer = settle(given, Claim("Solver", (1, 0), True), FOREVER)
         assert (answer.choice, answer.proven) == ((0, 0), True)
         assert "by less than it can tell; labels proved this one" in answer.note
 
     def test_the_value_of_the_solvers_own_choice_is_kept(self) -> None:
         given = problem([option(0.2, batch=1), option(0.1, batch=1)], delta=0.0)
-        answer = settle(given, (0,), True, "Solver", FOREVER)
+        answer = settle(given, Claim("Solver", (0,), True), FOREVER)
         assert (answer.choice, answer.objective) == ((1,), given.value([given.options[0][0]]))
 
     def test_with_too_many_ties_the_own_choice_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +318,7 @@ class TestAgreement:
             raise LabelsExceededError
 
         monkeypatch.setattr(agree, "best_of", exceeding)
-        answer = settle(two_stages(sla_s=0.7), (0, 1), True, "Solver", FOREVER)
+        answer = settle(two_stages(sla_s=0.7), Claim("Solver", (0, 1), True), FOREVER)
         assert (answer.choice, answer.proven) == ((0, 1), True)
         assert answer.note == "too many ties to look for the first one"
 

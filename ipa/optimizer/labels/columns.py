@@ -63,12 +63,12 @@ class Columns:
     @property
     def rows(self) -> Ints:
         """Indices of the stages; not to be written to."""
-        return _counted(len(self.sizes))
+        return _count_up(len(self.sizes))
 
     @property
     def present(self) -> Bools:
         """Which entries are options, not padding."""
-        present: Bools = _counted(self.latency.shape[1]) < self.sizes[:, None]
+        present: Bools = _count_up(self.latency.shape[1]) < self.sizes[:, None]
         return present
 
     def latency_of(self, choice: Ints) -> float:
@@ -116,7 +116,7 @@ class Columns:
 
 
 @lru_cache(maxsize=256)
-def _counted(count: int) -> Ints:
+def _count_up(count: int) -> Ints:
     """Return 0, 1, ...: asked for so often that making them anew would show."""
     numbers: Ints = np.arange(count)
     numbers.flags.writeable = False
@@ -142,9 +142,9 @@ def columns_of(problem: Problem) -> Columns:
     shape = (len(sizes), int(sizes.max()))
     present = np.arange(shape[1]) < sizes[:, None]
     return Columns(
-        latency=_padded(ticks, present, 0.0),
-        gain=_padded(on_grid(gain, len(sizes)), present, -np.inf),
-        factor=np.ones((1, 1)) if alpha == 0 else _padded(score, present, 1.0),
+        latency=_pad(ticks, present, 0.0),
+        gain=_pad(on_grid(gain, len(sizes)), present, -np.inf),
+        factor=np.ones((1, 1)) if alpha == 0 else _pad(score, present, 1.0),
         index=np.broadcast_to(np.arange(shape[1]), shape),
         sizes=sizes,
         alpha=alpha,
@@ -239,7 +239,7 @@ def on_grid(values: Floats, terms: int) -> Floats:
     return np.ldexp(np.rint(np.ldexp(values, bits)), -bits)
 
 
-def _padded(values: Floats, present: Bools, padding: float) -> Floats:
+def _pad(values: Floats, present: Bools, padding: float) -> Floats:
     if present.all():
         return values.reshape(present.shape)
     padded = np.full(present.shape, padding)

@@ -106,7 +106,7 @@ def best_pairs(
     order = np.argsort(right.latency, kind="stable")
     partners = np.searchsorted(right.latency[order], limit - left.latency, side="right")
     halves = _Halves(left, right.at(order), partners, alpha)
-    places, bounds, best = _promising(halves, floor, until, slop)
+    places, bounds, best = _find_promising(halves, floor, until, slop)
     found: list[tuple[int, Ints, Floats]] = []
     count = 0
     order_of_bounds = np.argsort(-bounds, kind="stable")
@@ -119,10 +119,10 @@ def best_pairs(
         tied = np.flatnonzero(values >= best)[: MOST_PAIRS - count]
         found.append((place, order[tied], values[tied]))
         count += len(tied)
-    return _tied(found, best, complete=count < MOST_PAIRS)
+    return _pick_tied(found, best, complete=count < MOST_PAIRS)
 
 
-def _promising(halves: _Halves, floor: float, until: float, slop: float) -> tuple[Ints, Floats, float]:
+def _find_promising(halves: _Halves, floor: float, until: float, slop: float) -> tuple[Ints, Floats, float]:
     """Return the left labels that can reach the floor, their bounds, and the floor raised on the way."""
     places = np.flatnonzero(halves.partners > 0)
     best = floor
@@ -158,7 +158,7 @@ def _bounds(halves: _Halves, places: Ints) -> Floats:
     return bounds
 
 
-def _tied(found: list[tuple[int, Ints, Floats]], best: float, *, complete: bool) -> Pairs:
+def _pick_tied(found: list[tuple[int, Ints, Floats]], best: float, *, complete: bool) -> Pairs:
     left = np.repeat([place for place, _, _ in found], [len(right) for _, right, _ in found]).astype(np.intp)
     right = np.concatenate([np.zeros(0, dtype=np.intp), *(right for _, right, _ in found)])
     value = np.concatenate([np.zeros(0), *(value for _, _, value in found)])

@@ -29,7 +29,7 @@ def improve(columns: Columns, choice: Ints, limit: float, losses: Floats) -> Int
     numpy.ndarray or None
         A choice within the limit; None if the start breaks it and no pair of changes mends that.
     """
-    stage, option = _promising(columns, losses)
+    stage, option = _find_promising(columns, losses)
     feasible = columns.latency_of(choice) <= limit
     for _ in range(_MAX_ROUNDS):
         moved = _best_pair(columns, choice, limit, stage, option)
@@ -39,7 +39,7 @@ def improve(columns: Columns, choice: Ints, limit: float, losses: Floats) -> Int
     return choice if feasible else None
 
 
-def _promising(columns: Columns, losses: Floats) -> tuple[Ints, Ints]:
+def _find_promising(columns: Columns, losses: Floats) -> tuple[Ints, Ints]:
     width = losses.shape[1]
     flat = np.flatnonzero(columns.present)
     if len(flat) > MOST_MOVES:

@@ -51,11 +51,11 @@ def solve_auto(problem: Problem, deadline_s: float) -> Answer:
             notes.append(f"{name} cannot be used: {error}")
             _tell(f"solver auto: {notes[-1]}; trying the next solver")
         else:
-            return _noted(answer, name, notes)
-    return _noted(solve_exact(problem, max(0.1, until - time.perf_counter())), "exact", notes)
+            return _note(answer, name, notes)
+    return _note(solve_exact(problem, max(0.1, until - time.perf_counter())), "exact", notes)
 
 
-def _noted(answer: Answer, solver: str, notes: list[str]) -> Answer:
+def _note(answer: Answer, solver: str, notes: list[str]) -> Answer:
     return replace(answer, solver=solver, note="; ".join([*notes, *([answer.note] if answer.note else [])]))
 
 

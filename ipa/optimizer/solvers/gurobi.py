@@ -1,17 +1,16 @@
 """The decision solved by Gurobi (optional)."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from ipa.errors import MissingExtraError, SolverUnavailableError
-from ipa.optimizer.answer import Answer, impossible
+from ipa.optimizer.answer import Answer
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import search_until, settle
+from ipa.optimizer.solvers.tie_breaking import Claim, TimeLeft, solve_by_search
 from ipa.optimizer.tolerance import SOLVER
 
 _BUNDLED_LIMIT = 2000
@@ -42,29 +41,27 @@ def solve_gurobi(problem: Problem, deadline_s: float) -> Answer:
         If there is no valid licence, or the model exceeds the size that the licence allows.
     """
     gurobipy = gurobi_module()
-    if impossible(problem):
-        return Answer(None, proven=True)
-    started = time.perf_counter()
-    until = started + deadline_s
+    return solve_by_search(problem, deadline_s, lambda left_s: _search(gurobipy, problem, left_s))
+
+
+def _search(gurobipy: Any, problem: Problem, left_s: TimeLeft) -> Claim:
     milp = milp_of(problem)
     try:
         with gurobipy.Model(env=environment()) as model:
             variables = _fill(gurobipy, model, milp)
-            model.Params.TimeLimit = max(0.0, search_until(started, deadline_s) - time.perf_counter())
+            model.Params.TimeLimit = max(0.0, left_s())
             model.optimize()
             status, found = model.Status, model.SolCount > 0
             values = [variable.X for variable in variables] if found else []
             search_s, bound = model.Runtime, model.ObjBound
     except gurobipy.GurobiError as error:
-        raise failed(error, f"{len(milp.objective)} variables and {len(milp.rows)} constraints") from error
-    build_s = time.perf_counter() - started - search_s
+        size = f"{len(milp.objective)} variables and {len(milp.rows)} constraints"
+        raise explain_failure(error, size) from error
     proven = status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
-    choice = milp.choice(values) if found else None
-    answer = settle(problem, choice, proven, "Gurobi", until, bound)
-    return replace(answer, build_s=build_s, search_s=search_s)
+    return Claim("Gurobi", milp.choice(values) if found else None, proven, bound, search_s)
 
 
-def failed(error: Exception, size: str) -> SolverUnavailableError:
+def explain_failure(error: Exception, size: str) -> SolverUnavailableError:
     """Return what to raise for a Gurobi error on a model of some size."""
     fix = _FIXES.get(getattr(error, "errno", 0), "use solver exact or pulp")
     return SolverUnavailableError(f"Gurobi failed on {size}: {error}; {fix}")

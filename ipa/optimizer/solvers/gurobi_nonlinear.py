@@ -5,18 +5,17 @@ Per stage a binary per variant, a binary per batch size and an integer number of
 """
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ipa.errors import InvalidValueError
-from ipa.optimizer.answer import Answer, Choice, impossible
+from ipa.optimizer.answer import Answer, Choice
 from ipa.optimizer.problem import Option, Problem
-from ipa.optimizer.solvers.gurobi import environment, failed, gurobi_module
+from ipa.optimizer.solvers.gurobi import environment, explain_failure, gurobi_module
 from ipa.optimizer.solvers.milp import LIMIT
-from ipa.optimizer.solvers.tie_breaking import search_until, settle
+from ipa.optimizer.solvers.tie_breaking import Claim, TimeLeft, solve_by_search
 from ipa.optimizer.ticks import Ticks
 from ipa.pipeline.accuracy import Combine
 from ipa.pipeline.measured_accuracy import MeasuredAccuracy
@@ -46,32 +45,30 @@ def solve_gurobi_nonlinear(problem: Problem, deadline_s: float) -> Answer:
             "solver gurobi-nonlinear takes chains only; for a graph use another one, such as exact"
         )
     gurobipy = gurobi_module()
-    if impossible(problem):
-        return Answer(None, proven=True)
-    started = time.perf_counter()
-    until = started + deadline_s
+    return solve_by_search(problem, deadline_s, lambda left_s: _search(gurobipy, problem, left_s))
+
+
+def _search(gurobipy: Any, problem: Problem, left_s: TimeLeft) -> Claim:
     stages = [_Stage.of(options, problem.ticks) for options in problem.options]
     size = "unknown size"
     try:
         with gurobipy.Model(env=environment()) as model:
-            filled = [stage.filled(gurobipy, model) for stage in stages]
+            filled = [stage.fill(gurobipy, model) for stage in stages]
             _add_objective(gurobipy, model, problem, filled)
             _add_limits(gurobipy, model, problem, filled)
             model.update()
             size = f"{model.NumVars} variables and products of them"
-            model.Params.TimeLimit = max(0.0, search_until(started, deadline_s) - time.perf_counter())
+            model.Params.TimeLimit = max(0.0, left_s())
             model.optimize()
             proven = model.Status in (gurobipy.GRB.OPTIMAL, gurobipy.GRB.INFEASIBLE, gurobipy.GRB.INF_OR_UNBD)
             choice = tuple(part.chosen() for part in filled) if model.SolCount > 0 else None
             search_s, bound = model.Runtime, model.ObjBound
     except gurobipy.GurobiError as error:
-        raise failed(error, size) from error
-    build_s = time.perf_counter() - started - search_s
-    answer = settle(problem, _known(choice), proven, "Gurobi", until, bound)
-    return replace(answer, build_s=build_s, search_s=search_s)
+        raise explain_failure(error, size) from error
+    return Claim("Gurobi", _check_known(choice), proven, bound, search_s)
 
 
-def _known(choice: Sequence[int | None] | None) -> Choice | None:
+def _check_known(choice: Sequence[int | None] | None) -> Choice | None:
     if choice is None:
         return None
     found = tuple(index for index in choice if index is not None)
@@ -100,7 +97,7 @@ class _Stage:
             seen[alike] += 1
         return cls(options, ticks, tuple(places))
 
-    def filled(self, gurobipy: Any, model: Any) -> "_Filled":
+    def fill(self, gurobipy: Any, model: Any) -> "_Filled":
         """Add the variables of the stage and its own constraints."""
         grb, total = gurobipy.GRB, gurobipy.quicksum
         models = list(dict.fromkeys(place[0] for place in self.places))

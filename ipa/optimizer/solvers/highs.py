@@ -3,17 +3,16 @@
 import os
 import sys
 import time
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ipa.errors import SolverUnavailableError
-from ipa.optimizer.answer import Answer, impossible
+from ipa.optimizer.answer import Answer
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import search_until, settle
+from ipa.optimizer.solvers.tie_breaking import Claim, TimeLeft, solve_by_search
 from ipa.optimizer.tolerance import SOLVER
 
 _MIN_LIMIT_S = 0.01
@@ -36,18 +35,18 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     """
     print_banner_unseen()
     highspy = highspy_module()
-    if impossible(problem):
-        return Answer(None, proven=True)
-    started = time.perf_counter()
-    until = started + deadline_s
+    return solve_by_search(problem, deadline_s, lambda left_s: _search(highspy, problem, left_s))
+
+
+def _search(highspy: Any, problem: Problem, left_s: TimeLeft) -> Claim:
     milp = milp_of(problem)
     model = highspy.Highs()
-    _set_options(model, max(_MIN_LIMIT_S, search_until(started, deadline_s) - time.perf_counter()))
+    _set_options(model, max(_MIN_LIMIT_S, left_s()))
     if model.passModel(_arrays(highspy, milp)) == highspy.HighsStatus.kError:
         raise SolverUnavailableError("HiGHS refused the model; use solver exact or pulp")
-    build_s = time.perf_counter() - started
+    started = time.perf_counter()
     model.run()
-    search_s = time.perf_counter() - started - build_s
+    search_s = time.perf_counter() - started
     status, solution = model.getModelStatus(), model.getSolution()
     proven = status in (
         highspy.HighsModelStatus.kOptimal,
@@ -56,8 +55,7 @@ def solve_highs_directly(problem: Problem, deadline_s: float) -> Answer:
     )
     found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     choice = milp.choice(list(solution.col_value)) if found else None
-    answer = settle(problem, choice, proven, "HiGHS", until, model.getInfo().mip_dual_bound)
-    return replace(answer, build_s=build_s, search_s=search_s)
+    return Claim("HiGHS", choice, proven, model.getInfo().mip_dual_bound, search_s)
 
 
 def highspy_module() -> Any:

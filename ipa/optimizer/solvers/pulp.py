@@ -8,15 +8,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ipa.errors import SolverUnavailableError
-from ipa.optimizer.answer import Answer, impossible
+from ipa.optimizer.answer import Answer
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solvers.highs import print_banner_unseen
 from ipa.optimizer.solvers.milp import Milp, milp_of
-from ipa.optimizer.solvers.tie_breaking import search_until, settle
+from ipa.optimizer.solvers.tie_breaking import Claim, TimeLeft, solve_by_search
 from ipa.optimizer.tolerance import SOLVER
 
 _GRACE_S = 1.0
@@ -37,12 +38,12 @@ def solve_pulp(problem: Problem, deadline_s: float) -> Answer:
     """
     started = time.perf_counter()
     try:
-        return _named(solve_highs(problem, deadline_s), "pulp-highs")
+        return _name_solver(solve_highs(problem, deadline_s), "pulp-highs")
     except SolverUnavailableError as error:
         note = f"pulp-cbc instead of pulp-highs: {error}"
         log.warning("solver pulp: %s", note)
     left_s = max(0.1, deadline_s - (time.perf_counter() - started))
-    return _named(solve_cbc(problem, left_s), "pulp-cbc", note)
+    return _name_solver(solve_cbc(problem, left_s), "pulp-cbc", note)
 
 
 def solve_highs(problem: Problem, deadline_s: float) -> Answer:
@@ -60,7 +61,7 @@ def solve_highs(problem: Problem, deadline_s: float) -> Answer:
     SolverUnavailableError
         If highspy is missing or fails.
     """
-    return _solve(problem, deadline_s, "HiGHS", _run_highs)
+    return solve_by_search(problem, deadline_s, partial(_search, problem, "HiGHS", _run_highs))
 
 
 def solve_cbc(problem: Problem, deadline_s: float) -> Answer:
@@ -78,7 +79,7 @@ def solve_cbc(problem: Problem, deadline_s: float) -> Answer:
     SolverUnavailableError
         If there is no CBC executable, or it fails.
     """
-    return _solve(problem, deadline_s, "CBC", _run_cbc)
+    return solve_by_search(problem, deadline_s, partial(_search, problem, "CBC", _run_cbc))
 
 
 def cbc_path() -> str | None:
@@ -89,28 +90,21 @@ def cbc_path() -> str | None:
     return str(bundled) if bundled and Path(bundled).exists() else shutil.which("cbc")
 
 
-def _named(answer: Answer, solver: str, note: str = "") -> Answer:
+def _name_solver(answer: Answer, solver: str, note: str = "") -> Answer:
     return replace(answer, solver=solver, note="; ".join(text for text in (note, answer.note) if text))
 
 
-def _solve(problem: Problem, deadline_s: float, name: str, run: Callable[[Any, float], float]) -> Answer:
+def _search(problem: Problem, name: str, run: Callable[[Any, float], float], left_s: TimeLeft) -> Claim:
     import pulp
 
-    if impossible(problem):
-        return Answer(None, proven=True)
-    started = time.perf_counter()
-    until = started + deadline_s
     milp = milp_of(problem)
     program, variables = _program(milp)
-    search_s = run(program, max(0.01, search_until(started, deadline_s) - time.perf_counter()))
-    build_s = time.perf_counter() - started - search_s
+    search_s = run(program, max(0.01, left_s()))
     found = program.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
     infeasible = pulp.LpSolutionInfeasible == program.sol_status or program.status == pulp.LpStatusInfeasible
     proven = infeasible or program.sol_status == pulp.LpSolutionOptimal
     values = [variable.varValue or 0.0 for variable in variables]
-    choice = milp.choice(values) if found else None
-    answer = settle(problem, choice, proven, name, until, _bound(program))
-    return replace(answer, build_s=build_s, search_s=search_s)
+    return Claim(name, milp.choice(values) if found else None, proven, _bound(program), search_s)
 
 
 def _bound(program: Any) -> float:

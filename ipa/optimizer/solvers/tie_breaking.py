@@ -8,9 +8,10 @@ turns up.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ipa.optimizer.answer import Answer, Choice, fastest, pick_options
+from ipa.optimizer.answer import Answer, Choice, fastest, impossible, pick_options
 from ipa.optimizer.known import Known, best_known
 from ipa.optimizer.labels.core_limit import solve_within_cores
 from ipa.optimizer.labels.exceeded import LabelsExceededError
@@ -27,7 +28,7 @@ TIE_BREAK_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
     """What a solver says.
 
     Parameters
@@ -40,27 +41,44 @@ class _Claim:
         Whether it claims to have proven the choice optimal, or the problem infeasible.
     bound
         Upper bound on the objective that it proved; NaN if there is none.
+    search_s
+        Wall time in seconds that it took itself.
     """
 
     solver: str
     choice: Choice | None
     proven: bool
     bound: float = math.nan
+    search_s: float = 0.0
 
 
-def search_until(started: float, deadline_s: float) -> float:
-    """Return until when a solver may search, in ``time.perf_counter()``, so that time is left to check it."""
-    return started + deadline_s - min(TIE_BREAK_S, TIE_BREAK_SHARE * deadline_s)
+TimeLeft = Callable[[], float]
+"""Seconds that are left to search."""
 
 
-def settle(
-    problem: Problem,
-    choice: Choice | None,
-    proven: bool,
-    solver: str,
-    until: float,
-    bound: float = math.nan,
-) -> Answer:
+def solve_by_search(problem: Problem, deadline_s: float, search: Callable[[TimeLeft], Claim]) -> Answer:
+    """Have a solver search, keep the time that its claim needs to be checked, and settle it.
+
+    Parameters
+    ----------
+    problem
+        What there is to choose from.
+    deadline_s
+        Wall time in seconds for everything.
+    search
+        Builds the solver's model and runs it; not called if one look shows that there is no plan.
+    """
+    if impossible(problem):
+        return Answer(None, proven=True)
+    started = time.perf_counter()
+    until = started + deadline_s
+    search_until = until - min(TIE_BREAK_S, TIE_BREAK_SHARE * deadline_s)
+    claim = search(lambda: search_until - time.perf_counter())
+    build_s = time.perf_counter() - started - claim.search_s
+    return replace(settle(problem, claim, until), build_s=build_s, search_s=claim.search_s)
+
+
+def settle(problem: Problem, claim: Claim, until: float) -> Answer:
     """Return the answer that a solver's claim leads to.
 
     The value of the solver's own choice stays in the answer where only its ties are broken.
@@ -69,24 +87,17 @@ def settle(
     ----------
     problem
         What there is to choose from; not ``impossible``.
-    choice
-        What the solver chose; None if it found nothing.
-    proven
-        Whether it claims to have proven the choice optimal, or the problem infeasible.
-    solver
-        Its name, for notes.
+    claim
+        What the solver says.
     until
         ``time.perf_counter()`` of the deadline.
-    bound
-        Upper bound on the objective that the solver proved; NaN if there is none.
     """
-    claim = _Claim(solver, choice, proven, bound)
-    if choice is None or not problem.feasible(pick_options(problem, choice)):
+    if claim.choice is None or not problem.feasible(pick_options(problem, claim.choice)):
         return _replace(problem, claim, until)
-    return _compare(problem, claim, choice, until)
+    return _compare(problem, claim, claim.choice, until)
 
 
-def _compare(problem: Problem, claim: _Claim, own: Choice, until: float) -> Answer:
+def _compare(problem: Problem, claim: Claim, own: Choice, until: float) -> Answer:
     """Answer where a solver chose a plan that keeps the limits."""
     known = best_known(problem, own)
     value, good = _value(problem, own), known.choice or own
@@ -106,7 +117,7 @@ def _compare(problem: Problem, claim: _Claim, own: Choice, until: float) -> Answ
     return Answer(first, proven=True, objective=value)
 
 
-def _replace(problem: Problem, claim: _Claim, until: float) -> Answer:
+def _replace(problem: Problem, claim: Claim, until: float) -> Answer:
     """Answer where a solver has no choice that keeps the limits."""
     known, what = best_known(problem), _what(problem, claim)
     if known.choice is None:
@@ -123,7 +134,7 @@ def _replace(problem: Problem, claim: _Claim, until: float) -> Answer:
     return Answer(best, proven=False, note=note, bound=bound)
 
 
-def _what(problem: Problem, claim: _Claim) -> str:
+def _what(problem: Problem, claim: Claim) -> str:
     if claim.choice is None:
         if claim.proven:
             return f"{claim.solver} claimed that no plan keeps the limits"
@@ -138,12 +149,12 @@ def _what(problem: Problem, claim: _Claim) -> str:
 def _by_a_hair(problem: Problem, choice: Choice | None) -> bool:
     """Whether a choice misses the SLA by less than a solver can tell; of none, whether all but miss it."""
     if choice is None:
-        return not _moved(problem, -HAIR).keeps_sla(pick_options(problem, fastest(problem)))
+        return not _move_sla(problem, -HAIR).keeps_sla(pick_options(problem, fastest(problem)))
     options = pick_options(problem, choice)
-    return problem.fits_cores(options) and _moved(problem, HAIR).keeps_sla(options)
+    return problem.fits_cores(options) and _move_sla(problem, HAIR).keeps_sla(options)
 
 
-def _moved(problem: Problem, share: float) -> Problem:
+def _move_sla(problem: Problem, share: float) -> Problem:
     return replace(problem, sla_s=problem.sla_s * (1 + share))
 
 
