@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -57,11 +58,14 @@ class AsyncHost:
     async def stop(self, process: Process, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Ask a process to end, and end it by force if it does not in time; returns once it is gone."""
         await self._call(process.terminate)
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(ended(process), timeout_s)
-        except TimeoutError:
-            await self._call(process.kill)
-            await ended(process)
+        await self.kill(process)
+
+    async def kill(self, process: Process) -> None:
+        """End a process by force, if it has not ended; returns once it is gone."""
+        await self._call(process.kill)
+        await ended(process)
         await self._call(process.wait)
 
     async def exit_of(self, process: Process) -> str:

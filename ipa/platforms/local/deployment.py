@@ -17,7 +17,7 @@ from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.live_pipeline import LivePipeline
 from ipa.platforms.local.load_process import LoadProcess
 from ipa.platforms.local.loop_thread import LoopThread
-from ipa.platforms.local.processes import ProcessHost
+from ipa.platforms.local.processes import Process, ProcessHost
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
 from ipa.serving.gateway import GatewaySettings, GatewayState
@@ -133,6 +133,10 @@ class Deployment:
         """Cores that the replicas hold now."""
         return self._live.cores.held
 
+    def processes(self) -> tuple[Process, ...]:
+        """Return the processes that run."""
+        return self._processes.processes
+
     def events(self) -> tuple[Event, ...]:
         """Return what happened to the processes."""
         return self._live.events.events()
@@ -201,5 +205,6 @@ def gateway_settings(
         control_token=secrets.token_urlsafe(32),
         drop_after_s=limits_s,
         queue_limit=settings.queue_limit,
+        hang_after_s=settings.hang_after_s,
         seed=conditions.seed,
     )

@@ -16,6 +16,7 @@ EventKind = Literal[
     "died",
     "hung",
     "plan",
+    "in-force",
     "plan-refused",
 ]
 

@@ -20,7 +20,7 @@ NAME = "gateway"
 
 START_TIMEOUT_S = 60.0
 
-FAILURES_OF_A_HUNG_ONE = 3
+FAILURES_OF_A_HUNG_ONE = 2
 """Calls in a row that a gateway leaves unanswered before it is replaced."""
 
 BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -111,7 +111,7 @@ class GatewayKeeper:
             lost = await self._lost(self._process)
             self.ready = None
             self._events.add("hung" if self._hung.is_set() else "died", NAME, lost)
-            await self._host.stop(self._process, timeout_s=0.5)
+            await self._host.kill(self._process)
             for attempt in range(2**31):
                 await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
                 try:
@@ -133,8 +133,9 @@ class GatewayKeeper:
             raise GatewayError("the gateway is down; it is being started anew")
         try:
             answer = await asyncio.to_thread(method, self._control)
-        except GatewayError:
-            self._unanswered += 1
+        except GatewayError as error:
+            # One that refuses has answered; what keeps silent is what another error was the cause of.
+            self._unanswered = self._unanswered + 1 if error.__cause__ else 0
             if self._unanswered >= FAILURES_OF_A_HUNG_ONE:
                 self._hung.set()
             raise

@@ -49,8 +49,8 @@ class Launch(ABC):
         """Return once it has ended."""
 
     @abstractmethod
-    async def stop(self) -> None:
-        """End it, and return once it is gone."""
+    async def stop(self, *, by_force: bool = False) -> None:
+        """End it, and return once it is gone; one that hangs can only be ended by force."""
 
     @abstractmethod
     async def death(self) -> str:
@@ -78,9 +78,9 @@ class ProcessLaunch(Launch):
         """Return once its process has ended."""
         await ended(self._process)
 
-    async def stop(self) -> None:
+    async def stop(self, *, by_force: bool = False) -> None:
         """End its process."""
-        await self._host.stop(self._process)
+        await (self._host.kill if by_force else self._host.stop)(self._process)
 
     async def death(self) -> str:
         """Return its exit code, or the signal that killed it."""
@@ -119,10 +119,10 @@ class ModelServerLaunch(ProcessLaunch):
         said = await server_ready(self._process, self._reader, START_TIMEOUT_S)
         return ReplicaAddress(self.name, f"{HOST}:{said.grpc_port}", self._model)
 
-    async def stop(self) -> None:
+    async def stop(self, *, by_force: bool = False) -> None:
         """End its process."""
         self._reader.close()
-        await super().stop()
+        await super().stop(by_force=by_force)
         self._stopped()
 
 
@@ -185,7 +185,7 @@ class AddressLaunch(Launch):
         """Wait for ever: it is not ours to watch."""
         await asyncio.Event().wait()
 
-    async def stop(self) -> None:
+    async def stop(self, *, by_force: bool = False) -> None:
         """Leave it running."""
 
     async def death(self) -> str:

@@ -143,7 +143,7 @@ class LivePipeline:
         await self._count_arrivals()
         now_s, end = self.now(), int(self.now())
         seen = self._arrivals.rates_rps(max(0, end - self._window_s), end)
-        ready = tuple(fleet.running.ready for fleet in self._fleets)
+        ready = tuple(len(stage.replicas) for stage in self._in_force) or (0,) * len(self._fleets)
         return Observation(now_s, seen, self.target(), ready, self.pending())
 
     def target(self) -> Plan:
@@ -158,6 +158,8 @@ class LivePipeline:
         missing += sorted({slot.failure for slot in self._slots if slot.failure and slot.address is None})
         if self.gateway.ready is None:
             missing.append("the gateway is being started anew")
+        elif self._in_force != self._assignments():
+            missing.append("the gateway is being told")
         return ", ".join(filter(None, missing))
 
     async def drain(self, timeout_s: float) -> bool:
@@ -194,7 +196,7 @@ class LivePipeline:
 
     async def _until_served(self) -> None:
         """Return once the plan serves, or raise if a replica fails again and again."""
-        while self._in_force != self._assignments() or self.pending():
+        while self.pending():
             for slot in self._slots:
                 if slot.failures >= FAILED_STARTS:
                     raise LivePipelineError(slot.failure)
@@ -225,6 +227,8 @@ class LivePipeline:
             await self.gateway.call(lambda control: control.put_plan(wanted, PUT_TIMEOUT_S))
             self._in_force = wanted
             self.events.add("plan", "gateway", _in_words(wanted))
+            if not self.pending():
+                self.events.add("in-force", "pipeline")
 
     async def _let_go(self) -> None:
         """Tell the replicas that were released that they have drained, once the gateway says so."""

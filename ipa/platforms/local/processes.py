@@ -19,7 +19,8 @@ from ipa.platforms.local.pid_files import PidFiles
 PRELOADED = (
     "ipa.serving.stock_server",
     "ipa.serving.runtimes.emulated",
-    "ipa.serving.gateway",
+    "ipa.serving.gateway.process",
+    "ipa.serving.load_generator.generate",
     "ipa.cli.app",
 )
 """What the template imports before it forks; the last is what the script ``ipa`` imports in every process."""

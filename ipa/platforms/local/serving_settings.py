@@ -29,6 +29,9 @@ class ServingSettings(PlatformSettings):
         Visits that may wait in front of a stage; more are refused.
     payload
         What requests carry, a name of ``ipa.serving.payloads``; empty: what the pipeline takes.
+    hang_after_s
+        Seconds after which a replica that does not answer counts as hung; None: the larger of 5 s and 20
+        times the p99 that the profile has for the batch.
     timeout_s
         Seconds after which a request that was not answered counts as lost.
     core_limit
@@ -45,6 +48,7 @@ class ServingSettings(PlatformSettings):
     emulate_start_up: bool = False
     queue_limit: int = 10_000
     payload: str = ""
+    hang_after_s: float | None = None
     timeout_s: float = 60.0
     core_limit: int | None = None
 
@@ -55,6 +59,8 @@ class ServingSettings(PlatformSettings):
         if self.queue_limit < 1:
             raise InvalidValueError(f"queue_limit is {self.queue_limit}; it must be at least 1")
         limits.LATENCY_S.check("timeout_s", self.timeout_s)
+        if self.hang_after_s is not None:
+            limits.LATENCY_S.check("hang_after_s", self.hang_after_s)
         if self.core_limit is not None:
             limits.CORES.check("core_limit", self.core_limit)
 

@@ -144,13 +144,13 @@ class Slot:
                 await asyncio.wait_for(_first(launch.ended(), self._drained.wait()), DRAIN_TIMEOUT_S)
             context.events.add("drained", launch.name)
         elif self._hung.is_set():
-            self._hung.clear()
             context.events.add("hung", launch.name, "it does not answer; it is replaced")
         else:
             context.events.add("died", launch.name, await launch.death())
 
     async def _stop(self, launch: Launch) -> None:
-        await launch.stop()
+        await launch.stop(by_force=self._hung.is_set())
+        self._hung.clear()
         self._context.events.add("stopped", launch.name)
 
 
