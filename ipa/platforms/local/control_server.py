@@ -77,17 +77,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _call(self) -> tuple[http.HTTPStatus, bytes]:
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 <= length <= MOST_BYTES:
+            return http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too long"
+        # Read in any case: who is answered while still sending sees a broken connection and not the answer.
+        body = self.rfile.read(length)
         given, wanted = self.headers.get("Authorization", ""), f"Bearer {self.server.token}"
         if not hmac.compare_digest(given.encode(), wanted.encode()):
             return http.HTTPStatus.UNAUTHORIZED, b"the token is missing or wrong"
         call = self.server.calls.get(f"{self.command} {self.path}")
         if call is None:
             return http.HTTPStatus.NOT_FOUND, f"calls: {', '.join(self.server.calls)}".encode()
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 <= length <= MOST_BYTES:
-            return http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too long"
         try:
-            return http.HTTPStatus.OK, call(self.rfile.read(length))
+            return http.HTTPStatus.OK, call(body)
         except IpaError as error:
             return http.HTTPStatus.BAD_REQUEST, str(error).encode()
 
