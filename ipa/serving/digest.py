@@ -31,7 +31,7 @@ def digest_items(tensors: Sequence[Tensor]) -> Tensor:
     Examples
     --------
     >>> digest_items([Tensor.of("text", [b"a", b"b"])]).numpy().tolist()
-    [[3341013741], [1579797143]]
+    [[2611773773], [44421367]]
     """
     items = split(sorted(tensors, key=lambda tensor: tensor.name), [1] * tensors[0].shape[0])
     return Tensor.of(DIGEST, np.array([[_crc32(item)] for item in items], dtype=np.int64).reshape(-1, 1))

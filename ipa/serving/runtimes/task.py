@@ -34,14 +34,16 @@ class TensorSpec:
 
     def check(self, tensor: Tensor) -> None:
         """Raise a TensorError unless a batch fits."""
-        item = tensor.shape[1:]
-        fits = len(item) == len(self.shape) and all(
-            wanted in {-1, length} for wanted, length in zip(self.shape, item, strict=True)
+        # Axes of length 1 hold nothing; clients write a scalar per item as [b] or as [b, 1].
+        item = [length for length in tensor.shape[1:] if length != 1]
+        wanted = [length for length in self.shape if length != 1]
+        fits = len(item) == len(wanted) and all(
+            length in {-1, given} for length, given in zip(wanted, item, strict=True)
         )
         if tensor.datatype != self.datatype or not fits:
             raise TensorError(
                 f"input {self.name} must be {self.datatype} with items of shape {list(self.shape)}, "
-                f"not {tensor.datatype} with items of shape {list(item)}"
+                f"not {tensor.datatype} with items of shape {list(tensor.shape[1:])}"
             )
 
 

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from ipa.pipeline.load import load_pipeline, pipeline_names
+from ipa.pipeline.pipeline import Pipeline
 from ipa.registry import Registry
+from ipa.serving.architectures import hub_id
+from ipa.serving.weights.hub import HubWeights
 from ipa.serving.weights.ocr import OCR_WEIGHTS
 
 Progress = Callable[[int, int | None, str], None]
@@ -49,3 +53,35 @@ class WeightSet(Protocol):
 
 WEIGHT_SETS: Registry[WeightSet] = Registry("set of weights")
 WEIGHT_SETS.register("ocr", OCR_WEIGHTS)
+
+
+def weight_set_names() -> list[str]:
+    """Return the names of all sets: those that IPA describes, and the pipelines with models on the hub."""
+    return [*WEIGHT_SETS, *(name for name in pipeline_names() if name not in WEIGHT_SETS)]
+
+
+def weights_of(name: str) -> WeightSet:
+    """Return a set of weights.
+
+    Parameters
+    ----------
+    name
+        Name of a set, or of a pipeline, or the path of a pipeline file.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is none of these.
+    """
+    return WEIGHT_SETS[name] if name in WEIGHT_SETS else hub_weights(load_pipeline(name))
+
+
+def hub_weights(pipeline: Pipeline) -> HubWeights:
+    """Return the trained weights of a pipeline's variants, as far as they are on the hub."""
+    variants = [variant for stage in pipeline.stages for variant in stage.variants if variant.server is None]
+    models = (hub_id(variant.model) for variant in variants)
+    return HubWeights(
+        pipeline.name,
+        tuple(dict.fromkeys(model for model in models if model)),
+        tuple(variant.name for variant in variants if not hub_id(variant.model)),
+    )
