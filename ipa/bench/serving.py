@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +22,7 @@ from ipa.pipeline.profiles import Profile, ProfilePoint
 
 if TYPE_CHECKING:
     from ipa.platforms.local.processes import Process, ProcessHost
+    from ipa.serving.gateway import GatewayControl, ReplicaAddress
 
 BAR_STAGE_MS = 1.5
 """Median time that a stage may take beside its service."""
@@ -29,11 +30,14 @@ BAR_STAGE_MS = 1.5
 BAR_RPS = 800
 """Requests per second that must go through two stages on two cores."""
 
-BATCH = 8
+BATCHES = {"one by one": (1, 0.0), "in batches of 8": (8, 0.01)}
+"""Batch size and longest wait of both stages."""
+
 CALLERS = 32
 """Callers that keep the pipeline busy, each with one request at a time."""
 
 START_S = 60.0
+VARIANT = "none"
 ITEM_VALUES = 64
 
 
@@ -76,34 +80,37 @@ def bench_serving(
     pandas.DataFrame
         Columns ``what, stages, p50_ms, p99_ms, stage_p50_ms, stage_p99_ms, peak_rps, cpu_ms``: latency of one
         caller, the same per stage, requests per second of many callers, and what the called process itself
-        computed per request meanwhile.
+        computed per request meanwhile. Latencies in batches hold the wait for the batch and are left out.
     """
     rows = []
-    with _pipeline() as targets:
+    with TemporaryDirectory(prefix="ipa-bench-") as name, _bench(Path(name), requests) as bench:
         for _ in range(repeats):
-            for what, (address, model, stages, process) in targets.items():
-                progress(what)
-                rows.append(_measure(what, Calls(address, model, requests, 1), stages, process))
+            progress("one model server, called directly")
+            rows.append(
+                {"what": "one model server, called directly"} | _measure(bench.direct, bench.server, 1)
+            )
+            for how, (batch, wait_s) in BATCHES.items():
+                progress(f"two stages, {how}")
+                bench.put_plan(batch, wait_s)
+                stages = 2 if batch == 1 else 0
+                rows.append({"what": f"two stages, {how}"} | _measure(bench.through, bench.gateway, stages))
+            progress("")
     frame = pd.DataFrame(rows)
     return frame.groupby("what", sort=False).median().reset_index()
 
 
-def _measure(what: str, alone: Calls, stages: int, process: "Process") -> dict[str, object]:
-    latency_s, _ = _call_from_a_process(alone)
-    many = Calls(alone.address, alone.model, 2 * alone.requests, CALLERS)
+def _measure(calls: Calls, process: "Process", stages: int) -> dict[str, float]:
+    """Return latency, throughput and computing time; no latency of requests that wait for a batch."""
+    row = {"stages": float(stages)}
+    if stages:
+        latency_s, _ = _call_from_a_process(replace(calls, callers=1))
+        p50_ms, p99_ms = 1000 * np.quantile(latency_s, (0.5, 0.99))
+        row |= {"p50_ms": p50_ms, "p99_ms": p99_ms}
+        row |= {"stage_p50_ms": p50_ms / stages, "stage_p99_ms": p99_ms / stages}
     before_s = _cpu_s(process)
-    _, took_s = _call_from_a_process(many)
-    p50_ms, p99_ms = 1000 * np.quantile(latency_s, (0.5, 0.99))
-    return {
-        "what": what,
-        "stages": stages,
-        "p50_ms": p50_ms,
-        "p99_ms": p99_ms,
-        "stage_p50_ms": p50_ms / stages,
-        "stage_p99_ms": p99_ms / stages,
-        "peak_rps": many.requests / took_s,
-        "cpu_ms": 1000 * (_cpu_s(process) - before_s) / many.requests,
-    }
+    _, took_s = _call_from_a_process(calls)
+    cpu_ms = 1000 * (_cpu_s(process) - before_s) / calls.requests
+    return row | {"peak_rps": calls.requests / took_s, "cpu_ms": cpu_ms}
 
 
 def _cpu_s(process: "Process") -> float:
@@ -147,51 +154,64 @@ async def _call_in_a_loop(calls: Calls) -> tuple[list[float], float]:
         return latency_s, time.perf_counter() - began_s
 
 
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Two model servers and a gateway before them, and how to call the first one and the pipeline."""
+
+    server: "Process"
+    gateway: "Process"
+    direct: Calls
+    through: Calls
+    control: "GatewayControl"
+    replicas: "tuple[ReplicaAddress, ...]"
+
+    def put_plan(self, batch: int, wait_s: float) -> None:
+        """Serve in batches of a size."""
+        from ipa.serving.gateway import StageAssignment
+
+        plans = [StagePlan(one.name, VARIANT, batch, 1, 1, wait_s) for one in self.replicas]
+        self.control.put_plan(
+            [StageAssignment(plan, (one,)) for plan, one in zip(plans, self.replicas, strict=True)]
+        )
+
+
 @contextmanager
-def _pipeline() -> Iterator[dict[str, tuple[str, str, int, "Process"]]]:
-    """Run two model servers and a gateway before them; yield whom to call, and through how many stages."""
+def _bench(folder: Path, requests: int) -> Iterator[_Bench]:
     from ipa.platforms.local.processes import ProcessHost
 
-    with TemporaryDirectory(prefix="ipa-bench-") as name:
-        folder = Path(name)
-        host = ProcessHost(folder)
-        try:
-            yield _start(host, folder)
-        finally:
-            host.close()
+    host = ProcessHost(folder)
+    try:
+        yield _start(host, folder, requests)
+    finally:
+        host.close()
 
 
-def _start(host: "ProcessHost", folder: Path) -> dict[str, tuple[str, str, int, "Process"]]:
-    from ipa.serving.gateway import (
-        GatewayControl,
-        GatewaySettings,
-        ReplicaAddress,
-        StageAssignment,
-        serve_gateway,
-    )
+def _start(host: "ProcessHost", folder: Path, requests: int) -> _Bench:
+    from ipa.serving.gateway import GatewayControl, GatewaySettings, ReplicaAddress, serve_gateway
     from ipa.serving.model_server import ReplicaSettings, serve_replica
 
-    points = tuple(ProfilePoint(batch, 1e-6, 1e-6, 1e6) for batch in (1, BATCH))
-    variant = Variant("none", 0.5, 1, (Profile(1, points),))
+    points = tuple(ProfilePoint(batch, 1e-6, 1e-6, 1e6) for batch, _ in BATCHES.values())
+    variant = Variant(VARIANT, 0.5, 1, (Profile(1, points),))
     stages = tuple(Stage(name, (variant,)) for name in ("first", "second"))
-    control = GatewaySettings(Pipeline("two", stages, sla_s=1.0), "two", folder / "socket", "token")
-    replicas = [
-        ReplicaSettings(stage.name, stage.name, variant="none", profile=points, service="deterministic")
-        for stage in stages
-    ]
-    started = [_started(host, one.name, serve_replica, one, folder) for one in replicas]
-    gateway, address = _started(host, "gateway", serve_gateway, control, folder)
-    plan = [
-        StageAssignment(
-            StagePlan(stage.name, "none", BATCH, 1, 1), (ReplicaAddress(stage.name, where, stage.name),)
+    servers = [
+        _started(
+            host, name, serve_replica, ReplicaSettings(name, name, variant=VARIANT, profile=points), folder
         )
-        for stage, (_, where) in zip(stages, started, strict=True)
+        for name in ("first", "second")
     ]
-    GatewayControl(control.control_socket, control.control_token).put_plan(plan)
-    return {
-        "model server, called directly": (started[0][1], "first", 1, started[0][0]),
-        "pipeline of two stages": (address, "two", 2, gateway),
-    }
+    settings = GatewaySettings(Pipeline("two", stages, sla_s=1.0), "two", folder / "socket", "token")
+    gateway, address = _started(host, "gateway", serve_gateway, settings, folder)
+    return _Bench(
+        servers[0][0],
+        gateway,
+        Calls(servers[0][1], "first", requests, CALLERS),
+        Calls(address, "two", requests, CALLERS),
+        GatewayControl(settings.control_socket, settings.control_token),
+        tuple(
+            ReplicaAddress(stage.name, where, stage.name)
+            for stage, (_, where) in zip(stages, servers, strict=True)
+        ),
+    )
 
 
 def _started(

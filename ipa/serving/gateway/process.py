@@ -1,6 +1,7 @@
 """The process of a gateway: engine, doors and control socket in one event loop."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from mlserver import MLServer
 from mlserver.settings import ModelParameters, ModelSettings, Settings
 from mlserver.utils import install_uvloop_event_loop
+from prometheus_client import REGISTRY
 
 from ipa.errors import IpaError
 from ipa.serving.gateway.control_server import ControlServer, drain
@@ -20,6 +22,7 @@ from ipa.serving.gateway.engine.clock import LoopClock
 from ipa.serving.gateway.engine.stage_queue import StageLimits
 from ipa.serving.gateway.front import Front
 from ipa.serving.gateway.grpc_door import GrpcDoor
+from ipa.serving.gateway.metrics import PipelineMetrics
 from ipa.serving.gateway.pipeline_model import PipelineModel
 from ipa.serving.gateway.replica_links import ReplicaLinks
 from ipa.serving.gateway.rest_door import RestDoor
@@ -77,6 +80,8 @@ async def serve(settings: GatewaySettings, ready: Connection) -> None:
             _log.exception("the gateway could not be started")
             ready.send(ServerFailed(f"the gateway could not be started: {error}"))
             return
+        # What the libraries made while they were imported need not be searched for garbage again and again.
+        gc.freeze()
         ready.send(message)
         ready.close()
         await stop.wait()
@@ -97,7 +102,11 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, folder: Path) -> None:
         self._tasks = Tasks()
         limits = stage_limits(settings)
-        self.engine = Engine(settings.pipeline, limits, LoopClock(), settings.seed, settings.journal_limit)
+        metrics = PipelineMetrics(settings.pipeline, REGISTRY)
+        self.engine = Engine(
+            settings.pipeline, limits, LoopClock(), settings.seed, settings.journal_limit, metrics
+        )
+        metrics.watch(self.engine)
         front = Front(self.engine, settings.model)
         self._server = PipelineServer(mlserver_settings(settings, folder), front)
         self._model = ModelSettings(

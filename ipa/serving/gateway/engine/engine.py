@@ -186,7 +186,7 @@ class Engine:
     def _settle(self, request: Request) -> None:
         if request.present == 0 and not request.in_flight and not request.settled:
             request.settled = True
-            request.release()
             self.account.settled += 1
             self.journal.append(request)
+            request.release()
             self.on_settled()

@@ -158,11 +158,12 @@ class Request:
         return self.outcome == "in-flight"
 
     def release(self) -> None:
-        """Let go of all tensors."""
+        """Let go of all tensors, and of what would keep the visits in memory until they are searched for."""
         self.inputs = self.outputs = ()
         for visits in self.visits:
             for visit in visits:
                 visit.inputs = visit.outputs = ()
+                del visit.request
 
     def path(self) -> tuple[list[Visit | None], list[Visit]]:
         """Return what the records of a run tell of it.
