@@ -44,12 +44,18 @@ class VirtualClock:
         return timer
 
     def run(self) -> None:
-        while self._events:
+        self.run_until(inf)
+
+    def run_until(self, until_s: float) -> None:
+        """Let everything happen that is due by a time, which is then the time."""
+        while self._events and self._events[0][0] <= until_s:
             time_s, _, _, timer, action = heappop(self._events)
             if not timer.cancelled:
                 self.time_s = time_s
                 action()
                 self.after_event()
+        if until_s < inf:
+            self.time_s = max(self.time_s, until_s)
 
 
 @dataclass(eq=False)

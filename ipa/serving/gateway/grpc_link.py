@@ -60,6 +60,8 @@ class GrpcLink:
         self.replica = replica
         self._needed, self._tasks, self._closed = needed, tasks, closed
         self._client = V2Client(replica.address)
+        self.told = pb.ModelMetadataResponse()
+        """What the replica's model tells of itself, once it was asked."""
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -72,9 +74,9 @@ class GrpcLink:
         while not await self._ready():
             await asyncio.sleep(POLL_S)
 
-    async def describe(self) -> pb.ModelMetadataResponse:
-        """Return what the replica's model tells of itself."""
-        return await self._client.model_metadata(self.replica.model, timeout_s=PROBE_S)
+    async def ask(self) -> None:
+        """Ask what the replica's model tells of itself."""
+        self.told = await self._client.model_metadata(self.replica.model, timeout_s=PROBE_S)
 
     async def _ready(self) -> bool:
         try:

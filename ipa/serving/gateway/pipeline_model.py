@@ -3,9 +3,10 @@
 from mlserver import MLModel
 from mlserver.errors import MLServerError
 from mlserver.settings import ModelSettings
-from mlserver.types import InferenceRequest, InferenceResponse
+from mlserver.types import InferenceRequest, InferenceResponse, MetadataModelResponse, Parameters
 
 from ipa.errors import TensorError
+from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.front import Front, NotServedError
 from ipa.serving.gateway.rest_door import RestError
 from ipa.serving.v2.mlserver_types import make_response, read_request
@@ -17,12 +18,26 @@ class PipelineModel(MLModel):  # type: ignore[misc]
     Parameters
     ----------
     settings
-        Of MLServer; their extra parameters hold the ``Front`` (``front``).
+        Of MLServer; their extra parameters hold the ``Front`` (``front``) and the ``Description``
+        (``description``).
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         self._front: Front = settings.parameters.extra["front"]
+        self._description: Description = settings.parameters.extra["description"]
         super().__init__(settings)
+
+    async def metadata(self) -> MetadataModelResponse:
+        """Return what the pipeline takes and gives, as far as its models tell, and of what stages it is."""
+        stages = ", ".join(stage.name for stage in self._front.engine.stages)
+        return MetadataModelResponse(
+            name=self.name,
+            versions=[],
+            platform="ipa-pipeline",
+            inputs=list(self._description.inputs),
+            outputs=list(self._description.outputs),
+            parameters=Parameters(stages=stages),
+        )
 
     @property
     def ready(self) -> bool:

@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 from ipa.errors import IpaError
 from ipa.serving.gateway.control_server import ControlServer, drain
+from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.engine.clock import LoopClock
 from ipa.serving.gateway.engine.stage_queue import StageLimits
@@ -108,14 +109,15 @@ class Gateway:
         )
         metrics.watch(self.engine)
         front = Front(self.engine, settings.model)
+        description = Description(settings.pipeline)
         self._server = PipelineServer(mlserver_settings(settings, folder), front)
         self._model = ModelSettings(
             _env_file=None,
             name=settings.model,
             implementation=PipelineModel,
-            parameters=ModelParameters(_env_file=None, extra={"front": front}),
+            parameters=ModelParameters(_env_file=None, extra={"front": front, "description": description}),
         )
-        links = ReplicaLinks(self.engine, self._tasks)
+        links = ReplicaLinks(self.engine, self._tasks, description)
         self._control = ControlServer(settings.control_socket, settings.control_token, self.engine, links)
 
     async def open(self) -> ServerReady:

@@ -9,6 +9,7 @@ from ipa.errors import GatewayError, InvalidValueError, IpaError
 from ipa.pipeline.batching import BatchPolicy
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import StagePlan
+from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.engine import Engine, Link
 from ipa.serving.gateway.grpc_link import GrpcLink
 from ipa.serving.gateway.messages import ReplicaAddress, StageAssignment
@@ -27,10 +28,12 @@ class ReplicaLinks:
         Serves with them.
     tasks
         Who owns the calls.
+    description
+        Learns what the models tell of themselves.
     """
 
-    def __init__(self, engine: Engine, tasks: Tasks) -> None:
-        self._engine, self._tasks = engine, tasks
+    def __init__(self, engine: Engine, tasks: Tasks, description: Description) -> None:
+        self._engine, self._tasks, self._description = engine, tasks, description
         self._links: dict[str, GrpcLink] = {}
         self._one_plan = asyncio.Lock()
 
@@ -52,6 +55,9 @@ class ReplicaLinks:
                 for stage in assignments
             ]
             self._engine.assign(plans)
+            for place, stage in enumerate(assignments):
+                for told in [new[one.name].told for one in stage.replicas[:1] if one.name in new]:
+                    self._description.learn(place, told)
 
     def _check_addresses(self, assignments: Sequence[StageAssignment]) -> None:
         for replica in (one for stage in assignments for one in stage.replicas):
@@ -106,13 +112,14 @@ async def _connect(link: GrpcLink) -> None:
     """Return once a replica is ready; another one behind its address is an error."""
     await link.connect()
     try:
-        told = await link.describe()
+        await link.ask()
     except grpc.aio.AioRpcError as error:
         raise GatewayError(
             f"replica {link.name} at {link.replica.address} does not describe its model:"
             f" {error.code().name} {error.details()}"
         ) from error
-    name = told.parameters[IDENTITY].string_param if IDENTITY in told.parameters else link.name
+    told = link.told.parameters
+    name = told[IDENTITY].string_param if IDENTITY in told else link.name
     if name != link.name:
         raise GatewayError(f"{link.replica.address} is replica {name!r}, not {link.name!r}")
 
