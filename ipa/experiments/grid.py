@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -74,30 +74,41 @@ def run_grid(
     -----
     An interrupted grid keeps the runs that ended; the next call does the others.
     """
+    return _run_missing([(spec, tuple(kept)) for spec in specs], results_dir, jobs, progress, force)
+
+
+Wanted = tuple[RunSpec, tuple[str, ...]]
+"""A run, and the files of it to keep."""
+
+
+def _run_missing(
+    wanted: Sequence[Wanted], results_dir: Path, jobs: int, progress: Progress | None, force: bool
+) -> GridReport:
+    """Run what is missing, all of it with the same processes: each takes two seconds to begin."""
     if jobs < 1:
         raise InvalidValueError(f"jobs must be at least 1, not {jobs}")
-    missing = [spec for spec in specs if force or not is_complete(results_dir, spec, kept)]
-    done, ran = len(specs) - len(missing), 0
+    missing = [(spec, kept) for spec, kept in wanted if force or not is_complete(results_dir, spec, kept)]
+    done, ran = len(wanted) - len(missing), 0
     if progress is not None:
-        progress(done, len(specs), "")
+        progress(done, len(wanted), "")
     if missing:
         check_writable(results_dir)
         sweep(results_dir)
-    task = partial(_run_once, results_dir=results_dir, kept=kept, force=force, code=code_sha256())
+    task = partial(_run_once, results_dir=results_dir, force=force, code=code_sha256())
     try:
         with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
             for spec, reused in ended:
                 done, ran = done + 1, ran + (not reused)
                 if progress is not None:
-                    progress(done, len(specs), _name(spec))
+                    progress(done, len(wanted), _name(spec))
     except KeyboardInterrupt:
         # A worker that did not end in time was killed, and could not remove its draft.
         sweep(results_dir)
         raise
-    return GridReport(ran=ran, reused=len(specs) - ran)
+    return GridReport(ran=ran, reused=len(wanted) - ran)
 
 
-def _run_once(spec: RunSpec, results_dir: Path, kept: Sequence[str], force: bool, code: str) -> bool:
+def _run_once(spec: RunSpec, kept: Sequence[str], results_dir: Path, force: bool, code: str) -> bool:
     """Run a spec, in a process that has loaded the same code as the caller, and say if it was there."""
     if code_sha256() != code:
         raise IpaError("the code of IPA was edited while the runs were under way; run the same command again")
@@ -127,36 +138,26 @@ class RunSet:
         self, results_dir: Path, jobs: int, progress: Progress | None = None, *, force: bool = False
     ) -> GridReport:
         """Run what is missing, or all of it (``run_grid``)."""
-        parts = (
-            (self.whole, ALL_FILES),
-            (self.brief, KEPT_IN_BRIEF),
-            (self.measured, KEPT_MEASURES),
-        )
-        total, before = sum(len(specs) for specs, _ in parts), 0
-        reports = []
-        for specs, kept in parts:
-            show = None if progress is None else _shift(progress, before, total)
-            reports.append(run_grid(specs, results_dir, jobs, show, kept, force=force))
-            before += len(specs)
-        return GridReport(*(sum(counts) for counts in zip(*map(astuple, reports), strict=True)))
-
-
-def _shift(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _, name: progress(before + done, total, name)
+        wanted = [
+            *((spec, ALL_FILES) for spec in self.whole),
+            *((spec, KEPT_IN_BRIEF) for spec in self.brief),
+            *((spec, KEPT_MEASURES) for spec in self.measured),
+        ]
+        return _run_missing(wanted, results_dir, jobs, progress, force)
 
 
 def _runs(
-    missing: Sequence[RunSpec], task: Callable[[RunSpec], bool], jobs: int
+    missing: Sequence[Wanted], task: Callable[[RunSpec, Sequence[str]], bool], jobs: int
 ) -> Generator[tuple[RunSpec, bool], None, None]:
     """Run specs and yield each one as it ends, with whether it was there."""
     if jobs < 2:
-        for spec in missing:
+        for spec, kept in missing:
             with _named(spec):
-                reused = task(spec)
+                reused = task(spec, kept)
             yield spec, reused
         return
     with worker_pool(jobs) as pool:
-        futures = {pool.submit(task, spec): spec for spec in missing}
+        futures = {pool.submit(task, spec, kept): spec for spec, kept in missing}
         for future in as_completed(futures):
             with _named(futures[future]):
                 reused = future.result()
