@@ -212,6 +212,13 @@ stages:
       - {name: large, accuracy: 0.9, base_cores: 2}
 """
 
+MEASURED = """measured_accuracy:
+  - {variants: [small], accuracy: 0.4}
+  - {variants: [large], accuracy: 0.7}
+"""
+
+ACCURACIES = "accuracy,detect,low\n0.4,small,0.3\n0.7,large,0.6\n"
+
 PROFILE = """stage,variant,cores,batch,latency_p99_s,latency_avg_s,throughput_rps,offered_load_rps,series
 detect,small,1,1,0.10,0.08,10,10,a
 detect,small,1,4,0.30,0.28,13,10,a
@@ -250,7 +257,7 @@ def test_pipeline_files(through_the_door: Any, tmp_path: Path) -> None:
         @given(st.data())
         def try_one(data: st.DataObject) -> None:
             file = tmp_path / "own.yaml"
-            file.write_bytes(mutated(data, PIPELINE, NASTY_YAML, " {[,:\n"))
+            file.write_bytes(mutated(data, PIPELINE + MEASURED, NASTY_YAML, " {[,:\n"))
             door.ends_well("describe", "-p", str(file))
 
         try_one()
@@ -275,6 +282,23 @@ def test_profile_files(through_the_door: Any, tmp_path: Path) -> None:
         def try_one(data: st.DataObject) -> None:
             (tmp_path / "own.csv").write_bytes(mutated(data, PROFILE, NASTY_CELLS, ",\n"))
             command = data.draw(st.sampled_from([["describe"], ["solve", "--rate", "3"]]))
+            door.ends_well(*command, "-p", str(tmp_path / "own.yaml"))
+
+        try_one()
+
+
+def test_tables_of_measured_accuracies(through_the_door: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(PROFILE)
+    (tmp_path / "own.yaml").write_text(PIPELINE + "measured_accuracy: {file: accuracy.csv}\n")
+    with through_the_door("tables of measured accuracies") as door:
+
+        @fuzz(150)
+        @given(st.data())
+        def try_one(data: st.DataObject) -> None:
+            (tmp_path / "accuracy.csv").write_bytes(mutated(data, ACCURACIES, NASTY_CELLS, ",\n"))
+            command = data.draw(
+                st.sampled_from([["describe"], ["solve", "--rate", "3", "--metric", "measured"]])
+            )
             door.ends_well(*command, "-p", str(tmp_path / "own.yaml"))
 
         try_one()

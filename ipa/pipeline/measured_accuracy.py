@@ -11,6 +11,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ipa.errors import ConfigError, InvalidValueError, UnreadableFileError, brief
 from ipa.file_stamps import FileStamp, file_stamp
 from ipa.files import read_text
@@ -20,6 +23,7 @@ ACCURACY = "accuracy"
 """Column of a table of measured accuracies; the other ones that count have the names of the stages."""
 
 _SHOWN = 3
+_ARRAYS = 16
 
 
 class Combination(NamedTuple):
@@ -84,9 +88,16 @@ class MeasuredAccuracy:
         except KeyError:
             raise InvalidValueError(f"no accuracy was measured for {' + '.join(combination)}") from None
 
-    def of_all(self, variants: Sequence[Sequence[str]]) -> list[float]:
-        """Return the accuracy of every combination, the last stage varying fastest."""
-        return [self.of(combination) for combination in itertools.product(*variants)]
+    def of_all(self, variants: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Return the accuracy of every combination of variants, the last stage varying fastest."""
+        key = tuple(map(tuple, variants))
+        if key not in self._arrays:
+            # A control loop decides among the same variants again and again.
+            if len(self._arrays) >= _ARRAYS:
+                self._arrays.clear()
+            self._arrays[key] = np.array([self.of(one) for one in itertools.product(*key)], dtype=np.float64)
+            self._arrays[key].flags.writeable = False
+        return self._arrays[key]
 
     def check_known(self, variants: Mapping[str, Sequence[str]]) -> None:
         """Raise unless all combinations are of known variants, given for each stage by name.
@@ -122,6 +133,10 @@ class MeasuredAccuracy:
                 f"lacks {missing:,} of the {expected:,} combinations of enabled variants: {named}"
                 f"{', ...' if missing > _SHOWN else ''}; measure them, or disable a variant of each"
             )
+
+    @cached_property
+    def _arrays(self) -> dict[tuple[tuple[str, ...], ...], NDArray[np.float64]]:
+        return {}
 
     @cached_property
     def _by_variants(self) -> Mapping[tuple[str, ...], float]:

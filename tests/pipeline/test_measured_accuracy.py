@@ -1,5 +1,6 @@
 """Measured accuracies: in the file, in a table, complete, and bound to the metric."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,3 +170,15 @@ def test_a_metric_is_found_by_name() -> None:
     assert [find_metric(name) for name in ("pas", "measured")] == [METRICS["pas"], MEASURED]
     with pytest.raises(UnknownNameError, match="allowed: pas, rank-sum, rank-product, mean, measured"):
         find_metric("masured")
+
+
+def test_all_combinations_are_listed_with_the_last_stage_fastest_and_survive_the_way_to_a_worker() -> None:
+    measured = MeasuredAccuracy(tuple(Combination(*row) for row in ROWS.items()))
+    names = [["large", "small"], ["fast", "exact"]]
+    assert measured.of_all(names).tolist() == [0.0, 1.0, 0.48, 0.63]
+    assert measured.of_all(names) is measured.of_all(names)
+    assert pickle.loads(pickle.dumps(measured)).of_all([["small"], ["exact"]]).tolist() == [0.63]  # noqa: S301
+    for number in range(20):
+        assert measured.of_all([["small"] * (number + 1), ["exact"]]).tolist() == [0.63] * (number + 1)
+    with pytest.raises(InvalidValueError, match="no accuracy was measured for small"):
+        measured.of_all([["small"], ["slow"]])

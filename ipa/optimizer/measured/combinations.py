@@ -81,7 +81,7 @@ class Combinations:
         if table is None:
             raise InvalidValueError("the metric is not bound to a pipeline with measured accuracies")
         names = [[alternative.name for alternative in stage] for stage in self.alternatives]
-        return np.array(table.of_all(names))
+        return table.of_all(names)
 
     @cached_property
     def inaccuracy(self) -> NDArray[np.int64]:

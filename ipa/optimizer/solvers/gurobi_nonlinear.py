@@ -197,4 +197,4 @@ def _measured_accuracy(gurobipy: Any, model: Any, table: MeasuredAccuracy, stage
             those = (part for part, one in zip(chosen, combinations, strict=True) if one[place] == name)
             binaries = (binary for key, binary in stage.variant.items() if key[0] == name)
             model.addLConstr(total(those), gurobipy.GRB.EQUAL, total(binaries))
-    return total(accuracy * part for accuracy, part in zip(table.of_all(names), chosen, strict=True))
+    return total(accuracy * part for accuracy, part in zip(table.of_all(names).tolist(), chosen, strict=True))

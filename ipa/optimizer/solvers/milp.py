@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ipa.errors import SolverUnavailableError
 from ipa.optimizer.answer import Choice
 from ipa.optimizer.graph_paths import paths
 from ipa.optimizer.labels.columns import columns_of, drop_dominated
@@ -15,6 +16,9 @@ from ipa.pipeline.measured_accuracy import MeasuredAccuracy
 
 LIMIT = 1000.0
 """Limits of latencies and cores enter as this: solvers tolerate a violation of 1e-9 of a row's unit."""
+
+MOST_COMBINATIONS = 10_000
+"""Combinations of variants that get a variable; with more, solvers run far beyond their deadlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ def milp_of(problem: Problem) -> Milp:
     ------
     InvalidValueError
         If the stages form a graph with more than ``MAX_PATHS`` paths.
+    SolverUnavailableError
+        If more than ``MOST_COMBINATIONS`` combinations of variants have measured accuracies.
 
     Notes
     -----
@@ -140,9 +146,14 @@ def _linear(problem: Problem, option: Option) -> float:
 def _add_table(milp: Milp, stages: Sequence[Sequence[Option]], table: MeasuredAccuracy, alpha: float) -> None:
     """Give every combination of variants a variable that is 1 where the combination is chosen, else 0."""
     names = [list(dict.fromkeys(option.variant for option in stage)) for stage in stages]
+    if (count := math.prod(map(len, names))) > MOST_COMBINATIONS:
+        raise SolverUnavailableError(
+            f"{count:,} combinations of variants have measured accuracies; a linear model takes at most"
+            f" {MOST_COMBINATIONS:,} of them: use solver exact"
+        )
     combinations = list(itertools.product(*names))
     first = len(milp.objective)
-    milp.objective += [alpha * accuracy for accuracy in table.of_all(names)]
+    milp.objective += (alpha * table.of_all(names)).tolist()
     milp.uppers += [1.0] * len(combinations)
     for place, (start, stage) in enumerate(zip(milp.first, stages, strict=True)):
         members: dict[str, list[int]] = {name: [] for name in names[place]}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipa.errors import SolverUnavailableError
 from ipa.optimizer import few_plans
 from ipa.optimizer.answer import Answer, pick_options
 from ipa.optimizer.decision import Status
@@ -121,3 +122,11 @@ def test_a_stage_without_options_in_reach_makes_it_infeasible() -> None:
     decision = solve(asked)
     assert decision.status is Status.INFEASIBLE
     assert math.isnan(decision.objective)
+
+
+def test_a_linear_model_of_too_many_combinations_is_refused_and_auto_decides_exactly() -> None:
+    asked = with_measured_accuracy(random_problem(1, stages=5, variants=7, batches=1, tightness=1.0), seed=3)
+    with pytest.raises(SolverUnavailableError, match=r"16,807 combinations.*at most 10,000"):
+        solve(asked, "highs")
+    decision = solve(asked, "auto")
+    assert (decision.solver, decision.plan) == ("exact", solve(asked).plan)
