@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -99,6 +100,31 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 def paired_interval(values: Sequence[float], others: Sequence[float], level: float = 0.95) -> Interval:
     """Return the mean difference of runs that share their random numbers pair by pair, and its interval."""
     return mean_interval(np.asarray(values) - np.asarray(others), level)
+
+
+def wilson_interval(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the confidence interval of a share that was counted (Wilson 1927).
+
+    Parameters
+    ----------
+    successes, count
+        How many of how many.
+    level
+        Confidence level.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(90, 100)
+    >>> round(low, 3), round(high, 3)
+    (0.826, 0.945)
+    """
+    if not 0 <= successes <= count or count < 1:
+        raise InvalidValueError(f"{successes} of {count} is no share")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, weight = successes / count, z * z / count
+    centre = (share + weight / 2) / (1 + weight)
+    half = math.sqrt(share * (1 - share) * weight + weight * weight / 4) / (1 + weight)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def student_quantile(probability: float, degrees: int) -> float:
