@@ -5,7 +5,11 @@ from importlib.util import find_spec
 import pytest
 
 NEEDS = {
-    "cv2": ["tests/serving/payloads/test_ocr_*.py", "tests/serving/runtimes/test_text_models.py"],
+    "cv2": [
+        "tests/serving/payloads/test_ocr_*.py",
+        "tests/serving/runtimes/test_ocr_*.py",
+        "tests/serving/runtimes/test_text_models.py",
+    ],
     "ipykernel": ["tests/report/test_notebooks.py", "tests/report/test_reproduce.py"],
     "importlinter": ["tests/docs/test_architecture.py"],
     "matplotlib": [

@@ -129,6 +129,10 @@ class TraceError(IpaError):
     """The load trace is missing, unreadable or not the one that was expected."""
 
 
+class WeightsError(IpaError):
+    """Pretrained weights are missing, damaged or cannot be downloaded."""
+
+
 class ResultsError(IpaError):
     """A results folder is missing, incomplete or was written by something else."""
 

