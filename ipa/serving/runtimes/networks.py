@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.errors import MissingExtraError
+from ipa.errors import MissingExtraError, WeightsError
 from ipa.serving.architectures import architecture_of, hub_id
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.weights.hub import hub_folder
-from ipa.serving.weights.wheels import WeightsError
 
 
 def torch_library() -> Any:

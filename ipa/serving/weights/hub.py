@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ipa.errors import MissingExtraError
+from ipa.errors import MissingExtraError, WeightsError
 from ipa.paths import cache_dir
-from ipa.serving.weights.wheels import Progress, WeightsError
+from ipa.serving.weights.wheels import Progress
 
 COMPLETE = "ipa-complete.json"
 """File in the folder of a model that says that all of it is there."""
