@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ipa.adapter import Adapter, AdapterSettings
+from ipa.cli.output import measured_text
 from ipa.errors import InvalidValueError
 from ipa.experiments.resolved import check_fixed, forecaster_for, planner_for
 from ipa.experiments.spec import RunSpec
@@ -116,7 +117,7 @@ def step_line(step: DecisionRecord) -> str:
     return (
         f"{step.time_s:6.0f} s step {step.step}: {_rate(step.observed_rps)} requests/s, forecast"
         f" {_rate(step.forecast_rps)}: {step.action}{reason}; {plan}; {step.cost_cores} cores,"
-        f" PAS × 100 = {100 * step.pas:.2f}"
+        f" PAS × 100 = {100 * step.pas:.2f}{measured_text(step.measured_accuracy)}"
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+from ipa.cli.output import measured_text
 from ipa.pipeline.pipeline import Pipeline
 from ipa.platforms.local.status import WINDOW_S, Status
 
@@ -52,11 +53,13 @@ def _numbers(pipeline: Pipeline, status: Status) -> str:
         if gateway
         else "the gateway is being started anew"
     )
+    plan = status.seen.plan
     return (
         f"{_number(status.rate_rps, 1)} requests/s over {WINDOW_S} s,"
         f" latency p50 {_number(status.latency_p50_s, 3)} s p99 {_number(status.latency_p99_s, 3)} s"
         f" of {pipeline.sla_s:g} s SLA, {status.cores} cores,"
-        f" PAS × 100 = {100 * status.seen.plan.accuracy(pipeline):.2f}; {ended}"
+        f" PAS × 100 = {100 * plan.accuracy(pipeline):.2f}{measured_text(plan.measured_accuracy(pipeline))};"
+        f" {ended}"
     )
 
 

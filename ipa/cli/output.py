@@ -33,6 +33,17 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(without_nan(content), indent=2, ensure_ascii=False, default=str))
 
 
+def measured_text(accuracy: float | None) -> str:
+    """Return how a measured accuracy reads behind the PAS; nothing if there is none.
+
+    Examples
+    --------
+    >>> measured_text(0.63), measured_text(None)
+    (', measured accuracy × 100 = 63.00', '')
+    """
+    return "" if accuracy is None else f", measured accuracy × 100 = {100 * accuracy:.2f}"
+
+
 def print_table(rows: "pd.DataFrame | Sequence[dict[str, Any]]", title: str | None = None) -> None:
     """Print rows as a table; numbers are right-aligned."""
     from rich.markup import escape

@@ -25,7 +25,7 @@ from ipa.cli.options import (
     VariantsOption,
     WorkloadOption,
 )
-from ipa.cli.output import print_json, print_table
+from ipa.cli.output import measured_text, print_json, print_table
 from ipa.cli.parse import names, whole_numbers
 from ipa.experiments.resolved import check_fixed, planner_for
 from ipa.experiments.spec import RunSpec
@@ -135,10 +135,9 @@ def decision_report(pipeline: Pipeline, problem: Problem, decision: Decision) ->
 def _print_report(report: dict[str, Any]) -> None:
     print_table(report["stages"])
     objective = f", objective {report['objective']:.6g}" if math.isfinite(report["objective"]) else ""
-    measured = report["measured_accuracy"]
     typer.echo(
-        f"\n{report['cost_cores']} cores, PAS × 100 = {100 * report['pas']:.2f},"
-        f"{'' if measured is None else f' measured accuracy × 100 = {100 * measured:.2f},'}"
+        f"\n{report['cost_cores']} cores, PAS × 100 = {100 * report['pas']:.2f}"
+        f"{measured_text(report['measured_accuracy'])},"
         f" latency {report['latency_s']:.3f} s of {report['sla_s']:g} s SLA,"
         f" carries {report['throughput_rps']:g} of {report['rate_rps']:g} requests/s"
         f"{objective}\n{_proof(report)} ({report['solver']}, {report['solve_ms']:.2f} ms)"

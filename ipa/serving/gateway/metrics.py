@@ -142,5 +142,9 @@ class _EngineCollector:
     def _accuracy(self, plans: list[StagePlan]) -> Iterator[Metric]:
         # A variant that no plan may choose can be served all the same; it has no score.
         with suppress(IpaError):
-            pas = Plan(tuple(plans)).accuracy(self._engine.pipeline)
+            plan = Plan(tuple(plans))
+            pas, measured = (of(self._engine.pipeline) for of in (plan.accuracy, plan.measured_accuracy))
             yield GaugeMetricFamily("ipa_plan_pas", "Pipeline accuracy score of the plan in force.", pas)
+            if measured is not None:
+                text = "Measured end-to-end accuracy of the plan in force."
+                yield GaugeMetricFamily("ipa_plan_measured_accuracy", text, measured)
