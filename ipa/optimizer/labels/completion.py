@@ -145,11 +145,11 @@ def _grid(columns: Columns, limit: int, cells: int) -> tuple[int, Ints]:
     lengths = [length for length in lengths if slack // (_FINER * cells) < length <= _FINER * longest]
     grids = [(longest, least), *((length, least // length * length) for length in lengths)]
 
-    def rounded(grid: tuple[int, Ints]) -> int:
+    def count_rounded_off(grid: tuple[int, Ints]) -> int:
         over = np.where(present, (latency - grid[1][:, None]) % grid[0], 0)
         return int(over.max(axis=1).sum())
 
-    return min(grids, key=rounded)
+    return min(grids, key=count_rounded_off)
 
 
 def _with_stage(
