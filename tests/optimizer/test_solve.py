@@ -3,27 +3,21 @@
 import logging
 import math
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from ipa.errors import InvalidValueError, MissingExtraError, SolverUnavailableError, UnknownNameError
-from ipa.optimizer.answer import Answer, fastest, pick_options
+from ipa.errors import InvalidValueError, SolverUnavailableError, UnknownNameError
+from ipa.optimizer.answer import Answer
 from ipa.optimizer.decision import Status
 from ipa.optimizer.labels import dominance
-from ipa.optimizer.labels.exceeded import LabelsExceededError
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.random_problems import random_problem
 from ipa.optimizer.solve import SOLVERS, solve
-from ipa.optimizer.solvers import auto, exact, gurobi, highs, pulp
-from ipa.optimizer.solvers import tie_breaking as agree
-from ipa.optimizer.solvers.milp import milp_of
-from ipa.optimizer.solvers.tie_breaking import Claim, settle
+from ipa.optimizer.solvers import auto, exact, pulp
 from ipa.optimizer.status import solver_status
 from ipa.pipeline.accuracy import METRICS
-from tests.support.toys import option, problem
+from tests.support.toys import option, problem, two_stages
 
 EVERY_SOLVER = sorted(SOLVERS)
 FOREVER = math.inf
@@ -32,11 +26,6 @@ FOREVER = math.inf
 @pytest.fixture(autouse=True)
 def _forget_what_was_told() -> None:
     auto._tell.cache_clear()
-
-
-def two_stages(**changes: float) -> Problem:
-    fast, accurate = option(0.1, cost=1, accuracy=0.5), option(0.6, cost=2, accuracy=0.9)
-    return problem([fast, accurate], [fast, accurate], alpha=10.0, **changes)
 
 
 @pytest.mark.parametrize("solver", EVERY_SOLVER)
@@ -218,198 +207,6 @@ class TestExact:
         expected = [solve(one).plan for one in given]
         monkeypatch.setattr(dominance, "CROWDED", crowded)
         assert [solve(one).plan for one in given] == expected
-
-
-@pytest.mark.parametrize("solver", ["highs", "pulp-highs", "pulp-cbc", "gurobi", "gurobi-nonlinear"])
-def test_building_and_searching_are_timed_apart(solver: str) -> None:
-    decision = solve(random_problem(stages=3), solver)
-    assert 0 < decision.build_s < decision.solve_s
-    assert 0 <= decision.search_s < decision.solve_s - decision.build_s
-
-
-def test_the_exact_solver_builds_no_model() -> None:
-    decision = solve(random_problem(stages=3))
-    assert (decision.build_s, decision.search_s) == (0.0, decision.solve_s)
-
-
-class TestMilp:
-    def test_options_that_another_one_beats_have_no_variable(self) -> None:
-        beaten, better = option(0.2, cost=3, accuracy=0.4), option(0.1, cost=2, accuracy=0.5)
-        milp = milp_of(problem([beaten, better], [better, beaten]))
-        assert milp.kept == ((1,), (0,))
-        assert milp.choice([1.0, 1.0, 0.5]) == (1, 0)
-
-    @pytest.mark.parametrize("metric", sorted(METRICS))
-    def test_tied_options_keep_theirs(self, metric: str) -> None:
-        milp = milp_of(problem([option(), option()], metric=metric))
-        assert milp.kept == ((0, 1),)
-
-
-class TestAgreement:
-    """What happens to the choice of a solver that is wrong."""
-
-    def test_a_claimed_optimum_that_is_beaten_is_not_optimal_any_more(self) -> None:
-        answer = settle(two_stages(sla_s=2.0), Claim("Solver", (0, 0), True), FOREVER)
-        assert not answer.proven
-        assert answer.choice == (1, 1)
-        assert "Solver claimed its plan to be optimal; a plan better by 720 % is known" in answer.note
-
-    def test_a_choice_that_breaks_the_sla_is_replaced(self) -> None:
-        answer = settle(two_stages(sla_s=0.7), Claim("Solver", (1, 1), True), FOREVER)
-        assert (answer.choice, answer.proven) == ((0, 1), False)
-        assert "takes 1.2 s, above the SLA" in answer.note
-
-    def test_claiming_that_nothing_keeps_the_sla_is_checked(self) -> None:
-        answer = settle(two_stages(), Claim("Solver", None, True), FOREVER)
-        assert answer.choice is not None
-        assert not answer.proven
-        assert "claimed that no plan keeps the limits" in answer.note
-
-    def test_a_choice_above_the_limit_of_cores_is_replaced(self) -> None:
-        answer = settle(replace(two_stages(sla_s=2.0), max_cores=3), Claim("Solver", (1, 1), True), FOREVER)
-        assert (answer.choice, answer.proven) == ((0, 1), False)
-        assert "Solver chose a plan of 4 cores, above their limit" in answer.note
-
-    def test_no_choice_is_worse_than_what_is_known_anyway(self) -> None:
-        given = random_problem(
-            seed=3, stages=20, variants=15, batches=6, kind="profile", metric="pas", tightness=0.3
-        )
-        best = solve(given)
-        poor = fastest(given)
-        assert given.value(pick_options(given, poor)) < best.objective - 30
-        late = time.perf_counter()
-        for choice in (poor, None):
-            answer = settle(given, Claim("Solver", choice, False), late)
-            assert answer.choice is not None
-            assert given.value(pick_options(given, answer.choice)) > best.objective - 0.01
-            assert answer.bound >= best.objective - 1e-9
-            assert not answer.proven
-            assert "deadline" in answer.note
-
-    @pytest.mark.parametrize("solver", ["highs", "pulp-highs", "gurobi"])
-    def test_the_bound_of_a_stopped_solver_is_one(self, solver: str) -> None:
-        if solver == "gurobi":
-            pytest.importorskip("gurobipy")
-        given = random_problem(
-            seed=3, stages=20, variants=15, batches=6, kind="profile", metric="pas", tightness=0.3
-        )
-        best, stopped = solve(given), solve(given, solver, deadline_s=0.1)
-        assert stopped.objective > best.objective - 0.01
-        assert stopped.bound >= best.objective - 1e-9
-        assert stopped.gap == stopped.bound - stopped.objective
-
-    def test_a_plan_above_the_sla_by_less_than_solvers_can_tell_is_replaced_and_proven_by_labels(
-        self,
-    ) -> None:
-        given = problem(
-            [option(0.1, cost=9), option(0.2 + 4e-9, cost=1)], [option(0.8)], sla_s=1.0, alpha=0.0
-        )
-        answer = settle(given, Claim("Solver", (1, 0), True), FOREVER)
-        assert (answer.choice, answer.proven) == ((0, 0), True)
-        assert "by less than it can tell; labels proved this one" in answer.note
-
-    def test_the_value_of_the_solvers_own_choice_is_kept(self) -> None:
-        given = problem([option(0.2, batch=1), option(0.1, batch=1)], delta=0.0)
-        answer = settle(given, Claim("Solver", (0,), True), FOREVER)
-        assert (answer.choice, answer.objective) == ((1,), given.value([given.options[0][0]]))
-
-    def test_with_too_many_ties_the_own_choice_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def exceeding(*_: object) -> None:
-            raise LabelsExceededError
-
-        monkeypatch.setattr(agree, "best_of", exceeding)
-        answer = settle(two_stages(sla_s=0.7), Claim("Solver", (0, 1), True), FOREVER)
-        assert (answer.choice, answer.proven) == ((0, 1), True)
-        assert answer.note == "too many ties to look for the first one"
-
-
-class TestPulp:
-    def test_a_deadline_without_a_plan_is_not_called_infeasible(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pulp, "_run_highs", lambda program, limit_s: 0.0)  # noqa: ARG005
-        decision = solve(two_stages(), "pulp-highs")
-        assert decision.status is Status.FEASIBLE
-        assert "HiGHS found no plan before its deadline" in decision.note
-
-    def test_highs_stops_at_its_deadline(self) -> None:
-        given = random_problem(seed=1, stages=6, variants=5, batches=3, kind="strong", metric="pas")
-        decision = solve(given, "pulp-highs", deadline_s=0.3)
-        assert decision.status is Status.FEASIBLE
-        assert decision.note.startswith(("HiGHS ran into its deadline", "HiGHS reached"))
-
-    def test_cbc_that_hangs_is_killed(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        hanging = tmp_path_factory.mktemp("cbc") / "cbc"
-        hanging.write_text("#!/bin/sh\nexec sleep 60\n")
-        hanging.chmod(0o755)
-        monkeypatch.setattr(pulp, "cbc_path", lambda: str(hanging))
-        monkeypatch.setattr(pulp, "_GRACE_S", 0.05)
-        decision = solve(two_stages(), "pulp-cbc", deadline_s=0.05)
-        assert decision.status is Status.FEASIBLE
-        assert "CBC found no plan before its deadline" in decision.note
-
-    def test_no_cbc_is_an_error_with_the_install_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pulp, "cbc_path", lambda: None)
-        with pytest.raises(SolverUnavailableError, match=r"pip install pulp\[cbc\]"):
-            solve(two_stages(), "pulp-cbc")
-
-    def test_pulp_takes_cbc_where_highs_is_missing(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        monkeypatch.setitem(sys.modules, "highspy", None)
-        highs.print_banner_unseen.cache_clear()
-        decision = solve(two_stages(), "pulp")
-        assert (decision.solver, decision.status) == ("pulp-cbc", Status.OPTIMAL)
-        assert decision.note.startswith("pulp-cbc instead of pulp-highs: HiGHS is missing; install it with")
-        assert len(caplog.messages) == 1
-
-    def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
-        highs.print_banner_unseen.cache_clear()
-        for solver in ("pulp-highs", "pulp-cbc"):
-            solve(two_stages(), solver)
-        assert capfd.readouterr() == ("", "")
-
-
-class TestGurobi:
-    def test_a_missing_gurobipy_is_an_error_with_the_install_line(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(sys.modules, "gurobipy", None)
-        with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[gurobi\]"'):
-            solve(two_stages(), "gurobi")
-
-    def test_a_model_above_the_size_limit_is_refused_with_a_way_out(self) -> None:
-        pytest.importorskip("gurobipy")
-        if gurobi.licence().unlimited:
-            pytest.skip("this licence has no size limit")
-        with pytest.raises(SolverUnavailableError, match=r"21\d\d variables.*solver exact or pulp"):
-            solve(random_problem(stages=31, variants=10, batches=7, kind="strong", metric="mean"), "gurobi")
-
-    def test_a_nonlinear_model_above_its_smaller_limit_is_refused_with_a_way_out(self) -> None:
-        pytest.importorskip("gurobipy")
-        if gurobi.licence().unlimited:
-            pytest.skip("this licence has no size limit")
-        with pytest.raises(SolverUnavailableError, match=r"variables and products of them.*solver exact"):
-            solve(random_problem(stages=20, variants=10, batches=7), "gurobi-nonlinear")
-
-    def test_a_licence_file_that_is_not_there_is_refused_with_a_way_out(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        pytest.importorskip("gurobipy")
-        monkeypatch.setenv("GRB_LICENSE_FILE", "/nonexistent/gurobi.lic")
-        gurobi.environment.cache_clear()
-        with pytest.raises(SolverUnavailableError, match="unset it to use the licence bundled"):
-            solve(two_stages(), "gurobi")
-        monkeypatch.undo()
-        assert solve(two_stages(), "gurobi").optimal
-
-    def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
-        pytest.importorskip("gurobipy")
-        gurobi.environment.cache_clear()
-        solve(two_stages(), "gurobi")
-        assert capfd.readouterr() == ("", "")
 
 
 class TestAuto:

@@ -54,6 +54,11 @@ def problem(
     )
 
 
+def two_stages(**changes: float) -> Problem:
+    fast, accurate = option(0.1, cost=1, accuracy=0.5), option(0.6, cost=2, accuracy=0.9)
+    return problem([fast, accurate], [fast, accurate], alpha=10.0, **changes)
+
+
 def random_problems(**fixed: object) -> st.SearchStrategy[Problem]:
     """Problems of up to 3 stages with up to 12 options each, impossible and idle SLAs included."""
     drawn = {
