@@ -252,6 +252,10 @@ class Pipeline:
         )
         return dict(zip(names, rate_factors(incoming, self.joins()), strict=True))
 
+    def without_tasks(self) -> "Pipeline":
+        """Return the pipeline for models that only pretend: a stage takes whatever it gets."""
+        return replace(self, stages=tuple(replace(stage, task="", inputs=()) for stage in self.stages))
+
     def with_base_cores(self, cores: Mapping[tuple[str, str], int]) -> "Pipeline":
         """Return the pipeline with other base allocations.
 

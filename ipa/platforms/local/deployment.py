@@ -199,7 +199,8 @@ def gateway_settings(
     """Return the settings of the gateway."""
     limits_s = conditions.stage_drop_after_s or (conditions.drop_after_s,) * len(pipeline.stages)
     return GatewaySettings(
-        pipeline=pipeline,
+        # Emulated variants answer with digests, which no task would take.
+        pipeline=pipeline.without_tasks() if settings.source == "emulated" else pipeline,
         model=pipeline.name,
         control_socket=folder.gateway_socket,
         control_token=secrets.token_urlsafe(32),

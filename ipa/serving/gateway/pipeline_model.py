@@ -9,6 +9,8 @@ from ipa.errors import TensorError
 from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.front import Front, NotServedError
 from ipa.serving.gateway.rest_door import RestError
+from ipa.serving.runtimes.metadata import described
+from ipa.serving.runtimes.pipeline_tensors import pipeline_outputs, request_inputs
 from ipa.serving.v2.mlserver_types import make_response, read_request
 
 
@@ -26,6 +28,9 @@ class PipelineModel(MLModel):  # type: ignore[misc]
         self._front: Front = settings.parameters.extra["front"]
         self._description: Description = settings.parameters.extra["description"]
         super().__init__(settings)
+        pipeline = self._front.engine.pipeline
+        self.inputs = described(request_inputs(pipeline))
+        self.outputs = described(pipeline_outputs(pipeline))
 
     async def metadata(self) -> MetadataModelResponse:
         """Return what the pipeline takes and gives, as far as its models tell, and of what stages it is."""

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from mlserver.errors import InferenceError
 from mlserver.settings import ModelSettings
-from mlserver.types import MetadataTensor
 
 from ipa.errors import TensorError, UnknownNameError
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.catalogue import TASKS
+from ipa.serving.runtimes.metadata import described
 from ipa.serving.runtimes.runtime import ReplicaRuntime
-from ipa.serving.runtimes.task import Model, Task, TensorSpec
+from ipa.serving.runtimes.task import Model, Task
 from ipa.serving.v2 import Parameters, Tensor, check_items
 
 T = TypeVar("T")
@@ -28,8 +28,7 @@ class BlockingRuntime(ReplicaRuntime):
         self._model: Model | None = None
         # One thread: it takes one batch after the other, in the order in which they come.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self.inputs = [_described(spec) for spec in self._task.inputs]
-        self.outputs = [_described(spec) for spec in self._task.outputs]
+        self.inputs, self.outputs = described(self._task.inputs), described(self._task.outputs)
 
     async def prepare(self) -> None:
         """Load the variant and serve a sample batch of one item, whose answer must be right in form."""
@@ -74,7 +73,3 @@ def task_of(replica: ReplicaSettings) -> Task:
     if replica.source not in task.sources:
         raise UnknownNameError(f"source of weights for task {replica.task}", replica.source, task.sources)
     return task
-
-
-def _described(spec: TensorSpec) -> MetadataTensor:
-    return MetadataTensor(name=spec.name, datatype=spec.datatype, shape=[-1, *spec.shape])
