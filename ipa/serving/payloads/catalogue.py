@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ipa.serving.payloads.payload import PAYLOADS, Input, Payload, PayloadRequest
+from ipa.serving.payloads.payload import PAYLOADS, Input, JoinedPayload, Payload, PayloadRequest
 
 NAMED_IMAGE = ("image", "picture", "photo", "frame")
 NAMED_AUDIO = ("audio", "sound", "speech", "wave")
@@ -19,7 +19,7 @@ def make_payload(
     Parameters
     ----------
     kind
-        Name in ``PAYLOADS``; empty chooses one that fits the inputs.
+        Name in ``PAYLOADS``; empty chooses one that fits the inputs, or one for each kind of inputs.
     inputs
         What the model describes.
     seed
@@ -39,8 +39,18 @@ def make_payload(
     >>> make_payload("text", (Input("question", "BYTES", (-1,)),)).tensors(0)[0].name
     'question'
     """
-    request = PayloadRequest(inputs, seed, dict(settings or {}))
-    return PAYLOADS[kind or fitting_kind(inputs)](request)
+    given = dict(settings or {})
+    groups = {kind: inputs} if kind else _by_kind(inputs)
+    parts = tuple(PAYLOADS[name](PayloadRequest(group, seed, given)) for name, group in groups.items())
+    return parts[0] if len(parts) == 1 else JoinedPayload(parts)
+
+
+def _by_kind(inputs: tuple[Input, ...]) -> dict[str, tuple[Input, ...]]:
+    """Return the inputs by the kind of payload that fits; together where one kind fits all."""
+    if (whole := fitting_kind(inputs)) != "numbers" or all(one.datatype != "BYTES" for one in inputs):
+        return {whole: inputs}
+    kinds = {one: fitting_kind((one,)) for one in inputs}
+    return {kind: tuple(one for one in inputs if kinds[one] == kind) for kind in kinds.values()}
 
 
 def fitting_kind(inputs: tuple[Input, ...]) -> str:

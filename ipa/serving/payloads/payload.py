@@ -170,4 +170,26 @@ class FixedPayload(Payload):
         return self.contents[index]
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedPayload(Payload):
+    """Items that carry an item of each of several payloads.
+
+    Parameters
+    ----------
+    parts
+        Each fills some of the inputs.
+    """
+
+    parts: tuple[Payload, ...]
+
+    @property
+    def items(self) -> int:
+        """As many as the part with the most has; the others begin again."""
+        return max(part.items for part in self.parts)
+
+    def tensors(self, index: int) -> list[Tensor]:
+        """Return the tensors of an item."""
+        return [tensor for part in self.parts for tensor in part.tensors(index % part.items)]
+
+
 PAYLOADS = Registry[Callable[[PayloadRequest], Payload]]("payload")

@@ -121,6 +121,17 @@ def test_what_does_not_fit_is_refused(arguments: tuple[Any, ...], error: type[Ex
         make_payload(*arguments)
 
 
+def test_a_model_that_hears_and_reads_gets_a_sound_and_texts() -> None:
+    inputs = (Input("context", "BYTES"), Input("audio", "FP32", (-1, -1)), Input("question", "BYTES"))
+    payload = make_payload("", inputs, seed=3)
+    tensors = {tensor.name: tensor for tensor in payload.tensors(20)}
+    assert set(tensors) == {"context", "audio", "question"}
+    assert tensors["audio"].shape == (1, 32_000)
+    assert tensors["context"].data != tensors["question"].data
+    assert payload.items == 64
+    assert [tensor for tensor in payload.tensors(4) if tensor.name == "audio"] == [tensors["audio"]]
+
+
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(PayloadError, match="there is no file in"):
