@@ -1,14 +1,17 @@
 """The commands of ``ipa bench`` that measure the live data plane."""
 
+from dataclasses import asdict
+from statistics import median
 from typing import Annotated
 
 import typer
 
 from ipa import limits
 from ipa.bench.load_generator import BAR_MS, RATES_RPS, bench_load
+from ipa.bench.reconfigure import bench_reconfigure, cold_start_s
 from ipa.cli.messages import messages
 from ipa.cli.options import JsonOption, SeedOption, within
-from ipa.cli.output import print_json, print_table
+from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.results.provenance import environment
 
 
@@ -43,3 +46,47 @@ def load_command(
         f" on {environment()['cpu']}, Python {environment()['python']}",
         highlight=False,
     )
+
+
+def reconfigure_command(
+    reconfigurations: Annotated[
+        int, typer.Option("--count", callback=within(limits.REPETITIONS), help="Reconfigurations.")
+    ] = 100,
+    rate_rps: Annotated[
+        float, typer.Option("--rate", callback=within(limits.RATE_RPS), help="Requests per second.")
+    ] = 50.0,
+    every_s: Annotated[
+        float, typer.Option("--every", callback=within(limits.INTERVAL_S), help="Seconds between two.")
+    ] = 1.0,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what changes of batch, replicas and variant under load cost: requests, gaps, time.
+
+    Exits with 1 if a request is lost, answered twice or wrongly, dropped, or fails.
+
+    \b
+    Examples:
+      ipa bench reconfigure
+      ipa bench reconfigure --count 20 --rate 100
+    """
+    with progress_bar("reconfigurations") as show:
+        found = bench_reconfigure(
+            reconfigurations, rate_rps, every_s, seed, lambda done, total: show(done, total, "")
+        )
+    cold_s = cold_start_s()
+    times, counts = found.times(), asdict(found)
+    del counts["switches"]
+    if as_json:
+        rows = times.to_dict("records")
+        print_json({"environment": environment(), **counts, "switches": rows, "cold_start_s": cold_s})
+    else:
+        print_table([{"measure": name.replace("_", " "), "value": value} for name, value in counts.items()])
+        print_table(times, title="milliseconds from the request for a change until all of it serves")
+        messages.print(
+            f"a replica in a new interpreter, without the warm template: {median(cold_s):.2f} s;"
+            f" on {environment()['cpu']}, Python {environment()['python']}",
+            highlight=False,
+        )
+    if any(counts[name] for name in ("lost", "duplicated", "failed", "dropped", "wrong")):
+        raise typer.Exit(1)

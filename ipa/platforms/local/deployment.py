@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,12 @@ from ipa.platforms.local.loop_thread import LoopThread
 from ipa.platforms.local.processes import Process, ProcessHost
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
-from ipa.serving.gateway import GatewaySettings, GatewayState
+from ipa.serving.gateway import GatewaySettings, GatewayState, StageAssignment
 from ipa.serving.load_generator import LoadReport, LoadSettings, read_account, request_records
 from ipa.serving.model_server import ServerReady
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 REMEMBERED = 20_000
 """Ended requests that are remembered of a pipeline whose load others send."""
@@ -124,6 +128,10 @@ class Deployment:
         """Return what the gateway is doing."""
         return self._loop.call(self._live.gateway.call(lambda control: control.state()))
 
+    def serving(self) -> tuple[StageAssignment, ...]:
+        """Return what the gateway was told last, stage by stage; empty while it is down."""
+        return self._live.in_force
+
     def core_seconds(self) -> float:
         """Return what the replicas held since the clock's zero."""
         return self._live.cores.core_seconds()
@@ -149,7 +157,11 @@ class Deployment:
 
     def records(self) -> RequestRecords:
         """Return the account of every request of the load."""
-        return request_records(self.pipeline, read_account(self.folder.account), self._live.journal.table())
+        return request_records(self.pipeline, read_account(self.folder.account), self.journal())
+
+    def journal(self) -> "pa.Table | None":
+        """Return what the gateways wrote down of ended requests; None if nothing."""
+        return self._live.journal.table()
 
     def drain(self, timeout_s: float) -> bool:
         """Refuse new requests; return whether all others ended in time."""
@@ -189,6 +201,7 @@ class Deployment:
             output=self.folder.account,
             timeout_s=self._settings.timeout_s,
             payload=self._settings.payload,
+            payload_settings=dict(self._settings.payload_settings),
             seed=self._seed,
         )
 

@@ -1,5 +1,6 @@
 """The gateway's journal of ended requests, fetched piece by piece: little is lost when a gateway dies."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ class JournalKeeper:
         self._gateway, self._limit = gateway, limit
         self._pieces: list[pa.Table] = []
         self._since_ns, self._rows = 0, 0
+        self._fetching = asyncio.Lock()
 
     async def fetch(self) -> None:
         """Take what is new.
@@ -40,11 +42,14 @@ class JournalKeeper:
         """
         import pyarrow as pa
 
-        if self._since_ns != self._gateway.since_ns:
-            self._since_ns, self._rows = self._gateway.since_ns, 0
-        after = self._rows
-        data = await self._gateway.call(lambda control: control.journal(after))
-        piece = pa.ipc.open_stream(data).read_all()
+        async with self._fetching:
+            if self._since_ns != self._gateway.since_ns:
+                self._since_ns, self._rows = self._gateway.since_ns, 0
+            after = self._rows
+            data = await self._gateway.call(lambda control: control.journal(after))
+            self._keep(pa.ipc.open_stream(data).read_all())
+
+    def _keep(self, piece: "pa.Table") -> None:
         if piece.num_rows:
             self._pieces.append(piece)
             while sum(kept.num_rows for kept in self._pieces[1:]) > self._limit:

@@ -66,6 +66,11 @@ class LivePipeline:
         Seconds of history that an observation shows.
     journal_limit
         Ended requests that are remembered, about.
+
+    Attributes
+    ----------
+    in_force
+        What the gateway was told last, stage by stage; empty if it does not know yet.
     """
 
     def __init__(
@@ -90,7 +95,7 @@ class LivePipeline:
         self._fleets: list[StageFleet] = []
         self._slots: dict[Slot, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._in_force: tuple[StageAssignment, ...] = ()
+        self.in_force: tuple[StageAssignment, ...] = ()
         self._waiting_plan: Plan | None = None
         self._suspect_looks: dict[str, int] = {}
 
@@ -143,7 +148,7 @@ class LivePipeline:
         await self._count_arrivals()
         now_s, end = self.now(), int(self.now())
         seen = self._arrivals.rates_rps(max(0, end - self._window_s), end)
-        ready = tuple(len(stage.replicas) for stage in self._in_force) or (0,) * len(self._fleets)
+        ready = tuple(len(stage.replicas) for stage in self.in_force) or (0,) * len(self._fleets)
         return Observation(now_s, seen, self.target(), ready, self.pending())
 
     def target(self) -> Plan:
@@ -158,7 +163,7 @@ class LivePipeline:
         missing += sorted({slot.failure for slot in self._slots if slot.failure and slot.address is None})
         if self.gateway.ready is None:
             missing.append("the gateway is being started anew")
-        elif self._in_force != self._assignments():
+        elif self.in_force != self._assignments():
             missing.append("the gateway is being told")
         return ", ".join(filter(None, missing))
 
@@ -191,7 +196,7 @@ class LivePipeline:
         self._tasks.append(task)
 
     def _gateway_restarted(self) -> None:
-        self._in_force = ()
+        self.in_force = ()
         self._changed.set()
 
     async def _until_served(self) -> None:
@@ -223,16 +228,16 @@ class LivePipeline:
         if self._waiting_plan is not None and self._fits(self._waiting_plan):
             self._reconfigure(self._waiting_plan, await self._busy_since_s())
         wanted = self._assignments()
-        if wanted != self._in_force:
+        if wanted != self.in_force:
             await self.gateway.call(lambda control: control.put_plan(wanted, PUT_TIMEOUT_S))
-            self._in_force = wanted
+            self.in_force = wanted
             self.events.add("plan", "gateway", _in_words(wanted))
             if not self.pending():
                 self.events.add("in-force", "pipeline")
 
     async def _let_go(self) -> None:
         """Tell the replicas that were released that they have drained, once the gateway says so."""
-        named = {replica.name for stage in self._in_force for replica in stage.replicas}
+        named = {replica.name for stage in self.in_force for replica in stage.replicas}
         while leaving := [
             slot for slot in self._slots if slot.released and slot.address and slot.address.name not in named
         ]:

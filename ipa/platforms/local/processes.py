@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -119,6 +119,8 @@ class ProcessHost:
     def warm_up(self) -> None:
         """Start the template, which takes a second or two, without waiting for it."""
         forkserver.set_forkserver_preload(self._preloaded)
+        # It lets interrupts through again once it has started a process of its own: it has to do that before.
+        resource_tracker.ensure_running()
         with _interrupts_held():
             forkserver.ensure_running()
 

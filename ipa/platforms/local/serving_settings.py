@@ -29,6 +29,8 @@ class ServingSettings(PlatformSettings):
         Visits that may wait in front of a stage; more are refused.
     payload
         What requests carry, a name of ``ipa.serving.payloads``; empty: what the pipeline takes.
+    payload_settings
+        What the payload takes, as names and values.
     hang_after_s
         Seconds after which a replica that does not answer counts as hung; None: the larger of 5 s and 20
         times the p99 that the profile has for the batch.
@@ -48,6 +50,7 @@ class ServingSettings(PlatformSettings):
     emulate_start_up: bool = False
     queue_limit: int = 10_000
     payload: str = ""
+    payload_settings: tuple[tuple[str, str | int | float], ...] = ()
     hang_after_s: float | None = None
     timeout_s: float = 60.0
     core_limit: int | None = None

@@ -7,7 +7,7 @@ A new kind is one function under a name of ``PAYLOADS``::
         return FixedPayload([[Tensor.of("input", np.zeros((1, 4), np.float32))]])
 """
 
-from ipa.serving.payloads import audio, files, images, numbers, ocr, text
+from ipa.serving.payloads import audio, digests, files, images, numbers, ocr, text
 from ipa.serving.payloads.catalogue import make_payload
 from ipa.serving.payloads.payload import PAYLOADS, FixedPayload, Input, MadePayload, Payload, PayloadRequest
 
@@ -19,6 +19,7 @@ __all__ = [
     "Payload",
     "PayloadRequest",
     "audio",
+    "digests",
     "files",
     "images",
     "make_payload",
