@@ -84,11 +84,13 @@ class Front:
     def _check(self, request_id: str, tensors: Sequence[Tensor]) -> None:
         if len(request_id) > LONGEST_ID:
             raise TensorError(f"the id has {len(request_id)} characters; at most {LONGEST_ID} are allowed")
-        names = {name for name, _, _ in signature(tensors)}
+        if not tensors:
+            raise TensorError("there is no tensor; a request holds at least one")
         try:
             check_items(tensors, 1)
         except TensorError as error:
             raise TensorError(f"{error}: a request is one item, batches are made here") from None
+        names = {name for name, _, _ in signature(tensors)}
         if missing := self.engine.needed_inputs - names:
             raise TensorError(
                 f"input {brief(min(missing))} is missing; pipeline {self.model} needs"

@@ -143,6 +143,9 @@ class StageQueue:
             visit.state = VisitState.GONE
             self._give_up(visit, "expired", f"older than {self._policy.drop_after_s:g} s", now_s)
             return
+        if self.full and self._dispatch_due:
+            # Those ahead that a free replica takes in this very instant are in nobody's way.
+            self._dispatch()
         if self.full:
             visit.state = VisitState.GONE
             self._give_up(visit, "refused", f"{self.waiting} requests wait, no more may", now_s)
