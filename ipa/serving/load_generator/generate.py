@@ -215,7 +215,7 @@ def _preferred() -> Iterator[None]:
     """Let this process run before others where that is allowed: on busy cores it wakes up in time."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, PREFERRED)
+        os.setpriority(os.PRIO_PROCESS, 0, min(PREFERRED, before))
     try:
         yield
     finally:
