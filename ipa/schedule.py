@@ -16,7 +16,7 @@ class Schedule:
     start_s
         Time of tick 0, which is no step.
     until_s
-        The last tick is not later; infinity: there is no last one.
+        The last tick is not later, but for ``SAME_TICK``; infinity: there is no last one.
     interval_s
         Distance of two ticks.
 
@@ -37,8 +37,14 @@ class Schedule:
 
     @classmethod
     def between(cls, start_s: float, until_s: float, interval_s: float) -> "Schedule":
-        """Return the schedule from a start up to and including an end."""
-        ticks = (until_s - start_s) / interval_s + 1e-9
+        """Return the schedule from a start up to and including an end.
+
+        A start that a real clock shows a little after the time it stands for costs no tick at the end.
+
+        >>> Schedule.between(start_s=0.002, until_s=50.0, interval_s=10.0).ticks
+        5
+        """
+        ticks = (until_s - start_s) / interval_s + SAME_TICK
         return cls(start_s, interval_s, math.floor(ticks) if math.isfinite(ticks) else ticks)
 
     @property

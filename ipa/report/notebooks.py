@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -166,6 +166,15 @@ class LatencyParameters(_Parameters):
     jobs: int = Field(2, ge=1)
 
 
+class LiveAgainstSimulatedParameters(_Parameters):
+    """Parameters of ``9-live-against-simulated``."""
+
+    platform: Literal["stored", "local"] = "stored"
+    trace: Literal["synthetic"] = "synthetic"
+    runs: int = Field(5, ge=1)
+    seconds: int = Field(170, ge=20, le=170)
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One of the notebooks.
@@ -196,6 +205,7 @@ for _notebook in (
     Notebook("4-preferences", PreferencesParameters),
     Notebook("5-load-forecast", ForecastParameters),
     Notebook("6-latency", LatencyParameters),
+    Notebook("9-live-against-simulated", LiveAgainstSimulatedParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

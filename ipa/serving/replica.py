@@ -45,7 +45,9 @@ class ReplicaSettings:
     weights
         What the pipeline file says of where the weights come from (the key ``model`` of a variant).
     start_up_s
-        Time that an emulated variant takes to load.
+        Time that an emulated variant takes to start; it takes what it takes here if that is longer.
+    asked_ns
+        From when that counts, on ``time.monotonic_ns``; 0: from when it begins to load.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ReplicaSettings:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     weights: str = ""
     start_up_s: float = 0.0
+    asked_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,16 @@ def _shapes(decisions: pd.DataFrame) -> list[tuple[tuple[object, ...], ...]]:
     ]
 
 
+def run_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return ``compare`` for people: a row per run, live and simulated side by side."""
+    columns = {"seed": compared["seed"], "requests": compared["requests"]}
+    for criterion in CRITERIA:
+        for name in ("live", "simulated"):
+            columns[f"{criterion.label}, {name}"] = compared[f"{criterion.column}_{name}"]
+    columns["equal steps (%)"] = compared["equal_decisions_pct"]
+    return pd.DataFrame(columns).set_index("seed").T
+
+
 def verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     """Return how far the simulation is off, beside what is allowed.
 

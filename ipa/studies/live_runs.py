@@ -8,7 +8,7 @@ client. These three are measured in one more live run, of another seed (:func:`m
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -48,12 +48,12 @@ OVERHEADS = "overheads.json"
 
 STUDY = "live-against-simulated"
 
-Progress = Callable[[str], None]
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Overheads:
-    """What it costs to be real, in seconds: medians over a live run.
+    """What it costs to be real, in seconds: means over a live run.
 
     Parameters
     ----------
@@ -148,6 +148,9 @@ def excerpt(seed: int, seconds: int | None = None) -> Workload:
 def live_run(seed: int, seconds: int | None = None, **settings: Any) -> ResolvedRun:
     """Return the video pipeline under the excerpt, adapted by IPA, with emulated models on this machine.
 
+    Replicas take as long to start as the pipeline file says (8 s). What they take here depends on what else
+    starts at the same time, which the simulator does not know.
+
     Parameters
     ----------
     seed
@@ -158,7 +161,7 @@ def live_run(seed: int, seconds: int | None = None, **settings: Any) -> Resolved
         Changes of ``LocalSettings``.
     """
     spec = RunSpec("video", EXCERPT[0], trace="synthetic", seed=seed, platform="local")
-    return resolve_run(spec.with_settings(**settings), excerpt(seed, seconds))
+    return resolve_run(spec.with_settings(**{"emulate_start_up": True} | settings), excerpt(seed, seconds))
 
 
 def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
@@ -166,15 +169,15 @@ def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
     return execute(resolve_run(overheads.apply_to(live.spec), live.workload))
 
 
-def measure_overheads(seed: int, seconds: int) -> Overheads:
+def measure_overheads(seed: int, seconds: int | None) -> Overheads:
     """Measure on a live run what the simulator has to be told."""
     run, events = live_run(seed, seconds), list[Event]()
     outcome = execute_watched(run, events)
     spent_s = [batch_overheads_s(stage, place, run) for place, stage in enumerate(outcome.requests.stages)]
     return Overheads(
-        start_up_s=float(np.median(start_ups_s(events, outcome.decisions[0].plan))),
-        dispatch_s=float(np.median(np.concatenate(spent_s))),
-        network_s=float(np.median(outside_s(outcome.requests))),
+        start_up_s=float(np.mean(start_ups_s(events, outcome.decisions[0].plan))),
+        dispatch_s=float(np.mean(np.concatenate(spent_s))),
+        network_s=float(np.mean(outside_s(outcome.requests))),
     )
 
 
@@ -252,17 +255,64 @@ def outside_s(requests: RequestRecords) -> Floats:
     return spent_s[~np.isnan(spent_s)]
 
 
-def run_pairs(
-    seeds: Sequence[int], seconds: int | None, overheads: Overheads, progress: Progress = lambda _: None
-) -> list[Pair]:
-    """Run the excerpt live and simulated, once per seed."""
+def pairs_from(
+    platform: Literal["stored", "local"],
+    first_seed: int,
+    runs: int,
+    seconds: int | None,
+    progress: Progress = lambda *_: None,
+) -> tuple[list[Pair], Overheads]:
+    """Return live runs and their simulations, and what these were told.
+
+    Parameters
+    ----------
+    platform
+        ``stored``: the runs that came with the repository. ``local``: made on this machine, now.
+    first_seed, runs
+        Seeds, and how many; of the stored ones, the first so many.
+    seconds
+        Length of runs that are made now; None is all of the excerpt.
+    progress
+        Takes how many runs are done, how many there are, and what was done last.
+    """
+    if platform == "stored":
+        pairs, overheads = read_pairs(stored_folder())
+        return pairs[:runs], overheads
+    progress(0, runs + 1, "")
+    overheads = measure_overheads(first_seed + runs, seconds)
     pairs = []
-    for seed in seeds:
-        progress(f"seed {seed}")
-        run = live_run(seed, seconds)
+    for place in range(runs):
+        progress(place + 1, runs + 1, f"seed {first_seed + place}")
+        run = live_run(first_seed + place, seconds)
         live = execute(run)
-        pairs.append(Pair(seed, Side.of(live), Side.of(simulated_twin(run, overheads))))
-    return pairs
+        pairs.append(Pair(run.spec.seed, Side.of(live), Side.of(simulated_twin(run, overheads))))
+    progress(runs + 1, runs + 1, "")
+    return pairs, overheads
+
+
+def overheads_table(overheads: Overheads) -> pd.DataFrame:
+    """Return what the simulator was told, for people."""
+    told = {
+        "start of a replica (s)": overheads.start_up_s,
+        "a batch, beside its service (ms)": 1000 * overheads.dispatch_s,
+        "a request, outside of all stages (ms)": 1000 * overheads.network_s,
+    }
+    return pd.DataFrame({"mean": told}).rename_axis("what takes time")
+
+
+def sla_s(pairs: Sequence[Pair]) -> float:
+    """Return the SLA of live runs."""
+    return float(pairs[0].live.summary["sla_s"])
+
+
+def caption(pairs: Sequence[Pair]) -> str:
+    """Return what was run, for the caption of a figure."""
+    summary, (name, first_s, _) = pairs[0].live.summary, EXCERPT
+    seeds = ", ".join(str(pair.seed) for pair in pairs)
+    return (
+        f"{summary['method']} on {summary['pipeline']}, {summary['duration_s']} s of {name} from {first_s} s"
+        f" ({summary['trace']})  ·  edition {summary['edition']}  ·  emulated models  ·  seeds {seeds}"
+    )
 
 
 def stored_folder() -> Path:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from functools import partial
 from itertools import count
 
@@ -75,6 +76,7 @@ class Launcher:
             settings=dict(variant.settings),
             weights=variant.model,
             start_up_s=variant.start_up_s if self._settings.emulate_start_up else 0.0,
+            asked_ns=time.monotonic_ns(),
             max_batch=max(point.batch for point in variant.profile_on(cores).points),
         )
         # Emulated replicas wait more than they compute.

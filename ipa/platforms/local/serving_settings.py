@@ -24,7 +24,8 @@ class ServingSettings(PlatformSettings):
     service
         How the service times of emulated replicas vary: log-normal or deterministic.
     emulate_start_up
-        Whether an emulated replica also takes the time to start that the pipeline file gives its variant.
+        Whether an emulated replica takes as long to start as the pipeline file says of its variant, counted
+        from when it is asked for; else it takes what it takes here, about a second.
     queue_limit
         Visits that may wait in front of a stage; more are refused.
     payload

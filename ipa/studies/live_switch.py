@@ -1,0 +1,263 @@
+"""A live pipeline under load whose plan is changed twice, and the way of single requests through it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ipa.paths import stored_results_dir
+from ipa.pipeline.load import load_pipeline
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.platforms.base import Conditions
+from ipa.platforms.local.settings import LocalSettings
+from ipa.results.folder import PROVENANCE, REQUESTS, read_requests, write_requests
+from ipa.results.json_files import read_json, write_json
+from ipa.results.provenance import environment
+from ipa.workload import arrival_times
+
+STUDY = "live-switch"
+
+CHANGES = "changes.json"
+
+RATE_RPS = 8
+SECONDS = 24
+
+Step = tuple[float, str, Plan]
+"""When a plan is applied, what is new in it, and the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A plan that was applied to the running pipeline.
+
+    Parameters
+    ----------
+    asked_s
+        When it was applied.
+    what
+        What is new in it.
+    """
+
+    asked_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRun:
+    """What came of it.
+
+    Parameters
+    ----------
+    requests
+        A row per request (``RequestRecords.to_frame``).
+    changes
+        The plans that were applied while requests came.
+    """
+
+    requests: pd.DataFrame
+    changes: tuple[Change, ...]
+
+
+def steps(pipeline: Pipeline) -> tuple[Step, ...]:
+    """Return the plans of the demonstration: light variants, then a heavier classifier, then more of both."""
+    detect, classify = (stage.name for stage in pipeline.stages)
+    return (
+        (0.0, "start", _plan(pipeline, (detect, "yolov5n", 1, 1), (classify, "resnet18", 1, 1))),
+        (
+            8.0,
+            "variant: resnet18 to resnet34",
+            _plan(pipeline, (detect, "yolov5n", 1, 1), (classify, "resnet34", 1, 2)),
+        ),
+        (
+            16.0,
+            "replicas 1 to 2 and batch 1 to 2 of yolov5n",
+            _plan(pipeline, (detect, "yolov5n", 2, 2), (classify, "resnet34", 1, 2)),
+        ),
+    )
+
+
+def _plan(pipeline: Pipeline, *stages: tuple[str, str, int, int]) -> Plan:
+    """Return a plan from stage, variant, batch and replicas of each; batches wait as long as they take to fill."""
+    return Plan(
+        tuple(
+            StagePlan(name, variant, batch, replicas, _cores(pipeline, name, variant), (batch - 1) / RATE_RPS)
+            for name, variant, batch, replicas in stages
+        )
+    )
+
+
+def _cores(pipeline: Pipeline, stage: str, variant: str) -> int:
+    return next(s for s in pipeline.stages if s.name == stage).variant(variant).base_cores
+
+
+def run_here(seed: int) -> SwitchRun:
+    """Bring the video pipeline up on this machine with emulated models, load it, and change its plan twice."""
+    pipeline = load_pipeline("video")
+    first, *later = steps(pipeline)
+    platform = LocalSettings().platform(Conditions(seed=seed))
+    changes = []
+    platform.offer(arrival_times(np.full(SECONDS, RATE_RPS), "poisson", seed))
+    try:
+        platform.deploy(pipeline, first[2])
+        for at_s, what, plan in later:
+            platform.sleep_until(at_s)
+            changes.append(Change(round(platform.now(), 3), what))
+            platform.apply(plan)
+        platform.sleep_until(SECONDS)
+        platform.drain()
+        return SwitchRun(platform.records().to_frame(), tuple(changes))
+    finally:
+        platform.teardown()
+
+
+def run_from(platform: Literal["stored", "local"], seed: int) -> SwitchRun:
+    """Return the demonstration: the stored one, or one made on this machine now."""
+    return run_here(seed) if platform == "local" else read(stored_folder())
+
+
+def stored_folder() -> Path:
+    """Return where the run lies that came with the repository."""
+    return stored_results_dir() / "live" / STUDY
+
+
+def store(run: SwitchRun, folder: Path) -> None:
+    """Keep a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_requests(folder / REQUESTS, run.requests)
+    write_json(folder / CHANGES, [asdict(change) for change in run.changes])
+    write_json(folder / PROVENANCE, environment())
+
+
+def read(folder: Path) -> SwitchRun:
+    """Read a run that was kept."""
+    changes = tuple(Change(**change) for change in read_json(folder / CHANGES))
+    return SwitchRun(read_requests(folder), changes)
+
+
+def stages_of(requests: pd.DataFrame) -> list[str]:
+    """Return how the columns of each stage begin, as ``1_object-detection``, in order."""
+    return [name.removesuffix("_batch_wait_s") for name in requests if name.endswith("_batch_wait_s")]
+
+
+def change_table(run: SwitchRun) -> pd.DataFrame:
+    """Return what each change took and cost.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per change: what it was, when it was asked for, ``in force after (s)``, until the first request
+        was served under it, and of the requests due from then to the next change the number and how many were
+        not answered.
+    """
+    ends = [change.asked_s for change in run.changes[1:]] + [float("inf")]
+    rows = []
+    for change, end_s in zip(run.changes, ends, strict=True):
+        due = run.requests[run.requests["arrival_s"].between(change.asked_s, end_s, inclusive="left")]
+        rows.append(
+            {
+                "change": change.what,
+                "asked (s)": change.asked_s,
+                "in force after (s)": _first_start_s(run.requests, change) - change.asked_s,
+                "requests": len(due),
+                "lost or failed": int((due["outcome"] != "ok").sum()),
+            }
+        )
+    return pd.DataFrame(rows).set_index("change")
+
+
+def _first_start_s(requests: pd.DataFrame, change: Change) -> float:
+    """Return when the first request began to be served in a way that was not there before the change."""
+    first_s = np.inf
+    for stage, starts_s in starts(requests).items():
+        before = requests[starts_s < change.asked_s]
+        new = ~_ways(requests, stage).isin(set(_ways(before, stage)))
+        first_s = min(first_s, starts_s[new & (starts_s >= change.asked_s)].min())
+    return float(first_s)
+
+
+def _ways(requests: pd.DataFrame, stage: str) -> pd.Series:
+    """Return the variant and the batch that served each request in a stage."""
+    return requests[f"{stage}_variant"].astype(str) + " b" + requests[f"{stage}_batch"].astype(str)
+
+
+def starts(requests: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return when the service of each request began in every stage of a chain."""
+    found = {}
+    entered_s = requests["arrival_s"]
+    for stage in stages_of(requests):
+        found[stage] = entered_s + requests[f"{stage}_wait_s"]
+        entered_s = found[stage] + requests[f"{stage}_service_s"]
+    return found
+
+
+def way(requests: pd.DataFrame, request: int) -> pd.DataFrame:
+    """Return where a request spent its time.
+
+    Parameters
+    ----------
+    requests
+        Of a chain.
+    request
+        Number of one that was answered.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``stage, part, start_s, duration_s, served_by``, in order; ``part`` is ``queue``, ``batch
+        wait`` or ``service``, times count from when the request was due. The last row, ``elsewhere``, is what
+        gateway and client took.
+    """
+    row = requests.loc[request]
+    rows: list[dict[str, Any]] = []
+    at_s = 0.0
+    for stage in stages_of(requests):
+        batch_wait_s = float(row[f"{stage}_batch_wait_s"])
+        parts = (
+            ("queue", float(row[f"{stage}_wait_s"]) - batch_wait_s),
+            ("batch wait", batch_wait_s),
+            ("service", float(row[f"{stage}_service_s"])),
+        )
+        served_by = f"{row[f'{stage}_variant']}, batch {row[f'{stage}_batch']}"
+        for part, duration_s in parts:
+            rows.append(
+                {
+                    "stage": stage.partition("_")[2],
+                    "part": part,
+                    "start_s": at_s,
+                    "duration_s": duration_s,
+                    "served_by": served_by if part == "service" else "",
+                }
+            )
+            at_s += duration_s
+    rest_s = float(row["latency_s"]) - at_s
+    rows.append(
+        {"stage": "elsewhere", "part": "gateway and client", "start_s": at_s, "duration_s": rest_s, "served_by": ""}
+    )
+    return pd.DataFrame(rows)
+
+
+def example_request(run: SwitchRun) -> int:
+    """Return an answered request whose ways of waiting can be seen: the one that waited longest for its batch."""
+    waited_s = sum(run.requests[f"{stage}_batch_wait_s"] for stage in stages_of(run.requests))
+    answered: pd.Series = waited_s[run.requests["outcome"] == "ok"]
+    return int(answered.idxmax())
+
+
+def longest_gap_s(requests: pd.DataFrame) -> float:
+    """Return the longest time between two answers."""
+    return float(np.diff(np.sort(requests["end_s"].dropna().to_numpy())).max())
+
+
+def outcome_counts(requests: pd.DataFrame) -> dict[str, int]:
+    """Return how many requests ended how; every outcome is named."""
+    counts = requests["outcome"].value_counts()
+    return {str(name): int(counts[name]) for name in sequence_of(requests["outcome"])}
+
+
+def sequence_of(outcomes: pd.Series) -> Sequence[str]:
+    """Return the names of outcomes in the order of their codes."""
+    return [str(name) for name in outcomes.cat.categories]
