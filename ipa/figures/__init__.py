@@ -7,8 +7,9 @@ both editions side by side, :func:`draw_deviations` the published averages again
 :func:`draw_decision_time` figure 13, :func:`draw_preferences` figure 14,
 :func:`draw_latency_distribution` figure 15, :func:`draw_latency_breakdown` where the time goes,
 :func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do,
-:func:`draw_live_against_simulated` a live run over its simulation, :func:`draw_frontier` one frontier,
-:func:`draw_sensitivity` choices over rate and SLA. :func:`save_figure` writes a figure as PDF
+:func:`draw_live_against_simulated` a live run over its simulation, :func:`draw_live_switch` a plan that
+changes under load, :func:`draw_frontier` one frontier, :func:`draw_sensitivity` choices over rate and SLA.
+:func:`save_figure` writes a figure as PDF
 and PNG under a name from :func:`file_name`, :func:`format_table` and :func:`save_table` show and write a
 table. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
 """
@@ -33,6 +34,7 @@ from ipa.figures.forecasters import draw_forecast_errors, draw_load_forecasts
 from ipa.figures.frontier import draw_frontier
 from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
 from ipa.figures.live_against_simulated import draw_live_against_simulated
+from ipa.figures.live_switch import draw_live_switch
 from ipa.figures.preferences import draw_preferences
 from ipa.figures.printing import format_table, save_table
 from ipa.figures.profiling import draw_variant_tradeoff
@@ -55,6 +57,7 @@ __all__ = [
     "draw_latency_breakdown",
     "draw_latency_distribution",
     "draw_live_against_simulated",
+    "draw_live_switch",
     "draw_load_forecasts",
     "draw_preferences",
     "draw_quantile_tradeoff",

@@ -166,6 +166,13 @@ class LatencyParameters(_Parameters):
     jobs: int = Field(2, ge=1)
 
 
+class ServingParameters(_Parameters):
+    """Parameters of ``8-serving``."""
+
+    platform: Literal["stored", "local"] = "stored"
+    trace: Literal["synthetic"] = "synthetic"
+
+
 class LiveAgainstSimulatedParameters(_Parameters):
     """Parameters of ``9-live-against-simulated``."""
 
@@ -205,7 +212,7 @@ for _notebook in (
     Notebook("4-preferences", PreferencesParameters),
     Notebook("5-load-forecast", ForecastParameters),
     Notebook("6-latency", LatencyParameters),
-    Notebook("9-live-against-simulated", LiveAgainstSimulatedParameters),
+    Notebook("8-serving", ServingParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

@@ -1,6 +1,5 @@
 """A live pipeline under load whose plan is changed twice, and the way of single requests through it."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -69,19 +68,19 @@ def steps(pipeline: Pipeline) -> tuple[Step, ...]:
         (0.0, "start", _plan(pipeline, (detect, "yolov5n", 1, 1), (classify, "resnet18", 1, 1))),
         (
             8.0,
-            "variant: resnet18 to resnet34",
+            "resnet34 for resnet18",
             _plan(pipeline, (detect, "yolov5n", 1, 1), (classify, "resnet34", 1, 2)),
         ),
         (
             16.0,
-            "replicas 1 to 2 and batch 1 to 2 of yolov5n",
+            "yolov5n: 2 replicas, batch 2",
             _plan(pipeline, (detect, "yolov5n", 2, 2), (classify, "resnet34", 1, 2)),
         ),
     )
 
 
 def _plan(pipeline: Pipeline, *stages: tuple[str, str, int, int]) -> Plan:
-    """Return a plan from stage, variant, batch and replicas of each; batches wait as long as they take to fill."""
+    """Return a plan from stage, variant, batch and replicas of each."""
     return Plan(
         tuple(
             StagePlan(name, variant, batch, replicas, _cores(pipeline, name, variant), (batch - 1) / RATE_RPS)
@@ -95,7 +94,7 @@ def _cores(pipeline: Pipeline, stage: str, variant: str) -> int:
 
 
 def run_here(seed: int) -> SwitchRun:
-    """Bring the video pipeline up on this machine with emulated models, load it, and change its plan twice."""
+    """Bring the video pipeline up here with emulated models, load it, and change its plan twice."""
     pipeline = load_pipeline("video")
     first, *later = steps(pipeline)
     platform = LocalSettings().platform(Conditions(seed=seed))
@@ -140,7 +139,8 @@ def read(folder: Path) -> SwitchRun:
 
 def stages_of(requests: pd.DataFrame) -> list[str]:
     """Return how the columns of each stage begin, as ``1_object-detection``, in order."""
-    return [name.removesuffix("_batch_wait_s") for name in requests if name.endswith("_batch_wait_s")]
+    names = map(str, requests.columns)
+    return [name.removesuffix("_batch_wait_s") for name in names if name.endswith("_batch_wait_s")]
 
 
 def change_table(run: SwitchRun) -> pd.DataFrame:
@@ -149,9 +149,9 @@ def change_table(run: SwitchRun) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per change: what it was, when it was asked for, ``in force after (s)``, until the first request
-        was served under it, and of the requests due from then to the next change the number and how many were
-        not answered.
+        One row per change: what it was, when it was asked for, ``in force after (s)``, until the first
+        request was served under it, and of the requests due from then to the next change the number and how
+        many were not answered.
     """
     ends = [change.asked_s for change in run.changes[1:]] + [float("inf")]
     rows = []
@@ -211,7 +211,7 @@ def way(requests: pd.DataFrame, request: int) -> pd.DataFrame:
         wait`` or ``service``, times count from when the request was due. The last row, ``elsewhere``, is what
         gateway and client took.
     """
-    row = requests.loc[request]
+    row: dict[Any, Any] = requests.loc[request].to_dict()
     rows: list[dict[str, Any]] = []
     at_s = 0.0
     for stage in stages_of(requests):
@@ -235,29 +235,50 @@ def way(requests: pd.DataFrame, request: int) -> pd.DataFrame:
             at_s += duration_s
     rest_s = float(row["latency_s"]) - at_s
     rows.append(
-        {"stage": "elsewhere", "part": "gateway and client", "start_s": at_s, "duration_s": rest_s, "served_by": ""}
+        {
+            "stage": "elsewhere",
+            "part": "gateway and client",
+            "start_s": at_s,
+            "duration_s": rest_s,
+            "served_by": "",
+        }
     )
     return pd.DataFrame(rows)
 
 
 def example_request(run: SwitchRun) -> int:
-    """Return an answered request whose ways of waiting can be seen: the one that waited longest for its batch."""
-    waited_s = sum(run.requests[f"{stage}_batch_wait_s"] for stage in stages_of(run.requests))
-    answered: pd.Series = waited_s[run.requests["outcome"] == "ok"]
-    return int(answered.idxmax())
+    """Return the answered request that waited longest for its batch: everything can be seen in it."""
+    waited_s = run.requests[[f"{stage}_batch_wait_s" for stage in stages_of(run.requests)]].sum(axis=1)
+    return int(np.nanargmax(waited_s.where(run.requests["outcome"] == "ok").to_numpy(np.float64)))
 
 
-def longest_gap_s(requests: pd.DataFrame) -> float:
-    """Return the longest time between two answers."""
-    return float(np.diff(np.sort(requests["end_s"].dropna().to_numpy())).max())
+def summary(run: SwitchRun) -> pd.DataFrame:
+    """Return how all requests ended, and the longest time without an answer, for people."""
+    requests = run.requests
+    ends_s = np.sort(requests["end_s"].dropna().to_numpy(np.float64))
+    told = {"requests": str(len(requests))}
+    told |= {str(name): str((requests["outcome"] == name).sum()) for name in ("ok", "dropped", "error")}
+    told["longest time between two answers (s)"] = f"{np.diff(ends_s).max():.2f}"
+    return pd.DataFrame({"value": told}).rename_axis("what")
 
 
-def outcome_counts(requests: pd.DataFrame) -> dict[str, int]:
-    """Return how many requests ended how; every outcome is named."""
-    counts = requests["outcome"].value_counts()
-    return {str(name): int(counts[name]) for name in sequence_of(requests["outcome"])}
+def answers(run: SwitchRun) -> pd.DataFrame:
+    """Return what the figure shows of every answered request: ``arrival_s, latency_s, served_by``."""
+    answered = run.requests[run.requests["outcome"] == "ok"]
+    variants = [answered[f"{stage}_variant"].astype(str) for stage in stages_of(answered)]
+    served_by = [", ".join(names) for names in zip(*variants, strict=True)]
+    return answered[["arrival_s", "latency_s"]].assign(served_by=served_by)
 
 
-def sequence_of(outcomes: pd.Series) -> Sequence[str]:
-    """Return the names of outcomes in the order of their codes."""
-    return [str(name) for name in outcomes.cat.categories]
+def way_table(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``way`` for people, in milliseconds."""
+    times = {"begins (ms)": 1000 * parts["start_s"], "takes (ms)": 1000 * parts["duration_s"]}
+    return parts[["stage", "part", "served_by"]].assign(**times).set_index(["stage", "part"])
+
+
+def caption(run: SwitchRun) -> str:
+    """Return what was run, for the caption of a figure."""
+    return (
+        f"video, emulated models, {len(run.requests)} requests in {SECONDS} s"
+        "  ·  dotted: a plan was applied  ·  below: the request that waited longest for its batch"
+    )
