@@ -1,8 +1,8 @@
 """The same load, plan and adapter twice: live on this machine and simulated.
 
-The simulator draws the same arrivals and service times by seed. What it cannot know is told to it: how long
-replicas take to start here, what every batch takes beside its service, and what is on the way to the
-client. These three are measured in one more live run, of another seed (:func:`measure_overheads`).
+The simulator draws the same arrivals and service times by seed. What it cannot know is told to it as it was
+in the live run (:class:`Overheads`): how long replicas took to start, what a batch took beside its service,
+and what a request spent outside of the stages.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from ipa.experiments.execute import RunOutcome, execute
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.paths import stored_results_dir
+from ipa.pipeline.pipeline import Variant
 from ipa.pipeline.plan import Plan
 from ipa.platforms.local.events import Event
 from ipa.platforms.local.settings import LocalSettings
@@ -35,7 +36,6 @@ from ipa.results.folder import (
 )
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
-from ipa.results.requests import RequestRecords, StageRecords
 from ipa.simulator import ClusterSettings
 from ipa.simulator.service import RandomStream, service_times
 from ipa.workload import Workload, load_workload
@@ -53,14 +53,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Overheads:
-    """What it costs to be real, in seconds: means over a live run.
+    """What it costs to be real, in seconds: means over one live run.
 
     Parameters
     ----------
     start_up_s
         From asking for a replica until it is ready.
     dispatch_s
-        What every batch takes beside its service time: to be sent, to wake the replica, to come back.
+        What a batch takes beside its service time: to be sent, to wake the replica, to come back.
     network_s
         What a request spends outside of all stages: on the way in and out of the gateway, and in the client.
     """
@@ -120,11 +120,14 @@ class Pair:
     ----------
     seed
         Of arrivals and service times.
+    overheads
+        What the live run cost, and the simulation was told.
     live, simulated
         What came of it.
     """
 
     seed: int
+    overheads: Overheads
     live: Side
     simulated: Side
 
@@ -169,16 +172,14 @@ def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
     return execute(resolve_run(overheads.apply_to(live.spec), live.workload))
 
 
-def measure_overheads(seed: int, seconds: int | None) -> Overheads:
-    """Measure on a live run what the simulator has to be told."""
-    run, events = live_run(seed, seconds), list[Event]()
+def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
+    """Run an experiment on this machine and tell what it cost to be real."""
+    events: list[Event] = []
     outcome = execute_watched(run, events)
-    spent_s = [batch_overheads_s(stage, place, run) for place, stage in enumerate(outcome.requests.stages)]
-    return Overheads(
-        start_up_s=float(np.mean(start_ups_s(events, outcome.decisions[0].plan))),
-        dispatch_s=float(np.mean(np.concatenate(spent_s))),
-        network_s=float(np.mean(outside_s(outcome.requests))),
-    )
+    ups_s = start_ups_s(events, outcome.decisions[0].plan)
+    side = Side.of(outcome)
+    start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
+    return side, Overheads(start_up_s, dispatch_s(side.requests, run), network_s(side.requests))
 
 
 def execute_watched(run: ResolvedRun, events: list[Event]) -> RunOutcome:
@@ -212,47 +213,74 @@ def start_ups_s(events: Sequence[Event], first: Plan) -> Floats:
     return np.array([event.time_s - begun[event.subject] for event in ready])
 
 
-def batch_overheads_s(stage: StageRecords, place: int, run: ResolvedRun) -> Floats:
-    """Return by how much every batch of a stage took longer than the service time that was drawn for it.
+def stages_of(requests: pd.DataFrame) -> list[str]:
+    """Return how the columns of each stage begin, as ``1_object-detection``, in order."""
+    names = map(str, requests.columns)
+    return [name.removesuffix("_batch_wait_s") for name in names if name.endswith("_batch_wait_s")]
 
-    Batches are numbered in the order in which they were dispatched, and the number of a batch decides what is
+
+def starts_s(requests: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return when the service of each request began in every stage of a chain, by how its columns begin."""
+    found = {}
+    entered_s = requests["arrival_s"]
+    for stage in stages_of(requests):
+        found[stage] = entered_s + requests[f"{stage}_wait_s"]
+        entered_s = found[stage] + requests[f"{stage}_service_s"]
+    return found
+
+
+def dispatch_s(requests: pd.DataFrame, run: ResolvedRun) -> float:
+    """Return by how much batches took longer, on average, than the service times that were drawn for them.
+
+    Batches are numbered in the order in which they are dispatched, and the number of a batch decides what is
     drawn for it, so that the drawn times are known.
 
     Parameters
     ----------
-    stage
-        The stage's records.
-    place
-        Its position in the pipeline.
+    requests
+        Account of a run of a chain.
     run
         What was run.
     """
-    served = np.flatnonzero(stage.batch > 0)
-    order = served[np.lexsort((served, stage.start_s[served]))]
-    # Two replicas may begin at the very same instant.
-    another = np.diff(stage.start_s[order]) != 0
-    another |= np.diff(stage.end_s[order]) != 0
-    first = order[np.concatenate(([True], another))]
-    normal = RandomStream(run.spec.seed, place, "lognormal").peek(len(first))[: len(first)]
-    drawn_s = np.array(
-        [_drawn_s(stage, place, run, request, z) for request, z in zip(first, normal, strict=True)]
-    )
-    spent_s: Floats = stage.service_s[first] - drawn_s
+    starts = starts_s(requests)
+    spent_s = [
+        _batch_overheads_s(requests, stage, starts[stage], place, run) for place, stage in enumerate(starts)
+    ]
+    return float(np.mean(np.concatenate(spent_s)))
+
+
+def _batch_overheads_s(
+    requests: pd.DataFrame, stage: str, starts: pd.Series, place: int, run: ResolvedRun
+) -> Floats:
+    """Return by how much each batch of a stage took longer than what was drawn for it."""
+    columns = {name: requests[f"{stage}_{name}"] for name in ("service_s", "batch", "variant")}
+    served = pd.DataFrame(columns).assign(start_s=starts).dropna().sort_values("start_s", kind="stable")
+    served["batch"] = served["batch"].astype(int)
+    # No two batches took equally long, to the nanosecond.
+    batches = served.drop_duplicates(["service_s", "batch", "variant"])
+    normal = RandomStream(run.spec.seed, place, "lognormal").peek(len(batches))
+    variants = run.parameters.pipeline.stages[place]
+    drawn_s = [
+        _drawn_s(variants.variant(str(name)), batch, float(z))
+        for name, batch, z in zip(batches["variant"], batches["batch"].tolist(), normal, strict=False)
+    ]
+    spent_s: Floats = batches["service_s"].to_numpy(np.float64) - np.array(drawn_s)
     return spent_s
 
 
-def _drawn_s(stage: StageRecords, place: int, run: ResolvedRun, request: int, normal: float) -> float:
-    variant = run.parameters.pipeline.stages[place].variant(stage.variants[stage.variant[request]])
-    batch = int(stage.batch[request])
+def _drawn_s(variant: Variant, batch: int, normal: float) -> float:
     times = service_times(variant.profile.points, batch, "lognormal")
     return float(times.scale_s[batch] * np.exp(times.spread[batch] * normal))
 
 
-def outside_s(requests: RequestRecords) -> Floats:
-    """Return what every answered request of a chain spent outside of its stages."""
-    inside = [stage.queue_s + stage.batch_wait_s + stage.service_s for stage in requests.stages]
-    spent_s: Floats = requests.latency_s - np.sum(inside, axis=0)
-    return spent_s[~np.isnan(spent_s)]
+def network_s(requests: pd.DataFrame) -> float:
+    """Return what answered requests of a chain spent outside of its stages, on average."""
+    stages = stages_of(requests)
+    inside_s = requests[[f"{stage}_{part}" for stage in stages for part in ("wait_s", "service_s")]].sum(
+        axis=1
+    )
+    spent_s = requests["latency_s"] - inside_s
+    return float(spent_s.mean())
 
 
 def pairs_from(
@@ -261,8 +289,8 @@ def pairs_from(
     runs: int,
     seconds: int | None,
     progress: Progress = lambda *_: None,
-) -> tuple[list[Pair], Overheads]:
-    """Return live runs and their simulations, and what these were told.
+) -> list[Pair]:
+    """Return live runs and their simulations.
 
     Parameters
     ----------
@@ -276,28 +304,29 @@ def pairs_from(
         Takes how many runs are done, how many there are, and what was done last.
     """
     if platform == "stored":
-        pairs, overheads = read_pairs(stored_folder())
-        return pairs[:runs], overheads
-    progress(0, runs + 1, "")
-    overheads = measure_overheads(first_seed + runs, seconds)
+        return read_pairs(stored_folder())[:runs]
     pairs = []
     for place in range(runs):
-        progress(place + 1, runs + 1, f"seed {first_seed + place}")
+        progress(place, runs, "")
         run = live_run(first_seed + place, seconds)
-        live = execute(run)
-        pairs.append(Pair(run.spec.seed, Side.of(live), Side.of(simulated_twin(run, overheads))))
-    progress(runs + 1, runs + 1, "")
-    return pairs, overheads
+        live, overheads = run_live(run)
+        pairs.append(Pair(run.spec.seed, overheads, live, Side.of(simulated_twin(run, overheads))))
+    progress(runs, runs, "")
+    return pairs
 
 
-def overheads_table(overheads: Overheads) -> pd.DataFrame:
-    """Return what the simulator was told, for people."""
-    told = {
-        "start of a replica (s)": overheads.start_up_s,
-        "a batch, beside its service (ms)": 1000 * overheads.dispatch_s,
-        "a request, outside of all stages (ms)": 1000 * overheads.network_s,
-    }
-    return pd.DataFrame({"mean": told}).rename_axis("what takes time")
+def overheads_table(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Return what the simulator was told of each run, for people."""
+    told = [
+        {
+            "seed": pair.seed,
+            "start of a replica (s)": pair.overheads.start_up_s,
+            "a batch, beside its service (ms)": 1000 * pair.overheads.dispatch_s,
+            "a request, outside of all stages (ms)": 1000 * pair.overheads.network_s,
+        }
+        for pair in pairs
+    ]
+    return pd.DataFrame(told).set_index("seed")
 
 
 def sla_s(pairs: Sequence[Pair]) -> float:
@@ -320,15 +349,13 @@ def stored_folder() -> Path:
     return stored_results_dir() / "live" / STUDY
 
 
-def store(pairs: Sequence[Pair], overheads: Overheads, folder: Path) -> None:
+def store(pairs: Sequence[Pair], folder: Path) -> None:
     """Keep live runs; their simulation is made anew wherever they are read.
 
     Parameters
     ----------
     pairs
         The runs.
-    overheads
-        What the simulator is told.
     folder
         Where to; one folder a seed.
     """
@@ -339,33 +366,26 @@ def store(pairs: Sequence[Pair], overheads: Overheads, folder: Path) -> None:
         write_lines(run / DECISIONS, _rows(pair.live.decisions))
         write_requests(run / REQUESTS, pair.live.requests)
         write_json(run / SUMMARY, pair.live.summary)
+        write_json(run / OVERHEADS, asdict(pair.overheads))
         write_json(run / PROVENANCE, {**where, "seed": pair.seed})
-    write_json(folder / OVERHEADS, asdict(overheads))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def read_pairs(folder: Path) -> tuple[list[Pair], Overheads]:
-    """Read live runs and simulate each again.
+def read_pairs(folder: Path) -> list[Pair]:
+    """Read live runs, in the order of their seeds, and simulate each again.
 
     Parameters
     ----------
     folder
         What ``store`` wrote.
-
-    Returns
-    -------
-    list of Pair
-        In the order of their seeds.
-    Overheads
-        What the simulator was told.
     """
-    overheads = Overheads(**read_json(folder / OVERHEADS))
     pairs = []
     for run in sorted(folder.glob("seed-*"), key=lambda run: int(run.name.removeprefix("seed-"))):
-        live = Side.read(run)
+        live, overheads = Side.read(run), Overheads(**read_json(run / OVERHEADS))
         twin = live_run(live.summary["seed"], live.summary["duration_s"])
-        pairs.append(Pair(live.summary["seed"], live, Side.of(simulated_twin(twin, overheads))))
-    return pairs, overheads
+        simulated = Side.of(simulated_twin(twin, overheads))
+        pairs.append(Pair(live.summary["seed"], overheads, live, simulated))
+    return pairs

@@ -16,6 +16,7 @@ from ipa.platforms.local.settings import LocalSettings
 from ipa.results.folder import PROVENANCE, REQUESTS, read_requests, write_requests
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
+from ipa.studies.live_runs import stages_of, starts_s
 from ipa.workload import arrival_times
 
 STUDY = "live-switch"
@@ -137,12 +138,6 @@ def read(folder: Path) -> SwitchRun:
     return SwitchRun(read_requests(folder), changes)
 
 
-def stages_of(requests: pd.DataFrame) -> list[str]:
-    """Return how the columns of each stage begin, as ``1_object-detection``, in order."""
-    names = map(str, requests.columns)
-    return [name.removesuffix("_batch_wait_s") for name in names if name.endswith("_batch_wait_s")]
-
-
 def change_table(run: SwitchRun) -> pd.DataFrame:
     """Return what each change took and cost.
 
@@ -172,26 +167,16 @@ def change_table(run: SwitchRun) -> pd.DataFrame:
 def _first_start_s(requests: pd.DataFrame, change: Change) -> float:
     """Return when the first request began to be served in a way that was not there before the change."""
     first_s = np.inf
-    for stage, starts_s in starts(requests).items():
-        before = requests[starts_s < change.asked_s]
+    for stage, begun_s in starts_s(requests).items():
+        before = requests[begun_s < change.asked_s]
         new = ~_ways(requests, stage).isin(set(_ways(before, stage)))
-        first_s = min(first_s, starts_s[new & (starts_s >= change.asked_s)].min())
+        first_s = min(first_s, begun_s[new & (begun_s >= change.asked_s)].min())
     return float(first_s)
 
 
 def _ways(requests: pd.DataFrame, stage: str) -> pd.Series:
     """Return the variant and the batch that served each request in a stage."""
     return requests[f"{stage}_variant"].astype(str) + " b" + requests[f"{stage}_batch"].astype(str)
-
-
-def starts(requests: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return when the service of each request began in every stage of a chain."""
-    found = {}
-    entered_s = requests["arrival_s"]
-    for stage in stages_of(requests):
-        found[stage] = entered_s + requests[f"{stage}_wait_s"]
-        entered_s = found[stage] + requests[f"{stage}_service_s"]
-    return found
 
 
 def way(requests: pd.DataFrame, request: int) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def pair(seed: int, seconds: int = 60, assumed: Overheads = REAL) -> Pair:
     """Return a run that stands for a live one, and its simulation."""
     run = live_runs.live_run(seed, seconds)
     truth, twin = (live_runs.simulated_twin(run, given) for given in (REAL, assumed))
-    return Pair(seed, Side.of(truth), Side.of(twin))
+    return Pair(seed, assumed, Side.of(truth), Side.of(twin))
 
 
 def test_the_load_is_the_rise_of_the_burst() -> None:
@@ -34,16 +34,11 @@ def test_the_load_is_the_rise_of_the_burst() -> None:
     assert live_runs.excerpt(1).rates_rps.tolist() != load.rates_rps.tolist()
 
 
-def test_what_a_batch_takes_beside_its_service_is_found() -> None:
+def test_what_a_batch_and_the_way_take_is_found() -> None:
     run = live_runs.live_run(0, 60)
-    records = live_runs.simulated_twin(run, REAL).requests
-    for place, stage in enumerate(records.stages):
-        spent_s = live_runs.batch_overheads_s(stage, place, run)
-        assert 0 < len(spent_s) <= len(records.arrival_s)
-        # The simulator numbers batches in another order where two replicas become ready at the same instant.
-        assert np.isclose(spent_s, 0.004, atol=1e-6).mean() > 0.9
-        assert np.median(spent_s) == pytest.approx(0.004, abs=1e-6)
-    np.testing.assert_allclose(live_runs.outside_s(records), 0.002, atol=1e-6)
+    requests = live_runs.simulated_twin(run, REAL).requests.to_frame()
+    assert live_runs.dispatch_s(requests, run) == pytest.approx(0.004, abs=1e-4)
+    assert live_runs.network_s(requests) == pytest.approx(0.002, abs=1e-6)
 
 
 def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
@@ -96,9 +91,9 @@ def test_steps_are_compared_by_variants_batches_and_replicas_as_far_as_both_go()
 
 def test_live_runs_are_kept_and_simulated_again_where_they_are_read(tmp_path: Path) -> None:
     pairs = [pair(seed, seconds=30) for seed in (11, 2)]
-    live_runs.store(pairs, REAL, tmp_path)
-    found, overheads = live_runs.read_pairs(tmp_path)
-    assert overheads == REAL
+    live_runs.store(pairs, tmp_path)
+    found = live_runs.read_pairs(tmp_path)
+    assert [kept.overheads for kept in found] == [REAL, REAL]
     assert [kept.seed for kept in found] == [2, 11]
     pd.testing.assert_frame_equal(
         study.compare(found), study.compare([pairs[1], pairs[0]]), check_exact=False, rtol=1e-6
