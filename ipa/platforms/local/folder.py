@@ -18,6 +18,9 @@ from ipa.platforms.local.pid_files import PidFiles
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 """Names of live pipelines: parts of paths, of which that of a Unix socket may have some 100 characters."""
 
+SOCKET_PATH_BYTES = 103
+"""Length of the path of a Unix socket, on every system."""
+
 OWNER = "owner"
 
 
@@ -62,9 +65,14 @@ def claim_folder(name: str) -> LiveFolder:
             f"a live pipeline cannot be called {name!r}: use up to 40 letters, digits, dots, dashes"
         )
     root = live_root()
+    folder = LiveFolder(root / name, name)
+    if len(os.fsencode(folder.gateway_socket)) > SOCKET_PATH_BYTES:
+        raise LivePipelineError(
+            f"{folder.gateway_socket} is too long for the path of a socket; choose a shorter --name, or let"
+            " XDG_RUNTIME_DIR name a folder nearer to the root"
+        )
     with _locked(root):
         end_left_over(root)
-        folder = LiveFolder(root / name, name)
         if folder.path.exists():
             raise LivePipelineError(
                 f"a live pipeline named {name} runs already; stop it (ipa up --stop {name}), or choose"

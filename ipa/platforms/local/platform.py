@@ -3,11 +3,13 @@
 import os
 import re
 import time
+from importlib.util import find_spec
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ipa.errors import MissingExtraError
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Conditions, Observation
@@ -75,6 +77,8 @@ class LocalPlatform:
         LivePipelineError
             If a process does not start; ``teardown`` ends the others.
         """
+        if find_spec("mlserver") is None:
+            raise MissingExtraError("MLServer", "serving")
         folder = claim_folder(self._name or _made_up_name(pipeline))
         self._deployment = Deployment(
             pipeline, self._settings, self._conditions, folder, self._window_s, self._arrivals_s

@@ -44,6 +44,16 @@ def test_a_name_is_part_of_a_path(name: str) -> None:
         claim_folder(name)
 
 
+def test_a_path_that_is_too_long_for_a_socket_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 80)
+    deep.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    with pytest.raises(LivePipelineError, match=r"is too long for the path of a socket; choose a shorter"):
+        claim_folder("video")
+
+
 def test_what_runs_is_told_where_a_name_is_missing_or_unknown() -> None:
     with pytest.raises(LivePipelineError, match=r"^no live pipeline runs; start one with ipa up PIPELINE"):
         find_folder()
