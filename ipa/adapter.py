@@ -182,7 +182,7 @@ class Adapter:
 
     def _decide(self, progress: _Progress) -> None:
         progress.doing = "observe"
-        seen = progress.observation = _checked_observation(self._platform.observe())
+        seen = progress.observation = _check_observation(self._platform.observe())
         if self._wanted is None:
             # Restarted beside a running pipeline: what runs is the last good plan.
             self._wanted = self._taken = seen.plan
@@ -191,11 +191,11 @@ class Adapter:
             # A dead monitor looks like an idle service; scaling down on it would drop the load that is there.
             progress.reasons.append("no second of the history was measured")
             return
-        forecast = _checked_forecast(self._forecaster.forecast(seen.rates_rps, seen.now_s))
+        forecast = _check_forecast(self._forecaster.forecast(seen.rates_rps, seen.now_s))
         progress.forecast = forecast
         rate_rps = progress.rate_rps = self._rate_to_plan_for(forecast)
         progress.doing = "decide"
-        decision = progress.decision = _checked_decision(self._planner.decide(rate_rps))
+        decision = progress.decision = _check_decision(self._planner.decide(rate_rps))
         if decision.note:
             progress.reasons.append(decision.note)
         if decision.status is Status.INFEASIBLE:
@@ -346,7 +346,7 @@ def _in_words(error: BaseException) -> str:
         return type(error).__name__
 
 
-def _checked_observation(seen: object) -> Observation:
+def _check_observation(seen: object) -> Observation:
     if not isinstance(seen, Observation):
         raise TypeError(f"observe answered {type(seen).__name__}, not an Observation")
     if not _is_plan(seen.plan):
@@ -358,7 +358,7 @@ def _is_plan(plan: object) -> bool:
     return isinstance(plan, Plan) and all(isinstance(stage, StagePlan) for stage in plan.stages)
 
 
-def _checked_forecast(forecast: object) -> Forecast:
+def _check_forecast(forecast: object) -> Forecast:
     if not isinstance(forecast, Forecast):
         raise TypeError(f"the forecaster answered {type(forecast).__name__}, not a Forecast")
     rate_rps = _number(forecast.rate_rps)
@@ -372,7 +372,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
 
 
-def _checked_decision(decision: object) -> Decision:
+def _check_decision(decision: object) -> Decision:
     if not (isinstance(decision, Decision) and _is_plan(decision.plan)):
         raise TypeError(f"the planner answered {type(decision).__name__}, not a Decision with a plan")
     return decision

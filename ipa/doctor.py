@@ -110,7 +110,7 @@ def _trace() -> Diagnosis:
         load_trace(path, published=True)
         return Diagnosis("load trace", State.OK, f"{path}, checksum is right")
 
-    return _guarded("load trace", published, "export IPA_TRACE=/path/to/the/published/trace, or unset it")
+    return _guard("load trace", published, "export IPA_TRACE=/path/to/the/published/trace, or unset it")
 
 
 def _results(results_dir: Path) -> Diagnosis:
@@ -121,10 +121,10 @@ def _results(results_dir: Path) -> Diagnosis:
         probe.unlink()
         return Diagnosis("results", State.OK, f"{results_dir.resolve()} can be written")
 
-    return _guarded("results", writable, "choose another folder with --results")
+    return _guard("results", writable, "choose another folder with --results")
 
 
-def _guarded(what: str, look: Callable[[], Diagnosis], fix: str) -> Diagnosis:
+def _guard(what: str, look: Callable[[], Diagnosis], fix: str) -> Diagnosis:
     try:
         return look()
     except (IpaError, OSError) as error:

@@ -70,20 +70,20 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a node; an alias counts as much as what it stands for."""
         if len(self._open) >= YAML_DEPTH:
-            raise self._refused(f"is nested deeper than {YAML_DEPTH} levels")
+            raise self._refuse(f"is nested deeper than {YAML_DEPTH} levels")
         before, alias = self._total, self.check_event(yaml.AliasEvent)
         self._open.append(parent)
         node = super().compose_node(parent, index)
         if alias and any(node is enclosing for enclosing in self._open):
-            raise self._refused("holds an alias of what it is part of")
+            raise self._refuse("holds an alias of what it is part of")
         self._open.pop()
         self._total += self._sizes.get(id(node), 0) if alias else 1
         self._sizes.setdefault(id(node), self._total - before)
         if self._total > YAML_NODES:
-            raise self._refused(f"holds more than {YAML_NODES:,} values with all aliases written out")
+            raise self._refuse(f"holds more than {YAML_NODES:,} values with all aliases written out")
         return node
 
-    def _refused(self, problem: str) -> yaml.YAMLError:
+    def _refuse(self, problem: str) -> yaml.YAMLError:
         return yaml.constructor.ConstructorError(None, None, problem, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

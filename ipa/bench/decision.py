@@ -104,11 +104,11 @@ def decision_cases(seed: int) -> Iterator[DecisionCase]:
             yield _pipeline_case(name, metric)
     for kind in ("profile", "uncorrelated"):
         for metric in METRIC_NAMES:
-            yield _generated_case(seed, 10, 10, kind, metric)
+            yield _generate_case(seed, 10, 10, kind, metric)
     for metric in ("pas", "mean"):
-        yield _generated_case(seed, 10, 10, "strong", metric)
+        yield _generate_case(seed, 10, 10, "strong", metric)
     for metric in METRIC_NAMES:
-        yield _generated_case(seed, 50, 20, "profile", metric)
+        yield _generate_case(seed, 50, 20, "profile", metric)
 
 
 def _pipeline_case(name: str, metric: str) -> DecisionCase:
@@ -120,7 +120,7 @@ def _pipeline_case(name: str, metric: str) -> DecisionCase:
     )
 
 
-def _generated_case(seed: int, stages: int, variants: int, kind: str, metric: str) -> DecisionCase:
+def _generate_case(seed: int, stages: int, variants: int, kind: str, metric: str) -> DecisionCase:
     return DecisionCase(
         f"{stages}x{variants}x7 {kind}",
         metric,

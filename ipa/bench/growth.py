@@ -61,12 +61,12 @@ def families() -> Iterator[Family]:
         yield Family("backlog", engine, (10_000, 30_000, 100_000, 300_000, 1_000_000), _backlogs(engine))
     for engine in engines():
         yield Family("replicas", engine, (10, 100, 1000, 10_000), _switches(engine))
-    yield Family("stages", "exact, PAS, video cloned", (5, 10, 20, 40), lambda n: _decisions(_cloned(n, 10)))
+    yield Family("stages", "exact, PAS, video cloned", (5, 10, 20, 40), lambda n: _decisions(_clone(n, 10)))
     yield Family(
         "stages", "exact, PAS, uncorrelated", (5, 10, 20, 40, 80), lambda n: _decisions(_drawn(n, 10))
     )
     yield Family(
-        "variants", "exact, PAS, video cloned", (10, 20, 40, 80, 160), lambda n: _decisions(_cloned(10, n))
+        "variants", "exact, PAS, video cloned", (10, 20, 40, 80, 160), lambda n: _decisions(_clone(10, n))
     )
     yield Family(
         "variants", "exact, PAS, uncorrelated", (10, 20, 40, 80, 160), lambda n: _decisions(_drawn(10, n))
@@ -183,7 +183,7 @@ def _simulator(queues: Queues, engine: EngineName) -> PipelineSimulator:
     return PipelineSimulator(*queues.pipeline(), SimulationSettings(engine=engine))
 
 
-def _cloned(stages: int, variants: int) -> list[Problem]:
+def _clone(stages: int, variants: int) -> list[Problem]:
     pipeline = scaled_pipeline(load_pipeline("video"), stages, variants)
     objective = Objective(METRICS["pas"], alpha=ALPHA)
     return [build_problem(pipeline, rate_rps, objective, Constraints()) for rate_rps in RATES_RPS]

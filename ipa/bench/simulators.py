@@ -202,7 +202,7 @@ def compare_simulators(
     """
     queues = queues or Queues()
     compared = contenders()
-    speeds, missing, found = _measured(compared, queues, repeats, progress)
+    speeds, missing, found = _measure(compared, queues, repeats, progress)
     table = pd.DataFrame(
         {
             "simulator": [name for name, _, _ in compared],
@@ -216,7 +216,7 @@ def compare_simulators(
     return table.assign(missing=[missing.get(name, "") for name, _, _ in compared])
 
 
-def _measured(
+def _measure(
     compared: Sequence[tuple[str, float, Simulate]],
     queues: Queues,
     repeats: int,

@@ -162,7 +162,7 @@ def validate(
     for done, case in enumerate(every, 1):
         # Seeds of its own, or all cases would share the luck of the same random numbers.
         first = (seed * len(every) + done) * runs
-        found = [_simulated(case, requests, first + run, engine) for run in range(runs)]
+        found = [_simulate(case, requests, first + run, engine) for run in range(runs)]
         rows.append(_row(case.name, case.theory, found))
         if progress is not None:
             progress(done, len(every))
@@ -181,7 +181,7 @@ def _row(case: str, theory: float, simulated: list[float]) -> dict[str, object]:
     }
 
 
-def _simulated(case: QueueCase, requests: int, seed: int, engine: EngineName) -> float:
+def _simulate(case: QueueCase, requests: int, seed: int, engine: EngineName) -> float:
     stage = StagePlan("s", "v", case.batch, case.replicas, 1, case.batch_wait_s)
     settings = SimulationSettings(seed=seed, service=case.service, engine=engine)
     # A last batch that nobody fills would wait for ever.

@@ -49,14 +49,14 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except IpaError as error:
-            raise _failed(str(error)) from error
+            raise _fail(str(error)) from error
         except UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 raise
             why = brief(error.format_message().rstrip("."), 300)
-            raise _failed(f"{why}; see {error.ctx.command_path} --help") from error
+            raise _fail(f"{why}; see {error.ctx.command_path} --help") from error
         except MemoryError as error:
-            raise _failed("not enough memory for this; see the limits in ipa/limits.py") from error
+            raise _fail("not enough memory for this; see the limits in ipa/limits.py") from error
         except OSError as error:
             # A reader of the output that has left, for example `head`, is no failure of a file.
             if isinstance(error, BrokenPipeError):
@@ -70,7 +70,7 @@ class Commands(TyperGroup):
             raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
-def _failed(why: str) -> typer.Exit:
+def _fail(why: str) -> typer.Exit:
     """Say on one line why a command failed; return what ends it."""
     line = "".join(char if char.isprintable() else "?" for char in why)
     if len(line) > LINE_CHARACTERS:

@@ -24,7 +24,7 @@ from ipa.forecast.networks.training import Progress, TrainingSettings, Weights, 
 from ipa.forecast.networks.weights import NetworkRecord, save_weights, weights_path
 from ipa.results.folder import KEPT_MEASURES
 from ipa.results.intervals import SEEDS
-from ipa.studies.flapping import FLAPPING, flapping_specs, flapping_table, printed_flapping
+from ipa.studies.flapping import FLAPPING, flapping_specs, flapping_table, format_flapping
 from ipa.studies.forecast_baselines import BASELINES, FORECASTS, baseline_table
 from ipa.studies.forecast_errors import (
     EVALUATED,
@@ -275,7 +275,7 @@ def flapping_command(
     if as_json:
         print_json(table.to_dict("records"))
         return
-    changed, means = printed_flapping(table)
+    changed, means = format_flapping(table)
     print_table(changed, title="steps that change the plan, constant Poisson load, in percent")
     typer.echo("")
     print_table(means, title="means of all pipelines and rates")

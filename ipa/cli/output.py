@@ -76,7 +76,7 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def _logged(doing: str) -> Iterator[Callable[[int, int | None, str], None]]:
+def _log_progress(doing: str) -> Iterator[Callable[[int, int | None, str], None]]:
     started_s, ended = time.monotonic(), Event()
     state: tuple[int, int | None] = (0, None)
 
@@ -113,7 +113,7 @@ def progress_bar(doing: str) -> Iterator[Callable[[int, int | None, str], None]]
         ``LOG_EVERY_S`` seconds instead.
     """
     if not messages.is_terminal:
-        with _logged(doing) as log:
+        with _log_progress(doing) as log:
             yield log
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -90,13 +90,13 @@ Settings = TypeVar("Settings", bound=BaseModel)
 @EDITIONS.named("as-published")
 def as_published(pipeline: str, workload: str, method: str) -> RunParameters:
     """Return the parameters behind the curves of the revised paper (v3)."""
-    return _published("v3", pipeline, workload, method)
+    return _set_as_published("v3", pipeline, workload, method)
 
 
 @EDITIONS.named("as-published-v1")
 def as_published_v1(pipeline: str, workload: str, method: str) -> RunParameters:
     """Return the parameters behind the curves of the first submission (v1)."""
-    return _published("v1", pipeline, workload, method)
+    return _set_as_published("v1", pipeline, workload, method)
 
 
 @EDITIONS.named("corrected")
@@ -118,7 +118,7 @@ def corrected(pipeline: str, workload: str, method: str) -> RunParameters:  # no
     )
 
 
-def _published(edition: str, pipeline: str, workload: str, method: str) -> RunParameters:
+def _set_as_published(edition: str, pipeline: str, workload: str, method: str) -> RunParameters:
     METHODS[method]
     row = _published_row(edition, pipeline, workload, method)
     settings = _published_settings()
@@ -187,11 +187,11 @@ def published_pipeline(edition: str, pipeline: str, threshold_rps: float, margin
         Threshold rate and throughput margin that the allocations were made for.
     """
     stamps = tuple(map(file_stamp, (_table_file("allocations"), *pipeline_inputs(pipeline))))
-    return _allocated(edition, pipeline, threshold_rps, margin_pct, stamps)
+    return _allocate(edition, pipeline, threshold_rps, margin_pct, stamps)
 
 
 @lru_cache(maxsize=64)
-def _allocated(
+def _allocate(
     edition: str, pipeline: str, threshold_rps: float, margin_pct: str, _stamps: tuple[FileStamp, ...]
 ) -> Pipeline:
     table = published_table("allocations")
@@ -271,7 +271,7 @@ def _published_settings() -> PublishedSettings:
 
 @lru_cache(maxsize=4)
 def _read_published(path: Path, _stamp: FileStamp) -> PublishedSettings:
-    return _validated(path, PublishedSettings, read_yaml(path), "it holds")
+    return _validate(path, PublishedSettings, read_yaml(path), "it holds")
 
 
 def _corrected_settings(pipeline: str) -> CorrectedSettings:
@@ -282,11 +282,11 @@ def _corrected_settings(pipeline: str) -> CorrectedSettings:
 @lru_cache(maxsize=64)
 def _read_corrected(path: Path, _stamp: FileStamp, pipeline: str) -> CorrectedSettings:
     held = "the keys defaults and pipelines.<name> hold any of:"
-    both = _validated(path, _CorrectedFile, read_yaml(path), held, CorrectedSettings)
-    return _validated(path, CorrectedSettings, both.defaults | both.pipelines.get(pipeline, {}), held)
+    both = _validate(path, _CorrectedFile, read_yaml(path), held, CorrectedSettings)
+    return _validate(path, CorrectedSettings, both.defaults | both.pipelines.get(pipeline, {}), held)
 
 
-def _validated(
+def _validate(
     path: Path, model: type[Settings], content: object, held: str, shown: type[BaseModel] | None = None
 ) -> Settings:
     try:

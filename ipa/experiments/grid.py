@@ -152,14 +152,14 @@ def _runs(
     """Run specs and yield each one as it ends, with whether it was there."""
     if jobs < 2:
         for spec, kept in missing:
-            with _named(spec):
+            with _naming_errors(spec):
                 reused = task(spec, kept)
             yield spec, reused
         return
     with worker_pool(jobs) as pool:
         futures = {pool.submit(task, spec, kept): spec for spec, kept in missing}
         for future in as_completed(futures):
-            with _named(futures[future]):
+            with _naming_errors(futures[future]):
                 reused = future.result()
             yield futures[future], reused
 
@@ -169,7 +169,7 @@ def _name(spec: RunSpec) -> str:
 
 
 @contextmanager
-def _named(spec: RunSpec) -> Iterator[None]:
+def _naming_errors(spec: RunSpec) -> Iterator[None]:
     """Say in an error which run it comes from."""
     try:
         yield

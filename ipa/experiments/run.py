@@ -143,7 +143,7 @@ def _write(
     inputs = inputs_digest(run)
     with replacing(folder, results_dir) as draft:
         outcome = _execute_logged(run, draft, watch) if DECISIONS in kept else execute(run, watch)
-        changed = _changed(run.spec, inputs)
+        changed = _find_change(run.spec, inputs)
         if changed:
             _log.warning("%s/%s: %s; it will be run again", folder.parent.name, folder.name, changed)
         if REQUESTS in kept:
@@ -182,7 +182,7 @@ def _execute_logged(run: ResolvedRun, draft: Path, watch: Record | None) -> RunO
     return outcome
 
 
-def _changed(spec: RunSpec, inputs: str) -> str:
+def _find_change(spec: RunSpec, inputs: str) -> str:
     """Say what a run depends on that has changed since it began; empty if nothing has."""
     if code_has_changed():
         return "the code of IPA was edited after this process began"

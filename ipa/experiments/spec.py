@@ -203,8 +203,8 @@ class RunSpec:
             )
         return replace(
             base,
-            objective=self._weighted(base.objective),
-            constraints=self._limited(base.constraints),
+            objective=self._weigh(base.objective),
+            constraints=self._limit(base.constraints),
             method_settings=replace(
                 settings,
                 variants=settings.variants if self.variants is None else self.variants,
@@ -214,12 +214,12 @@ class RunSpec:
             interval_s=base.interval_s if self.interval_s is None else self.interval_s,
         )
 
-    def _weighted(self, objective: Objective) -> Objective:
+    def _weigh(self, objective: Objective) -> Objective:
         """Return the objective with the weights and the metric of this run."""
         weighted = objective.reweighted(self.alpha, self.beta)
         return weighted if self.metric is None else replace(weighted, metric=find_metric(self.metric))
 
-    def _limited(self, constraints: Constraints) -> Constraints:
+    def _limit(self, constraints: Constraints) -> Constraints:
         """Return the constraints with the limits of this run and its platform: the planner knows them."""
         cores = [most for most in (self.max_cores, self.settings.core_limit) if most is not None]
         return replace(

@@ -102,7 +102,7 @@ def draw_forecaster_ablation(table: pd.DataFrame, caption: str, *, width_in: flo
                 name_panel(axes, told)
         published = bool(table[["published_cost_cores", "published_dropped_pct"]].notna().any(axis=None))
         _write_legend(figure, names, published=published)
-        write_caption(figure, "  ·  ".join([caption, *_averaged(table)]))
+        write_caption(figure, "  ·  ".join([caption, *_find_averaged(table)]))
     return figure
 
 
@@ -141,7 +141,7 @@ def _panels(rows: pd.DataFrame) -> list[LoopPanel]:
     return [*chosen, ACCURACY][:PANELS_PER_EDITION]
 
 
-def _averaged(table: pd.DataFrame) -> list[str]:
+def _find_averaged(table: pd.DataFrame) -> list[str]:
     """Say how many runs an average is of, by edition."""
     if "runs" not in table:
         return []
@@ -279,7 +279,7 @@ def draw_quantile_tradeoff(table: pd.DataFrame, caption: str) -> Figure:
             panels[0].text(0.5, 0.5, "Nobody is late at any level.", ha="center", va="center", fontsize=9)
         calm = [short_name(name) for name in pipelines if name not in late]
         notes = [f"nobody late under any forecaster: {', '.join(calm)}"] if calm else []
-        write_caption(figure, "  ·  ".join([caption, *notes, *_averaged(table)]))
+        write_caption(figure, "  ·  ".join([caption, *notes, *_find_averaged(table)]))
     return figure
 
 

@@ -141,11 +141,11 @@ def _use_wide_scales(axes: Axes, comparison: pd.DataFrame) -> None:
         axes.set(**{f"{name}lim": (-reach, reach)})
         ticks = [tick for factor in (1, 2, 4, 10) if (tick := limit * factor) <= reach]
         axis.set_major_locator(FixedLocator([*(-tick for tick in ticks), 0, *ticks]))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value, 0) if value else "0"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _write_signed(value, 0) if value else "0"))
         axis.set_minor_locator(NullLocator())
 
 
-def _signed(value: float, digits: int = 1) -> str:
+def _write_signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign, a real minus and no negative zero."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
@@ -180,8 +180,8 @@ def _list_misses(axes: Axes, misses: pd.DataFrame) -> None:
             (
                 str(number),
                 f"{run['pipeline']}, {run['workload']}, {method_title(run['method'])}{tie}",
-                f"{_signed(run['cost_deviation_pct'])} %",
-                f"{_signed(run['accuracy_deviation_pct'])} %",
+                f"{_write_signed(run['cost_deviation_pct'])} %",
+                f"{_write_signed(run['accuracy_deviation_pct'])} %",
             )
         )
     if len(misses) > ROWS_THAT_FIT:

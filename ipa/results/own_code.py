@@ -46,7 +46,7 @@ def add_code(walk: Visitor, code: types.CodeType, namespace: Mapping[str, Any]) 
     namespace
         Its globals.
     """
-    codes = list(_nested(code))
+    codes = list(_walk_nested(code))
     names = sorted({name for each in codes for name in each.co_names})
     for each in codes:
         _add_instructions(walk, each)
@@ -70,11 +70,11 @@ def in_named_folders(values: Iterable[object]) -> list[str]:
     return [content for content in found if content]
 
 
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+def _walk_nested(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _nested(constant)
+            yield from _walk_nested(constant)
 
 
 def _add_instructions(walk: Visitor, code: types.CodeType) -> None:

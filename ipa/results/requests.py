@@ -150,9 +150,9 @@ class RequestRecords:
             "arrival_s": self.arrival_s,
             "end_s": self.end_s,
             "latency_s": self.latency_s.astype(np.float32),
-            "outcome": _named(self.outcome, OUTCOMES),
-            "reason": _named(self.reason, REASONS),
-            "dropped_stage": _named(self.dropped_stage, stage_names),
+            "outcome": _name_codes(self.outcome, OUTCOMES),
+            "reason": _name_codes(self.reason, REASONS),
+            "dropped_stage": _name_codes(self.dropped_stage, stage_names),
         }
         for i, (name, stage) in enumerate(zip(stage_names, self.stages, strict=True)):
             # A request that failed while it was served waited until then only.
@@ -161,14 +161,14 @@ class RequestRecords:
             columns[f"{name}_wait_s"] = (left_s - stage.enter_s).astype(np.float32)
             columns[f"{name}_service_s"] = stage.service_s.astype(np.float32)
             columns[f"{name}_batch"] = stage.batch
-            columns[f"{name}_variant"] = _named(stage.variant, stage.variants)
+            columns[f"{name}_variant"] = _name_codes(stage.variant, stage.variants)
             columns[f"{name}_batch_wait_s"] = stage.batch_wait_s.astype(np.float32)
             if stage.visits is not None:
                 columns[f"{name}_visits"], columns[f"{name}_on_path"] = stage.visits, stage.on_path
         return pd.DataFrame(columns)
 
 
-def _named(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> "pd.Categorical[str]":
+def _name_codes(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> "pd.Categorical[str]":
     import pandas as pd
 
     return pd.Categorical.from_codes(codes, pd.Index(names))

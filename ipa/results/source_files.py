@@ -36,7 +36,7 @@ def run_sources(root: Path = ROOT_OF_A_RUN) -> dict[Path, str]:
 @cache
 def code_sha256(root: Path = ROOT_OF_A_RUN) -> str:
     """Return a hash of the code of this package that a file depends on, as this process loaded it."""
-    return _combined(run_sources(root.resolve()))
+    return _combine(run_sources(root.resolve()))
 
 
 def code_has_changed() -> bool:
@@ -44,7 +44,7 @@ def code_has_changed() -> bool:
     return any(file_stamp(file) != loaded for file, loaded in run_sources().items())
 
 
-def _combined(hashes: dict[Path, str]) -> str:
+def _combine(hashes: dict[Path, str]) -> str:
     lines = (f"{file.relative_to(PACKAGE).as_posix()} {hashes[file]}\n" for file in sorted(hashes))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -100,7 +100,7 @@ def _imports(file: Path, _stamp: str) -> tuple[Path, ...]:
     except (OSError, SyntaxError, ValueError):
         return ()
     package, folder = _package_of(file.parent)
-    names = {name for statement in _statements(tree) for name in _named(statement, package)}
+    names = {name for statement in _statements(tree) for name in _find_named(statement, package)}
     return tuple({found for name in names for found in _files(name, folder)})
 
 
@@ -121,7 +121,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(child)
 
 
-def _named(statement: ast.AST, package: str) -> Iterator[str]:
+def _find_named(statement: ast.AST, package: str) -> Iterator[str]:
     if isinstance(statement, ast.Import):
         yield from (alias.name for alias in statement.names)
     elif isinstance(statement, ast.ImportFrom):
@@ -136,14 +136,14 @@ def _named(statement: ast.AST, package: str) -> Iterator[str]:
 
 def _files(module: str, folder: Path) -> tuple[Path, ...]:
     """Return the files that importing a module runs: those of its packages, then its own."""
-    return _located(module, str(folder))[0]
+    return _locate(module, str(folder))[0]
 
 
 @cache
-def _located(module: str, folder: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _locate(module: str, folder: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Return the files that importing a module runs, none of a library, and where its submodules lie."""
     package = module.rpartition(".")[0]
-    files, search = _located(package, folder) if package else ((), (folder, *sys.path))
+    files, search = _locate(package, folder) if package else ((), (folder, *sys.path))
     spec = PathFinder.find_spec(module, search) if search else None
     if spec is None:
         return files, ()

@@ -45,7 +45,7 @@ class SwitchCounter:
         self.changed_steps += plan.shape != before.shape
         known = {stage.stage: stage for stage in before.stages}
         for stage in plan.stages:
-            for kind in _changed(known.get(stage.stage), stage):
+            for kind in _find_changed(known.get(stage.stage), stage):
                 self.switches[stage.stage, kind] += 1
 
     @property
@@ -71,7 +71,7 @@ class SwitchCounter:
         }
 
 
-def _changed(before: StagePlan | None, after: StagePlan) -> list[str]:
+def _find_changed(before: StagePlan | None, after: StagePlan) -> list[str]:
     if before is None:
         return []
     return [kind for kind in KINDS if getattr(before, kind) != getattr(after, kind)]

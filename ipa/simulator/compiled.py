@@ -99,7 +99,7 @@ def _serve_arrays(  # noqa: C901
 
 
 @cache
-def _compiled() -> Callable[..., tuple[int, int, int, int]]:
+def _compile_loop() -> Callable[..., tuple[int, int, int, int]]:
     try:
         from numba import njit
     except ImportError as error:
@@ -111,7 +111,7 @@ def _compiled() -> Callable[..., tuple[int, int, int, int]]:
 
 def compiled_serve() -> Serve:
     """Return the compiled loop; a MissingExtraError if numba is not installed."""
-    _compiled()
+    _compile_loop()
     return _serve
 
 
@@ -138,7 +138,7 @@ def _serve(
         np.empty(waiting, dtype=np.int64),
         np.empty(waiting, dtype=np.int64),
     )
-    head, served, late, batches = _compiled()(
+    head, served, late, batches = _compile_loop()(
         line.entered_s,
         line.deadline_s,
         line.visit,

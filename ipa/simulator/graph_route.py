@@ -96,12 +96,12 @@ class GraphRoute:
         coming = together(self._coming[place])
         self._coming[place] = []
         if self._itinerary.joins[place]:
-            coming = self._joined(place, coming)
+            coming = self._join(place, coming)
         np.add.at(self._progress.present, coming.request, 1)
         visit = self.logs[place].add(coming, self._nth(place, coming.request))
         return visit, coming.request, coming.at_s
 
-    def _joined(self, place: int, coming: Coming) -> Coming:
+    def _join(self, place: int, coming: Coming) -> Coming:
         """Return a visit for each request of which the last missing one has come."""
         np.subtract.at(self._missing[place], coming.request, 1)
         _, from_end = np.unique(coming.request[::-1], return_index=True)

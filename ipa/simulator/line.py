@@ -69,9 +69,9 @@ class WaitingLine:
         """Move all to the front, of longer arrays unless half of these would be free."""
         needed = len(self) + count
         size = len(self._visit) if 2 * needed <= len(self._visit) else 2 * needed
-        self._entered_s = _moved(self.entered_s, size)
-        self._deadline_s = _moved(self.deadline_s, size)
-        self._visit = _moved(self.visit, size)
+        self._entered_s = _move(self.entered_s, size)
+        self._deadline_s = _move(self.deadline_s, size)
+        self._visit = _move(self.visit, size)
         self._first, self._end = 0, len(self)
 
     def pop_front(self, count: int) -> None:
@@ -96,7 +96,7 @@ class WaitingLine:
         return count
 
 
-def _moved(values: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+def _move(values: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Return a longer array that begins with some values."""
     longer = np.empty(size, dtype=values.dtype)
     longer[: len(values)] = values

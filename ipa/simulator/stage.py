@@ -239,15 +239,15 @@ class SimulatedStage:
         gone = line.visit[: served.head]
         visit = np.delete(gone, served.expired) if len(served.expired) else gone.copy()
         self._log.serve(visit, served, running.index)
-        dropped, dropped_s = self._expired(served.expired)
+        dropped, dropped_s = self._find_expired(served.expired)
         line.pop_front(served.head)
         if self._drop_after_s < math.inf and (late := line.expire(until_s)):
-            late_too, late_too_s = self._expired(np.arange(late))
+            late_too, late_too_s = self._find_expired(np.arange(late))
             dropped, dropped_s = np.append(dropped, late_too), np.append(dropped_s, late_too_s)
             line.pop_front(late)
         return Departures(visit, served.end_s, dropped, dropped_s)
 
-    def _expired(self, positions: Ints) -> tuple[Ints, Floats]:
+    def _find_expired(self, positions: Ints) -> tuple[Ints, Floats]:
         line = self._line
         # A visit that is too old when it enters is dropped at that instant, not at its deadline before.
         return line.visit[positions], np.maximum(line.entered_s[positions], line.deadline_s[positions])

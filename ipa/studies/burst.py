@@ -198,7 +198,7 @@ def attribute(reactions: pd.DataFrame) -> pd.DataFrame:
                 "cause": cause,
                 **_interval([_shapley(worth[seed], index) for seed in seeds]),
                 **_interval([_alone(worth[seed], index) for seed in seeds], "alone", "alone_interval"),
-                **_interval([_removed(worth[seed], index) for seed in seeds], "removed", "removed_interval"),
+                **_interval([_remove(worth[seed], index) for seed in seeds], "removed", "removed_interval"),
             }
         )
     for name, real in (("all of them", True), ("none (ideal)", False)):
@@ -226,7 +226,7 @@ def _alone(worth: dict[tuple[bool, ...], float], index: int) -> float:
     return worth[_with(ideal, index, True)] - worth[ideal]
 
 
-def _removed(worth: dict[tuple[bool, ...], float], index: int) -> float:
+def _remove(worth: dict[tuple[bool, ...], float], index: int) -> float:
     real = (True,) * len(CAUSES)
     return worth[real] - worth[_with(real, index, False)]
 

@@ -86,7 +86,7 @@ def flapping_table(summaries: pd.DataFrame) -> pd.DataFrame:
     return grouped.mean().assign(runs=grouped.size()).reset_index()
 
 
-def printed_flapping(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def format_flapping(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return means over the rates, per method and forecaster, as printed.
 
     Parameters

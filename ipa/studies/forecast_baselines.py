@@ -67,7 +67,7 @@ def baseline_table(
     truth = np.array([rates_rps[now_s : now_s + HORIZON_S].max() for now_s in moments_s])
     rows: list[dict[str, object]] = []
     first_pct: list[float] = []
-    compared = _compared(trace_rps)
+    compared = _list_compared(trace_rps)
     for done, (name, history_s, make) in enumerate(compared, 1):
         row: dict[str, object] = {"forecaster": name, "history_s": history_s}
         try:
@@ -76,13 +76,13 @@ def baseline_table(
             rows.append(row | {"missing": str(error)})
             continue
         pasts = [rates_rps[now_s - history_s : now_s] for now_s in moments_s]
-        rows.append(row | _measured(predict, pasts, truth, first_pct) | {"missing": ""})
+        rows.append(row | _measure(predict, pasts, truth, first_pct) | {"missing": ""})
         if progress is not None:
             progress(done, len(compared), name)
     return pd.DataFrame(rows)
 
 
-def _measured(
+def _measure(
     predict: Predict, pasts: list[Floats], truth: Floats, first_pct: list[float]
 ) -> dict[str, object]:
     """Return the measures of one forecaster; ``first_pct`` takes the errors of the first one."""
@@ -107,7 +107,7 @@ def _measured(
     }
 
 
-def _compared(trace_rps: Rates) -> list[tuple[str, int, Callable[[], Predict]]]:
+def _list_compared(trace_rps: Rates) -> list[tuple[str, int, Callable[[], Predict]]]:
     """Return what is measured: a name, the history that it sees, and how to make it."""
     return [
         *((name, WINDOW_S, _ours(name)) for name in OURS),

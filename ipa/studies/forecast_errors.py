@@ -191,7 +191,7 @@ def _mape_pct(forecast_rps: NDArray[np.float64], true_rps: NDArray[np.float64]) 
     return 100 * float((np.abs(forecast_rps - true_rps)[loaded] / true_rps[loaded]).mean())
 
 
-def printed_scores(scores: pd.DataFrame) -> pd.DataFrame:
+def format_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return rows of ``score_table`` as printed: indexed by series and forecaster, rounded."""
     columns = {
         "SMAPE (%)": scores["smape_pct"],

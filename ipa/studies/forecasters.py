@@ -125,7 +125,7 @@ def beside_published(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def printed_closed_loop(table: pd.DataFrame) -> pd.DataFrame:
+def format_closed_loop(table: pd.DataFrame) -> pd.DataFrame:
     """Return rows of ``closed_loop_table``, published values beside ours where there are any, as printed."""
     columns = {
         "cost": table["cost_cores"],

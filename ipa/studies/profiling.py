@@ -30,7 +30,7 @@ def figure2() -> pd.DataFrame:
         Per variant: accuracy in percent, measured mean and p99 latency in milliseconds and throughput in
         requests per second, and the latency and throughput that the paper draws.
     """
-    measured = _measured(FIGURE2_SERIES, FIGURE2_LOAD_RPS)
+    measured = _read_measured(FIGURE2_SERIES, FIGURE2_LOAD_RPS)
     rows = []
     for drawn in published_table("fig2").to_dict("records"):
         point = measured.loc[(drawn["variant"], drawn["cores"])]
@@ -48,7 +48,7 @@ def figure2() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measured(series: str, load_rps: str) -> pd.DataFrame:
+def _read_measured(series: str, load_rps: str) -> pd.DataFrame:
     """Return the profile rows of a series at batch size 1 by variant and cores."""
     profiles = published_table("profiles")
     return profiles[
@@ -68,7 +68,7 @@ def table2() -> pd.DataFrame:
         requests per second from the profiles, the printed latency and throughput, and which statistic the
         printed latency is.
     """
-    measured = _measured(TABLE2_SERIES, TABLE2_LOAD_RPS)
+    measured = _read_measured(TABLE2_SERIES, TABLE2_LOAD_RPS)
     rows = []
     for row in published_table("table2").to_dict("records"):
         point = measured.loc[(row["variant"], row["cores"])]

@@ -115,7 +115,7 @@ def run_averages(specs: Sequence[RunSpec], results_dir: Path) -> pd.DataFrame:
         ``published_violating_seconds_pct``, which are NaN where the paper has no such number.
     """
     frame = summaries(specs, results_dir)
-    published = pd.DataFrame([_published(spec) for spec in specs], columns=list(_PUBLISHED), dtype=float)
+    published = pd.DataFrame([_find_published(spec) for spec in specs], columns=list(_PUBLISHED), dtype=float)
     return pd.concat([frame, published], axis=1)
 
 
@@ -126,7 +126,7 @@ _PUBLISHED = {
 }
 
 
-def _published(spec: RunSpec) -> dict[str, float]:
+def _find_published(spec: RunSpec) -> dict[str, float]:
     # The first submission publishes rank sums, which no axis of these figures shows.
     if VERSION_OF_EDITION.get(spec.edition) != "v3":
         return dict.fromkeys(_PUBLISHED, float("nan"))

@@ -39,7 +39,7 @@ _ONE_A_LINE = "give one whole number a line, without units or separators of thou
 def read_rates(load: LoadText, gaps: Gaps = "refuse") -> Rates:
     """Read requests per second."""
     if not load.header:
-        return _checked(load, plain_counts(load, REQUESTS_PER_SECOND.high), 1)
+        return _check(load, plain_counts(load, REQUESTS_PER_SECOND.high), 1)
     count = load.column(COUNT_COLUMNS)
     if count is None:
         minutes = "1" in load.header
@@ -49,17 +49,17 @@ def read_rates(load: LoadText, gaps: Gaps = "refuse") -> Rates:
             f"names {'minutes' if minutes else 'times'} but no rate ({', '.join(COUNT_COLUMNS[:4])}, ...)",
             f"say {'--per-minute' if minutes else '--timestamps'}",
         )
-    return _checked(load, _timed_counts(load, count, 1, gaps), 1)
+    return _check(load, _timed_counts(load, count, 1, gaps), 1)
 
 
 def read_timestamps(load: LoadText, gaps: Gaps = "refuse") -> Rates:  # noqa: ARG001 (silent seconds are no gap)
     """Count the requests of each second from their times."""
-    return _checked(load, _per_bin(_stamps(load), 1.0), 1)
+    return _check(load, _per_bin(_stamps(load), 1.0), 1)
 
 
 def read_per_minute(load: LoadText, gaps: Gaps = "refuse") -> Rates:
     """Spread the requests of each minute evenly over its seconds."""
-    return _spread(_checked(load, _minute_counts(load, gaps), MINUTE_S))
+    return _spread(_check(load, _minute_counts(load, gaps), MINUTE_S))
 
 
 LOAD_FORMATS: dict[LoadFormat, Callable[[LoadText, Gaps], Rates]] = {
@@ -229,7 +229,7 @@ def _spread(minutes: Rates) -> Rates:
     return rates
 
 
-def _checked(load: LoadText, counts: Rates, bin_s: int) -> Rates:
+def _check(load: LoadText, counts: Rates, bin_s: int) -> Rates:
     if len(counts) * bin_s > DURATION_S.high:
         raise TraceError(
             f"{load.path} is a load of {len(counts) * bin_s:,} s; at most {DURATION_S.high:,} s are read"

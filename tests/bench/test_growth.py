@@ -59,7 +59,7 @@ def test_every_family_can_be_measured_and_the_report_has_a_row_per_size() -> Non
 
 
 def test_decisions_of_the_benchmark_are_proven_and_grow_as_said() -> None:
-    for problem in growth._cloned(7, 9) + growth._drawn(7, 9):
+    for problem in growth._clone(7, 9) + growth._drawn(7, 9):
         assert len(problem.options) == 7
         assert solve_exact(problem, growth.DEADLINE_S).proven
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ipa.bench.validate import QueueCase, _simulated, cases
+from ipa.bench.validate import QueueCase, _simulate, cases
 from ipa.simulator import RequestRecords, SimulationSettings
 from ipa.simulator.service import lognormal_spread
 from tests.support.simulator_toys import pipeline, plan, simulate, variant
@@ -98,7 +98,7 @@ def test_service_times_have_the_mean_and_the_p99_of_the_profile(tail: float) -> 
 @pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
 def test_a_queue_does_what_theory_says(case: QueueCase) -> None:
     """Averaged over three runs; at 10^6 requests each (`ipa bench validate`) all deviate by less than 1 %."""
-    found = [_simulated(case, REQUESTS, seed, "auto") for seed in range(3)]
+    found = [_simulate(case, REQUESTS, seed, "auto") for seed in range(3)]
     assert np.mean(found) == pytest.approx(case.theory, rel=0.02)
 
 

@@ -22,7 +22,7 @@ from ipa.studies.forecasters import (
     beside_published,
     closed_loop_specs,
     closed_loop_table,
-    printed_closed_loop,
+    format_closed_loop,
     quantile_gains,
 )
 
@@ -73,7 +73,7 @@ def test_published_values_stand_beside_the_settings_they_belong_to() -> None:
     assert found["published_cost_cores"].round(4).tolist()[:2] == [2.8016, 2.8167]
     assert found["published_dropped_pct"].tolist()[:2] == [0.4779, 0.2978]
     assert found["published_cost_cores"].isna().tolist() == [False, False, True, True]
-    printed = printed_closed_loop(found)
+    printed = format_closed_loop(found)
     assert printed.loc[(FIGURE_16, "video", "lstm"), "published cost"] == 2.8
 
 

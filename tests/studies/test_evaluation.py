@@ -103,7 +103,7 @@ def test_a_table_that_was_never_stored_says_how_to_make_it(name: str, command: s
 
 def test_printed_scores_are_rounded() -> None:
     frame = tables.score_table({"a": RATES_RPS}, ["max"])
-    printed = tables.printed_scores(frame)
+    printed = tables.format_scores(frame)
     assert printed.loc[("a", "max"), "SMAPE (%)"] == round(frame["smape_pct"][0], 2)
     assert printed.loc[("a", "max"), "too low (%)"] == round(100 * frame["under_forecast_share"][0], 2)
 

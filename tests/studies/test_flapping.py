@@ -8,7 +8,7 @@ import pytest
 from ipa.experiments.finished import summaries
 from ipa.experiments.grid import run_grid
 from ipa.paper import PAPER_PIPELINES
-from ipa.studies.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, printed_flapping
+from ipa.studies.flapping import FORECASTERS, METHODS, flapping_specs, flapping_table, format_flapping
 from ipa.studies.forecast_errors import stored_table
 
 
@@ -39,7 +39,7 @@ def test_switches_add_up_and_rim_keeps_its_replicas(table: pd.DataFrame) -> None
 
 
 def test_the_printed_tables_are_means_over_rates(table: pd.DataFrame) -> None:
-    changed, means = (frame.set_index(["method", "forecaster"]) for frame in printed_flapping(table))
+    changed, means = (frame.set_index(["method", "forecaster"]) for frame in format_flapping(table))
     of_max = table[table["forecaster"] == "max"]
     assert changed.loc[("ipa", "max"), "video"] == pytest.approx(of_max["changed_steps_pct"].mean(), abs=0.1)
     assert changed.loc[("ipa", "max"), "mean"] == changed.loc[("ipa", "max"), "video"]

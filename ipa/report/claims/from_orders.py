@@ -49,7 +49,7 @@ def _pipelines_without_the_heaviest(evidence: Evidence) -> list[str]:
 @CHECKS.named("C6")
 def rim_trades_accuracy(evidence: Evidence) -> Finding:
     """Find the share of steps in which rim falls below its best accuracy under the bursty load."""
-    found = {p: _reduced_pct(evidence, p) for p in PAPER_PIPELINES}
+    found = {p: _reduce_pct(evidence, p) for p in PAPER_PIPELINES}
     orders = Orders.of(order(share) for share in found.values())
     return Finding(
         orders.support,
@@ -64,7 +64,7 @@ def rim_trades_accuracy(evidence: Evidence) -> Finding:
     )
 
 
-def _reduced_pct(evidence: Evidence, pipeline: str) -> Interval:
+def _reduce_pct(evidence: Evidence, pipeline: str) -> Interval:
     def share(one: Evidence) -> float:
         pas = one.decisions(REVISED, pipeline, "bursty", "rim")["pas"].iloc[1:]
         return float((pas < pas.max() - 1e-9).mean()) * 100
