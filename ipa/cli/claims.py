@@ -6,7 +6,6 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     JobsOption,
@@ -18,7 +17,7 @@ from ipa.cli.options import (
 )
 from ipa.cli.outcome import exit_unless_succeeded, print_outcome
 from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
-from ipa.experiments.grid import run_grid
+from ipa.cli.stored import run_shown, say_stored
 from ipa.experiments.grid_specs import grid_specs
 from ipa.paper import VERSION_OF_EDITION
 from ipa.report.claims import Evidence, claims_table, evidence_runs
@@ -66,7 +65,7 @@ def claims_command(
         table = claims_table(evidence, show, against_stored=not store)
     if store:
         store_claims(table, evidence.load, evidence.seeds)
-        messages.print(f"stored in {stored_claims_file()}", highlight=False)
+        say_stored(stored_claims_file())
     if as_json:
         print_json(table.to_dict("records"))
     else:
@@ -93,7 +92,7 @@ def published_command(
     frame = _fresh(results, jobs) if store else stored_comparison()
     if store:
         write_comparison(frame, stored_comparison_file())
-        messages.print(f"stored in {stored_comparison_file()}", highlight=False)
+        say_stored(stored_comparison_file())
     if as_json:
         print_json(frame.to_dict("records"))
         return
@@ -117,6 +116,5 @@ def published_command(
 
 def _fresh(results: Path, jobs: int | None) -> pd.DataFrame:
     specs = grid_specs(list(VERSION_OF_EDITION), trace="real")
-    with progress_bar("published runs") as show:
-        run_grid(specs, results, jobs or default_jobs(), show, KEPT_IN_BRIEF)
+    run_shown(specs, results, jobs, KEPT_IN_BRIEF, "published runs")
     return compare(specs, results)

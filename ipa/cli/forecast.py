@@ -10,12 +10,11 @@ import pandas as pd
 import typer
 
 from ipa import limits
-from ipa.cli.messages import messages
 from ipa.cli.options import DEFAULT_RESULTS, JobsOption, JsonOption, ResultsOption, within
-from ipa.cli.output import default_jobs, print_json, print_table, progress_bar
+from ipa.cli.output import print_json, print_table, progress_bar
+from ipa.cli.stored import run_shown, say_stored
 from ipa.errors import InvalidValueError, ResultsError, TraceError
 from ipa.experiments.finished import summaries
-from ipa.experiments.grid import run_grid
 from ipa.forecast import ForecastContext, make_forecaster
 from ipa.forecast.dataset import Rates
 from ipa.forecast.networks.lstm_training import LSTM_SETTINGS, train_lstm
@@ -137,7 +136,7 @@ def evaluate_command(
                 "windows": window_table(series[TEST_WEEK]),
             }
             for what, frame in tables.items():
-                messages.print(f"stored in {store_table(frame, what)}", highlight=False)
+                say_stored(store_table(frame, what))
     else:
         scores = _stored_scores(names)
     if as_json:
@@ -185,9 +184,7 @@ def baselines_command(
             missing = sorted(set(table["missing"]) - {""})
             if missing:
                 raise ResultsError(f"nothing is stored: {missing[0]}")
-            messages.print(
-                f"stored in {store_table(table.drop(columns='missing'), BASELINES)}", highlight=False
-            )
+            say_stored(store_table(table.drop(columns="missing"), BASELINES))
     else:
         table = stored_table(BASELINES)
     if as_json:
@@ -218,8 +215,8 @@ def compare_command(
     """
     if store:
         _trace()
-        table = _closed_loop(results, jobs or default_jobs())
-        messages.print(f"stored in {store_table(table, 'closed-loop')}", highlight=False)
+        table = _closed_loop(results, jobs)
+        say_stored(store_table(table, "closed-loop"))
     else:
         table = stored_table("closed-loop")
     if as_json:
@@ -230,7 +227,7 @@ def compare_command(
         typer.echo("")
 
 
-def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
+def _closed_loop(results: Path, jobs: int | None) -> pd.DataFrame:
     specs = [
         *closed_loop_specs(
             "as-published-v1", ("bursty",), (*REFERENCES, *QUANTILES), seeds=range(SEEDS), trace="real"
@@ -239,8 +236,7 @@ def _closed_loop(results: Path, jobs: int) -> pd.DataFrame:
             "corrected", PAPER_WORKLOADS, (*REFERENCES, *QUANTILES), seeds=range(SEEDS), trace="real"
         ),
     ]
-    with progress_bar("runs") as show:
-        run_grid(specs, results, jobs, show, KEPT_MEASURES)
+    run_shown(specs, results, jobs, KEPT_MEASURES)
     return closed_loop_table(summaries(specs, results))
 
 
@@ -266,10 +262,9 @@ def flapping_command(
     """
     if store:
         specs = flapping_specs()
-        with progress_bar("runs") as show:
-            run_grid(specs, results, jobs or default_jobs(), show, KEPT_MEASURES)
+        run_shown(specs, results, jobs, KEPT_MEASURES)
         table = flapping_table(summaries(specs, results))
-        messages.print(f"stored in {store_table(table, FLAPPING)}", highlight=False)
+        say_stored(store_table(table, FLAPPING))
     else:
         table = stored_table(FLAPPING)
     if as_json:
