@@ -92,17 +92,17 @@ def bench_serving(
             for how, (batch, wait_s) in BATCHES.items():
                 progress(f"two stages, {how}")
                 bench.put_plan(batch, wait_s)
-                stages = 2 if batch == 1 else 0
-                rows.append({"what": f"two stages, {how}"} | _measure(bench.through, bench.gateway, stages))
+                measured = _measure(bench.through, bench.gateway, 2, latency=batch == 1)
+                rows.append({"what": f"two stages, {how}"} | measured)
             progress("")
     frame = pd.DataFrame(rows)
     return frame.groupby("what", sort=False).median().reset_index()
 
 
-def _measure(calls: Calls, process: "Process", stages: int) -> dict[str, float]:
-    """Return latency, throughput and computing time; no latency of requests that wait for a batch."""
+def _measure(calls: Calls, process: "Process", stages: int, *, latency: bool = True) -> dict[str, float]:
+    """Return latency, throughput and computing time."""
     row = {"stages": float(stages)}
-    if stages:
+    if latency:
         latency_s, _ = _call_from_a_process(replace(calls, callers=1))
         p50_ms, p99_ms = 1000 * np.quantile(latency_s, (0.5, 0.99))
         row |= {"p50_ms": p50_ms, "p99_ms": p99_ms}

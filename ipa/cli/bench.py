@@ -48,6 +48,7 @@ app = typer.Typer(
     help="Measure this machine. Compare within one run only: machines are noisy.", no_args_is_help=True
 )
 app.command("load")(bench_live.load_command)
+app.command("serving")(bench_live.serving_command)
 app.command("reconfigure")(bench_live.reconfigure_command)
 
 DAY_S = 86_400

@@ -37,6 +37,9 @@ HOST = "127.0.0.1"
 STOP_DRAIN_S = 5.0
 """Time that requests in flight have to end when the process is told to stop; its owner drains it before."""
 
+GARBAGE_THRESHOLD = 10_000
+"""New objects after which garbage is looked for; Python's 700 are those of a handful of requests."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,8 +84,10 @@ async def serve(settings: GatewaySettings, ready: Connection) -> None:
             _log.exception("the gateway could not be started")
             ready.send(ServerFailed(f"the gateway could not be started: {error}"))
             return
-        # What the libraries made while they were imported need not be searched for garbage again and again.
+        # What the libraries made while they were imported need not be searched for garbage again and again;
+        # what a request makes frees itself.
         gc.freeze()
+        gc.set_threshold(GARBAGE_THRESHOLD)
         ready.send(message)
         ready.close()
         await stop.wait()
