@@ -17,7 +17,7 @@ FAST := -m "not slow and not live and not cluster"
 UV := $(BIN)/python scripts/call_uv.py
 EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra kubernetes --extra ocr
 
-.PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live test-cluster coverage notebooks docs install \
+.PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live test-cluster live coverage notebooks docs install \
 	lint format lock lab clean
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test-fast   run the tests that are not slow (CONTRIBUTING.md lists all tiers)"
 	@echo "make test-cluster run the tests that need a Kubernetes: KUBECONFIG, else one on this machine (root)"
 	@echo "make test-live   run the tests that start model servers on this machine"
+	@echo "make live        serve pipelines for real on this machine, about ten minutes; figures into results/live"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make docs        build the documentation (docs/_build/html/index.html)"
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -55,6 +56,14 @@ test-notebooks: $(READY)
 # One after the other, since they measure times; pytest ends with 5 where ARGS leaves no test of this tier.
 test-live: $(READY)
 	$(BIN)/python -m pytest -q -n 0 -m live $(ARGS) || test $$? -eq 5
+
+# The run with adaptation, then what the gateway, the load generator and reconfigurations cost.
+live: $(READY)
+	@mkdir -p results/live
+	$(BIN)/ipa run --platform local --pipeline video --workload bursty --duration 300 $(ARGS)
+	$(BIN)/ipa run --platform simulated --pipeline video --workload bursty --duration 300
+	$(BIN)/ipa bench load --json > results/live/load.json
+	$(BIN)/ipa bench reconfigure --json > results/live/reconfigure.json
 
 test-cluster: $(READY)
 	$(BIN)/python -m pytest -q -n 0 -m cluster $(ARGS)

@@ -1,5 +1,6 @@
 """The commands of ``ipa bench`` that measure the live data plane."""
 
+import os
 from dataclasses import asdict
 from statistics import median
 from typing import Annotated
@@ -13,6 +14,8 @@ from ipa.bench.serving import BAR_RPS, BAR_STAGE_MS, bench_serving
 from ipa.cli.messages import messages
 from ipa.cli.options import JsonOption, SeedOption, within
 from ipa.cli.output import print_json, print_table, progress_bar
+from ipa.paths import stored_results_dir
+from ipa.results.json_files import write_json
 from ipa.results.provenance import environment
 
 
@@ -92,6 +95,7 @@ def reconfigure_command(
         float, typer.Option("--every", callback=within(limits.INTERVAL_S), help="Seconds between two.")
     ] = 1.0,
     seed: SeedOption = 0,
+    store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/stored/live.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure what changes of batch, replicas and variant under load cost: requests, gaps, time.
@@ -102,6 +106,7 @@ def reconfigure_command(
     Examples:
       ipa bench reconfigure
       ipa bench reconfigure --count 20 --rate 100
+      ipa bench reconfigure --store
     """
     with progress_bar("reconfigurations") as show:
         found = bench_reconfigure(
@@ -110,9 +115,17 @@ def reconfigure_command(
     cold_s = cold_start_s()
     times, counts = found.times(), asdict(found)
     del counts["switches"]
+    figures = {
+        "environment": environment(),
+        "load_average": os.getloadavg(),
+        **counts,
+        "switches": times.to_dict("records"),
+        "cold_start_s": cold_s,
+    }
+    if store:
+        write_json(stored_results_dir() / "live" / "reconfigure.json", figures)
     if as_json:
-        rows = times.to_dict("records")
-        print_json({"environment": environment(), **counts, "switches": rows, "cold_start_s": cold_s})
+        print_json(figures)
     else:
         print_table([{"measure": name.replace("_", " "), "value": value} for name, value in counts.items()])
         print_table(times, title="milliseconds from the request for a change until all of it serves")
