@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.errors import InvalidValueError, MissingExtraError, brief
+from ipa.errors import InvalidValueError, MissingExtraError
 from ipa.serving.v2 import Tensor
 
 Float32s = NDArray[np.float32]
@@ -50,9 +50,8 @@ def pictures_of(tensor: Tensor) -> list[Any]:
             pictures.append(Image.open(io.BytesIO(element)).convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InvalidValueError(
-                f"input {tensor.name} holds {len(element)} bytes that are no picture (JPEG or PNG): "
-                f"{brief(str(error), 100)}"
-            ) from None
+                f"input {tensor.name} holds {len(element)} bytes that are no picture; give a JPEG or PNG"
+            ) from error
     return pictures
 
 
