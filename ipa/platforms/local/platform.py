@@ -17,6 +17,7 @@ from ipa.platforms.local.deployment import Deployment
 from ipa.platforms.local.folder import claim_folder
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
+from ipa.serving.runtimes.servable import check_servable
 
 ZERO_IN_NS = 50_000_000
 """Time that gateway and load generator have to learn when the clock shows 0."""
@@ -75,10 +76,11 @@ class LocalPlatform:
         Raises
         ------
         LivePipelineError
-            If a process does not start; ``teardown`` ends the others.
+            If weights are missing, or a process does not start; ``teardown`` ends the others.
         """
         if find_spec("mlserver") is None:
             raise MissingExtraError("MLServer", "serving")
+        check_servable(pipeline, self._settings.source)
         folder = claim_folder(self._name or _made_up_name(pipeline))
         self._deployment = Deployment(
             pipeline, self._settings, self._conditions, folder, self._window_s, self._arrivals_s

@@ -8,12 +8,11 @@ from typing import TypeVar
 from mlserver.errors import InferenceError
 from mlserver.settings import ModelSettings
 
-from ipa.errors import TensorError, UnknownNameError
-from ipa.serving.replica import ReplicaSettings
-from ipa.serving.runtimes.catalogue import TASKS
+from ipa.errors import TensorError
+from ipa.serving.runtimes.catalogue import task_of
 from ipa.serving.runtimes.metadata import described
 from ipa.serving.runtimes.runtime import ReplicaRuntime
-from ipa.serving.runtimes.task import Model, Task
+from ipa.serving.runtimes.task import Model
 from ipa.serving.v2 import Parameters, Tensor, check_items
 
 T = TypeVar("T")
@@ -59,17 +58,3 @@ class BlockingRuntime(ReplicaRuntime):
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-def task_of(replica: ReplicaSettings) -> Task:
-    """Return the task of a replica.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such task, or no such source of weights for it.
-    """
-    task = TASKS[replica.task]
-    if replica.source not in task.sources:
-        raise UnknownNameError(f"source of weights for task {replica.task}", replica.source, task.sources)
-    return task

@@ -1,6 +1,8 @@
 """The kinds of tasks that model servers of IPA can do."""
 
+from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.registry import Registry
+from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.image_classification import IMAGE_CLASSIFICATION
 from ipa.serving.runtimes.object_detection import OBJECT_DETECTION
 from ipa.serving.runtimes.ocr_tasks import OCR_DETECTION, OCR_RECOGNITION
@@ -23,3 +25,24 @@ TASKS.register("translation", TEXT_GENERATION)
 TASKS.register("summarisation", TEXT_GENERATION)
 TASKS.register("ocr-detection", OCR_DETECTION)
 TASKS.register("ocr-recognition", OCR_RECOGNITION)
+
+
+def task_of(replica: ReplicaSettings) -> Task:
+    """Return the task of a replica.
+
+    Raises
+    ------
+    InvalidValueError
+        If its stage has no task.
+    UnknownNameError
+        If there is no such task, or no such source of weights for it.
+    """
+    if not replica.task:
+        raise InvalidValueError(
+            f"has no task; give its stage one in the pipeline file (key task: {', '.join(TASKS)}), or the"
+            " variant a server of its own (key server), or emulate it"
+        )
+    task = TASKS[replica.task]
+    if replica.source not in task.sources:
+        raise UnknownNameError(f"source of weights for task {replica.task}", replica.source, task.sources)
+    return task

@@ -3,7 +3,8 @@
 from mlserver import MLModel
 
 from ipa.serving.replica import ReplicaSettings
-from ipa.serving.runtimes.blocking import BlockingRuntime, task_of
+from ipa.serving.runtimes.blocking import BlockingRuntime
+from ipa.serving.runtimes.catalogue import task_of
 from ipa.serving.runtimes.emulated import EmulatedRuntime
 
 

@@ -1,5 +1,6 @@
 """Networks of PyTorch and transformers: made, or read from where they were fetched to."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from ipa.serving.architectures import architecture_of, hub_id
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.weights.hub import hub_folder
 
+TORCH = "PyTorch, which runs the paper's models,"
+TRANSFORMERS = "transformers, which has the paper's models,"
+
 
 def torch_library() -> Any:
     """Return the module ``torch``."""
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch, which runs the paper's models,", "models") from error
+        raise MissingExtraError(TORCH, "models") from error
     return torch
 
 
@@ -27,9 +31,20 @@ def transformers_library() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise MissingExtraError("transformers, which has the paper's models,", "models") from error
+        raise MissingExtraError(TRANSFORMERS, "models") from error
     transformers.utils.logging.disable_progress_bar()
     return transformers
+
+
+def check_network(replica: ReplicaSettings) -> None:
+    """Raise an IpaError if the network of a variant cannot be made here; nothing is imported for that."""
+    for module, feature in (("torch", TORCH), ("transformers", TRANSFORMERS)):
+        if find_spec(module) is None:
+            raise MissingExtraError(feature, "models")
+    if replica.source == "pretrained":
+        hub_folder(trained_weights(replica.weights))
+    else:
+        architecture_of(replica.weights)
 
 
 def trained_weights(model: str) -> str:

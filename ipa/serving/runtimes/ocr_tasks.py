@@ -10,6 +10,7 @@ from ipa.serving.runtimes.ocr_variants import load_detector, load_recogniser
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
 from ipa.serving.runtimes.text_detection import straighten
 from ipa.serving.v2 import Tensor
+from ipa.serving.weights.ocr import OCR_WEIGHTS
 
 SAMPLE_PX = (48, 160)
 """Height and width of the empty image that a variant is warmed up with."""
@@ -49,6 +50,12 @@ def _load_recognition(replica: ReplicaSettings) -> Model:
     return read
 
 
+def _check_weights(_replica: ReplicaSettings) -> None:
+    for name in OCR_WEIGHTS.files:
+        if not (OCR_WEIGHTS.folder / name).is_file():
+            OCR_WEIGHTS.path(name)  # says what to do
+
+
 def _sample(name: str) -> list[Tensor]:
     empty: Pixels = np.full((*SAMPLE_PX, 3), 255, np.uint8)
     return [_one_per_item(name, [encode_png(empty)])]
@@ -60,6 +67,7 @@ OCR_DETECTION = Task(
     load=_load_detection,
     sample=lambda: _sample("image"),
     sources=("packaged",),
+    check_weights=_check_weights,
 )
 """Takes an encoded image; answers the text found on it as a PNG, straight and unpadded, and its corners."""
 
@@ -69,5 +77,6 @@ OCR_RECOGNITION = Task(
     load=_load_recognition,
     sample=lambda: _sample("crop"),
     sources=("packaged",),
+    check_weights=_check_weights,
 )
 """Takes an encoded crop; answers the text on it in UTF-8, and how sure it is."""

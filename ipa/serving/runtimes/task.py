@@ -62,6 +62,8 @@ class Task:
         Returns the inputs of one item, with which a variant is warmed up.
     sources
         Where weights can come from.
+    check_weights
+        Raises an IpaError, without loading anything, if what a variant needs is not on this machine.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -69,6 +71,7 @@ class Task:
     load: Callable[[ReplicaSettings], Model]
     sample: Callable[[], Sequence[Tensor]]
     sources: tuple[Source, ...]
+    check_weights: Callable[[ReplicaSettings], object] = lambda _replica: None
 
     def check(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return the inputs of a batch by name; what is missing, unknown or does not fit is an error."""

@@ -12,8 +12,7 @@ import pytest
 
 from ipa.errors import TensorError, UnknownNameError
 from ipa.serving.replica import ReplicaSettings, ServerFailed, ServerReady
-from ipa.serving.runtimes.blocking import task_of
-from ipa.serving.runtimes.catalogue import TASKS
+from ipa.serving.runtimes.catalogue import TASKS, task_of
 from ipa.serving.v2 import Tensor, V2Client
 from tests.support import replicas
 from tests.support.toy_task import TOY
