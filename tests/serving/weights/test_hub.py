@@ -97,7 +97,7 @@ def test_pipelines_and_their_files_are_sets_of_weights(ipa: Ipa, pipeline_file: 
     listed = json.loads(ipa("models", "list", "--json").out)
     assert {"ocr", "video", "audio-qa"} <= {row["name"] for row in listed}
     assert weights_of(str(pipeline_file)) == HubWeights("feelings", ("toys/bert",))
-    with pytest.raises(UnknownNameError, match="unknown pipeline 'vidoe'"):
+    with pytest.raises(UnknownNameError, match="unknown set of weights 'vidoe'"):
         weights_of("vidoe")
 
 
