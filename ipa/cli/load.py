@@ -11,12 +11,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ipa import limits
 from ipa.cli.messages import messages
 from ipa.cli.options import GapsOption, JsonOption, PerMinuteOption, SeedOption, TimestampsOption, TraceOption
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import load_format
 from ipa.errors import InvalidValueError, brief
-from ipa.limits import DURATION_S, RATE_RPS
 from ipa.results.folder import REQUESTS, SUMMARY, write_requests
 from ipa.results.json_files import write_json
 from ipa.results.requests import RequestRecords
@@ -51,7 +51,7 @@ SHOWN = {
 
 AddressArgument = Annotated[
     str,
-    typer.Argument(metavar="ADDRESS", help="HOST:PORT of a gRPC door, or http://HOST:PORT of a REST door."),
+    typer.Argument(help="HOST:PORT of a gRPC door, or http://HOST:PORT of a REST door."),
 ]
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Name of the model, or of the pipeline.")]
 RateOption = Annotated[
@@ -123,6 +123,8 @@ def load_command(
             gaps=gaps,
         )
         times_s = arrival_times(load.rates_rps, arrivals, np.random.default_rng([seed, 1]))
+    if payload is not None:
+        PAYLOADS[payload]
     settings = LoadSettings(
         _checked_address(address),
         model,
@@ -215,15 +217,17 @@ def _constant_rate(
 ) -> NDArray[np.float64]:
     if rate_rps is None:
         raise InvalidValueError("give a load: --rate 20 --duration 30, or --workload with a name or a file")
-    RATE_RPS.check("--rate", rate_rps)
-    duration_s = DURATION_S.check("--duration", duration_s or DEFAULT_DURATION_S)
+    limits.RATE_RPS.check("--rate", rate_rps)
+    duration_s = limits.DURATION_S.check("--duration", duration_s or DEFAULT_DURATION_S)
+    limits.REQUESTS.check("the requests of all seconds", round(rate_rps * duration_s))
     # Whole requests in each second; of a rate that is not whole the rest moves on to the next one.
     rates_rps = np.diff(np.floor(rate_rps * np.arange(duration_s + 1) + 1e-9)).astype(np.int64)
     return arrival_times(rates_rps, arrivals, np.random.default_rng([seed, 1]))
 
 
 def _checked_address(address: str) -> str:
-    if address.startswith(("http://", "https://")) or re.fullmatch(r"[^\s/]+:[0-9]{1,5}", address):
+    port = re.fullmatch(r"[^\s/]+:([0-9]{1,5})", address)
+    if address.startswith(("http://", "https://")) or (port and 0 < int(port[1]) < 65536):
         return address
     raise InvalidValueError(
         f"{brief(address)!r} is no address; give HOST:PORT of a gRPC door, as 127.0.0.1:8081, or the"

@@ -92,9 +92,10 @@ def _no_such_model(address: str, model: str) -> EndpointError:
 
 
 def _unreachable(address: str, error: grpc.aio.AioRpcError) -> EndpointError:
+    why = brief((error.details() or "no answer").rpartition(": ")[2], 120)
     if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return EndpointError(
-            f"nobody answers V2 over gRPC at {address} ({brief(error.details() or '', 120)}); is it up, and"
+            f"nobody answers V2 over gRPC at {address} ({why}); is it up, and"
             " is that its gRPC port? A REST door is given as http://HOST:PORT"
         )
-    return EndpointError(f"{address} does not answer as V2 over gRPC: {brief(error.details() or '', 200)}")
+    return EndpointError(f"{address} does not answer as V2 over gRPC: {why}")

@@ -142,3 +142,9 @@ def test_a_new_kind_is_one_function() -> None:
     item = [Tensor.of("input", np.zeros((1, 4), np.float32))]
     with PAYLOADS.temporarily("zeros", lambda _: FixedPayload([item])):
         assert make_payload("zeros").tensors(0) == item
+
+
+def test_the_docs_list_every_payload() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "load-generator.md").read_text(encoding="utf-8")
+    listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert set(PAYLOADS) <= listed
