@@ -19,8 +19,6 @@ from ipa.experiments.execute import RunOutcome, execute
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.paths import stored_results_dir
-from ipa.pipeline.pipeline import Variant
-from ipa.pipeline.plan import Plan
 from ipa.platforms.local.events import Event
 from ipa.platforms.local.settings import LocalSettings
 from ipa.results.folder import (
@@ -36,8 +34,7 @@ from ipa.results.folder import (
 )
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
-from ipa.simulator import ClusterSettings
-from ipa.simulator.service import RandomStream, service_times
+from ipa.studies.live_overheads import Overheads, dispatch_s, network_s, start_ups_s
 from ipa.workload import Workload, load_workload
 
 EXCERPT = ("bursty", 350, 170)
@@ -49,32 +46,6 @@ OVERHEADS = "overheads.json"
 STUDY = "live-against-simulated"
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Overheads:
-    """What it costs to be real, in seconds: means over one live run.
-
-    Parameters
-    ----------
-    start_up_s
-        From asking for a replica until it is ready.
-    dispatch_s
-        What a batch takes beside its service time: to be sent, to wake the replica, to come back.
-    network_s
-        What a request spends outside of all stages: on the way in and out of the gateway, and in the client.
-    """
-
-    start_up_s: float
-    dispatch_s: float
-    network_s: float
-
-    def apply_to(self, spec: RunSpec) -> RunSpec:
-        """Return a run as the simulator has to assume it."""
-        cluster = ClusterSettings(
-            start_up_s=self.start_up_s, dispatch_s=self.dispatch_s, router_delay_s=self.network_s
-        )
-        return replace(spec, platform="simulated", platform_settings=None).with_settings(cluster=cluster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +147,7 @@ def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
     """Run an experiment on this machine and tell what it cost to be real."""
     events: list[Event] = []
     outcome = execute_watched(run, events)
-    ups_s = start_ups_s(events, outcome.decisions[0].plan)
+    ups_s = start_ups_s(events, outcome.decisions[0].plan, run.parameters.interval_s)
     side = Side.of(outcome)
     start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
     return side, Overheads(start_up_s, dispatch_s(side.requests, run), network_s(side.requests))
@@ -193,94 +164,6 @@ def execute_watched(run: ResolvedRun, events: list[Event]) -> RunOutcome:
         events[:] = platform.deployment.events()
 
     return execute(run, look, platform)
-
-
-def start_ups_s(events: Sequence[Event], first: Plan) -> Floats:
-    """Return how long each replica took from its start until it was ready.
-
-    Parameters
-    ----------
-    events
-        What happened to the processes.
-    first
-        The plan that was deployed. Its replicas, and the gateway, do not count: they all start at once, after
-        a template that has to start as well, and before the clock shows 0.
-    """
-    begun = {event.subject: event.time_s for event in events if event.kind == "starting"}
-    at_first = 1 + sum(stage.replicas for stage in first.stages)
-    later = set(list(begun)[at_first:])
-    ready = (event for event in events if event.kind == "ready" and event.subject in later)
-    return np.array([event.time_s - begun[event.subject] for event in ready])
-
-
-def stages_of(requests: pd.DataFrame) -> list[str]:
-    """Return how the columns of each stage begin, as ``1_object-detection``, in order."""
-    names = map(str, requests.columns)
-    return [name.removesuffix("_batch_wait_s") for name in names if name.endswith("_batch_wait_s")]
-
-
-def starts_s(requests: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return when the service of each request began in every stage of a chain, by how its columns begin."""
-    found = {}
-    entered_s = requests["arrival_s"]
-    for stage in stages_of(requests):
-        found[stage] = entered_s + requests[f"{stage}_wait_s"]
-        entered_s = found[stage] + requests[f"{stage}_service_s"]
-    return found
-
-
-def dispatch_s(requests: pd.DataFrame, run: ResolvedRun) -> float:
-    """Return by how much batches took longer, on average, than the service times that were drawn for them.
-
-    Batches are numbered in the order in which they are dispatched, and the number of a batch decides what is
-    drawn for it, so that the drawn times are known.
-
-    Parameters
-    ----------
-    requests
-        Account of a run of a chain.
-    run
-        What was run.
-    """
-    starts = starts_s(requests)
-    spent_s = [
-        _batch_overheads_s(requests, stage, starts[stage], place, run) for place, stage in enumerate(starts)
-    ]
-    return float(np.mean(np.concatenate(spent_s)))
-
-
-def _batch_overheads_s(
-    requests: pd.DataFrame, stage: str, starts: pd.Series, place: int, run: ResolvedRun
-) -> Floats:
-    """Return by how much each batch of a stage took longer than what was drawn for it."""
-    columns = {name: requests[f"{stage}_{name}"] for name in ("service_s", "batch", "variant")}
-    served = pd.DataFrame(columns).assign(start_s=starts).dropna().sort_values("start_s", kind="stable")
-    served["batch"] = served["batch"].astype(int)
-    # No two batches took equally long, to the nanosecond.
-    batches = served.drop_duplicates(["service_s", "batch", "variant"])
-    normal = RandomStream(run.spec.seed, place, "lognormal").peek(len(batches))
-    variants = run.parameters.pipeline.stages[place]
-    drawn_s = [
-        _drawn_s(variants.variant(str(name)), batch, float(z))
-        for name, batch, z in zip(batches["variant"], batches["batch"].tolist(), normal, strict=False)
-    ]
-    spent_s: Floats = batches["service_s"].to_numpy(np.float64) - np.array(drawn_s)
-    return spent_s
-
-
-def _drawn_s(variant: Variant, batch: int, normal: float) -> float:
-    times = service_times(variant.profile.points, batch, "lognormal")
-    return float(times.scale_s[batch] * np.exp(times.spread[batch] * normal))
-
-
-def network_s(requests: pd.DataFrame) -> float:
-    """Return what answered requests of a chain spent outside of its stages, on average."""
-    stages = stages_of(requests)
-    inside_s = requests[[f"{stage}_{part}" for stage in stages for part in ("wait_s", "service_s")]].sum(
-        axis=1
-    )
-    spent_s = requests["latency_s"] - inside_s
-    return float(spent_s.mean())
 
 
 def pairs_from(

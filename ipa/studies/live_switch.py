@@ -16,7 +16,7 @@ from ipa.platforms.local.settings import LocalSettings
 from ipa.results.folder import PROVENANCE, REQUESTS, read_requests, write_requests
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
-from ipa.studies.live_runs import stages_of, starts_s
+from ipa.studies.live_overheads import stages_of, starts_s
 from ipa.workload import arrival_times
 
 STUDY = "live-switch"

@@ -13,8 +13,9 @@ from ipa.experiments.spec import RunSpec
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.local.events import Event
 from ipa.studies import live_against_simulated as study
-from ipa.studies import live_runs
-from ipa.studies.live_runs import Overheads, Pair, Side
+from ipa.studies import live_overheads, live_runs
+from ipa.studies.live_overheads import Overheads
+from ipa.studies.live_runs import Pair, Side
 
 REAL = Overheads(start_up_s=1.5, dispatch_s=0.004, network_s=0.002)
 
@@ -37,8 +38,8 @@ def test_the_load_is_the_rise_of_the_burst() -> None:
 def test_what_a_batch_and_the_way_take_is_found() -> None:
     run = live_runs.live_run(0, 60)
     requests = live_runs.simulated_twin(run, REAL).requests.to_frame()
-    assert live_runs.dispatch_s(requests, run) == pytest.approx(0.004, abs=1e-4)
-    assert live_runs.network_s(requests) == pytest.approx(0.002, abs=1e-6)
+    assert live_overheads.dispatch_s(requests, run) == pytest.approx(0.004, abs=1e-4)
+    assert live_overheads.network_s(requests) == pytest.approx(0.002, abs=1e-6)
 
 
 def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
@@ -52,7 +53,8 @@ def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
     ]
     events = [Event(time_s, "starting", name) for name, time_s, _ in kinds]
     events += [Event(time_s, "ready", name) for name, _, time_s in kinds if time_s is not None]
-    assert live_runs.start_ups_s(events, first).tolist() == [1.5]
+    events += [Event(time_s, "plan", "gateway") for time_s in (5.25, 10.5, 11.75, 30.0)]
+    assert live_overheads.start_ups_s(events, first, 10.0).tolist() == [1.75]
 
 
 def test_only_a_live_platform_can_be_measured() -> None:
