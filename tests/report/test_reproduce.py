@@ -57,6 +57,14 @@ def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> No
         time.sleep(0.01)
 
 
+def command_of(process: psutil.Process) -> str:
+    """Return how a process was called; empty for one that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -67,7 +75,7 @@ def test_interrupted_while_a_notebook_runs_it_ends_with_all_its_kernels_and_goes
 ) -> None:
     process = reproduce(tmp_path, "--only", "adaptation")
     # The worker has two children once it runs a notebook: the kernel is one of them.
-    wait_for(process, lambda: any("ipykernel" in " ".join(child.cmdline()) for child in family(process)))
+    wait_for(process, lambda: any("ipykernel" in command_of(child) for child in family(process)))
     children = family(process)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
