@@ -18,6 +18,22 @@ NEEDS = {
         "tests/studies/test_appendix.py",
         "tests/support/tidy_frames.py",
     ],
+    "mlserver": [
+        "ipa/profiler/called_model.py",
+        "ipa/profiler/local_host.py",
+        "ipa/serving/*",
+        "tests/platforms/local/test_external_servers.py",
+        "tests/serving/gateway/*_live.py",
+        "tests/serving/gateway/test_metrics.py",
+        "tests/serving/runtimes/*",
+        "tests/serving/test_faulty_server.py",
+        "tests/serving/test_model_server.py",
+        "tests/serving/v2/test_client.py",
+        "tests/serving/v2/test_messages.py",
+        "tests/serving/v2/test_mlserver_types.py",
+        "tests/support/faulty_server.py",
+        "tests/support/gateway_lab.py",
+    ],
 }
 """Module -> the files that cannot even be imported without it."""
 

@@ -1,6 +1,7 @@
 """Replicas whose answers a test gives itself, on simulated time."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ipa.pipeline.plan import StagePlan
 from ipa.serving.gateway.engine import Batch, Engine, Fault, Request, Result
@@ -18,6 +19,8 @@ class ScriptedLink:
     def __init__(self, name: str) -> None:
         self.name, self.closed = name, False
         self.sent: list[Batch] = []
+        self.seen: list[dict[str, list[Any]]] = []
+        """The values of the first inputs of each batch, by name: the engine lets go of tensors later."""
         self.probes: list[tuple[int, Callable[[], None]]] = []
         self._done: Callable[[Sequence[Result]], None] | None = None
 
@@ -29,6 +32,7 @@ class ScriptedLink:
         assert not self.closed
         assert self._done is None, "one batch at a time"
         self.sent.append(batch)
+        self.seen.append({one.name: one.numpy().tolist() for one in batch.visits[0].inputs})
         self._done = done
 
     def watch(self, failures: int, recovered: Callable[[], None], /) -> None:
