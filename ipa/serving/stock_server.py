@@ -17,6 +17,7 @@ from mlserver.settings import ModelParameters, ModelSettings, Settings
 from mlserver.utils import install_uvloop_event_loop
 
 from ipa.errors import ServerStartError
+from ipa.serving.closed_server import ClosedServer
 from ipa.serving.replica import ServerFailed, ServerReady
 from ipa.serving.v2.client import MAX_MESSAGE_BYTES, V2Client
 
@@ -114,7 +115,7 @@ class _Stock:
 
 async def _serve(stock: _Stock, ready: Connection) -> None:
     start_up = StartUp()
-    server = MLServer(stock.settings())
+    server = ClosedServer(stock.settings())
     serving = asyncio.create_task(server.start([stock.model_settings(start_up)]))
     try:
         message: ServerReady | ServerFailed = await _first_signs(server, serving, stock, start_up)

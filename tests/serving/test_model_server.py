@@ -3,13 +3,17 @@
 import asyncio
 import json
 import signal
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import grpc
 import psutil
 import pytest
+from mlserver.grpc import dataplane_pb2 as pb
+from mlserver.grpc.dataplane_pb2_grpc import GRPCInferenceServiceStub
 
 from ipa.serving.model_server import ReplicaSettings, ServerFailed, ServerReady
 from ipa.serving.v2 import Tensor, V2Client
@@ -53,6 +57,23 @@ def test_rest_answers_as_grpc_does(server: ServerReady) -> None:
         content: Any = json.load(answer)
     assert content["id"] == "request-1"
     assert [output["name"] for output in content["outputs"]] == ["digest"]
+
+
+def test_no_client_can_unload_the_model(server: ServerReady) -> None:
+    for action in ("load", "unload"):
+        url = f"http://127.0.0.1:{server.http_port}/v2/repository/models/detect/{action}"
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10)
+        assert error.value.code == 403
+
+    async def unload() -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+            request = pb.RepositoryModelUnloadRequest(model_name="detect")
+            await GRPCInferenceServiceStub(channel).RepositoryModelUnload(request)
+
+    with pytest.raises(grpc.aio.AioRpcError, match="by whoever runs this server"):
+        asyncio.run(unload())
+    assert json.loads(get(server.http_port, "/v2/models/detect"))["name"] == "detect"
 
 
 def test_metrics_have_a_door_of_their_own(server: ServerReady) -> None:
