@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from ipa.errors import LivePipelineError
 from ipa.pipeline.pipeline import Pipeline, Stage, Variant
@@ -81,6 +82,9 @@ class ReconfigureOutcome:
         Longest time between two answers, before the first reconfiguration and after it.
     latency_p50_s, latency_p99_s
         Of the answered requests.
+    replicas, replica_mb
+        Replicas at the end, and the memory of each in MB: its share of what it has in common with the others
+        included (PSS).
     switches
         The reconfigurations.
     """
@@ -95,6 +99,8 @@ class ReconfigureOutcome:
     gap_s: float
     latency_p50_s: float
     latency_p99_s: float
+    replicas: int
+    replica_mb: float
     switches: tuple[Switch, ...]
 
     def times(self) -> pd.DataFrame:
@@ -144,8 +150,9 @@ def bench_reconfigure(
             switches.append(Switch(kind, _switch(platform, plan)))
             platform.sleep_until(due_s)
             progress(len(switches), reconfigurations)
+        memory_mb = _memory_mb(platform)
         platform.drain()
-        return _outcome(platform, tuple(switches))
+        return _outcome(platform, memory_mb, tuple(switches))
     finally:
         platform.teardown()
 
@@ -224,7 +231,16 @@ def _switch(platform: LocalPlatform, plan: Plan) -> float:
         time.sleep(POLL_S)
 
 
-def _outcome(platform: LocalPlatform, switches: tuple[Switch, ...]) -> ReconfigureOutcome:
+def _memory_mb(platform: LocalPlatform) -> list[float]:
+    """Return the memory of every replica."""
+    names = {replica.name for stage in platform.deployment.serving() for replica in stage.replicas}
+    pids = [process.pid for process in platform.deployment.processes() if process.name in names]
+    return [psutil.Process(pid).memory_full_info().pss / 1e6 for pid in pids]
+
+
+def _outcome(
+    platform: LocalPlatform, memory_mb: list[float], switches: tuple[Switch, ...]
+) -> ReconfigureOutcome:
     records, journal = platform.records(), platform.deployment.journal()
     report = platform.deployment.load_report
     if journal is None or report is None:
@@ -244,6 +260,8 @@ def _outcome(platform: LocalPlatform, switches: tuple[Switch, ...]) -> Reconfigu
         gap_s=float(np.diff(busy).max()),
         latency_p50_s=float(np.quantile(latency_s, 0.5)),
         latency_p99_s=float(np.quantile(latency_s, 0.99)),
+        replicas=len(memory_mb),
+        replica_mb=round(float(np.mean(memory_mb)), 1),
         switches=switches,
     )
 

@@ -22,7 +22,7 @@ from ipa.platforms.local.processes import Process, ProcessHost
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
 from ipa.serving.gateway import GatewaySettings, GatewayState, StageAssignment
-from ipa.serving.load_generator import LoadReport, LoadSettings, read_account, request_records
+from ipa.serving.load_generator import LoadAccount, LoadReport, LoadSettings, read_account, request_records
 from ipa.serving.model_server import ServerReady
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ class Deployment:
 
     def records(self) -> RequestRecords:
         """Return the account of every request of the load."""
-        return request_records(self.pipeline, read_account(self.folder.account), self.journal())
+        nothing = LoadAccount(np.empty(0, dtype=np.int64), self.zero_ns, "none")
+        account = nothing if self._load is None else read_account(self.folder.account)
+        return request_records(self.pipeline, account, self.journal())
 
     def journal(self) -> "pa.Table | None":
         """Return what the gateways wrote down of ended requests; None if nothing."""

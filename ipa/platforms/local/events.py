@@ -3,7 +3,7 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 EventKind = Literal[
@@ -71,6 +71,10 @@ class EventLog:
         self._counts[kind] += 1
         level = logging.WARNING if kind in TROUBLE else logging.INFO
         _log.log(level, "%8.3f s: %s %s%s", event.time_s, subject, kind, f": {detail}" if detail else "")
+
+    def shift(self, by_s: float) -> None:
+        """Move what happened so far on the clock, which was set anew: by so many seconds into the past."""
+        self._kept = deque((replace(event, time_s=event.time_s - by_s) for event in self._kept), KEPT)
 
     def events(self) -> tuple[Event, ...]:
         """Return the latest events."""

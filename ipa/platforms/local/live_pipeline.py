@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from ipa.errors import GatewayError, InvalidValueError, LivePipelineError
+from ipa.errors import GatewayError, LivePipelineError
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Observation
@@ -15,13 +15,14 @@ from ipa.platforms.local.arrival_history import ArrivalHistory
 from ipa.platforms.local.async_host import AsyncHost
 from ipa.platforms.local.core_account import CoreAccount
 from ipa.platforms.local.events import EventLog
+from ipa.platforms.local.fleet import Fleet
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.gateway_keeper import GatewayKeeper
 from ipa.platforms.local.journal_keeper import JournalKeeper
 from ipa.platforms.local.launcher import Launcher
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.platforms.local.slot import Slot, SlotContext
-from ipa.platforms.local.stage_fleet import Place, StageFleet
+from ipa.platforms.local.stage_fleet import Place
 from ipa.serving.gateway import GatewaySettings, GatewayState, StageAssignment
 
 WATCH_EVERY_S = 1.0
@@ -83,8 +84,7 @@ class LivePipeline:
         window_s: int,
         journal_limit: int,
     ) -> None:
-        self._pipeline, self._settings, self._window_s = pipeline, settings, window_s
-        self._host, self.zero_ns = host, time.monotonic_ns()
+        self._window_s, self.zero_ns = window_s, time.monotonic_ns()
         self.events = EventLog(self.now)
         self._launcher = Launcher(host, pipeline, settings, gateway.seed, folder)
         self.gateway = GatewayKeeper(host, gateway, folder, self.events, self._gateway_restarted)
@@ -92,11 +92,10 @@ class LivePipeline:
         self.journal = JournalKeeper(self.gateway, journal_limit)
         self._changed = asyncio.Event()
         self._context = SlotContext(self._launcher, host, self.events, self.cores, self._changed.set)
-        self._fleets: list[StageFleet] = []
+        self._fleet = Fleet(pipeline, settings.core_limit, self._add)
         self._slots: dict[Slot, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.in_force: tuple[StageAssignment, ...] = ()
-        self._waiting_plan: Plan | None = None
         self._suspect_looks: dict[str, int] = {}
 
     def now(self) -> float:
@@ -111,15 +110,9 @@ class LivePipeline:
         LivePipelineError
             If something does not start; what did start is stopped by ``stop``.
         """
-        self._check(plan)
-        if not self._fits(plan):
-            raise InvalidValueError(
-                f"the first plan takes {plan.cost_cores} cores; core_limit is {self._settings.core_limit}"
-            )
         gateway = asyncio.ensure_future(self.gateway.start())
         try:
-            for index, chosen in enumerate(plan.stages):
-                self._fleets.append(StageFleet(chosen, partial(self._add, index)))
+            self._fleet.start(plan)
             await gateway
             self._own(self.gateway.keep(), "gateway")
             self._own(self._reconcile(), "reconciler")
@@ -130,6 +123,7 @@ class LivePipeline:
 
     async def set_clock(self, zero_ns: int) -> None:
         """Let the clock show 0 at an instant of the machine's monotonic clock, and count from then on."""
+        self.events.shift((zero_ns - self.zero_ns) / NS)
         self.zero_ns = zero_ns
         self.cores.restart()
         self._arrivals = ArrivalHistory()
@@ -137,33 +131,28 @@ class LivePipeline:
 
     async def apply(self, plan: Plan) -> ApplyReport:
         """Move towards a plan, from now on."""
-        self._check(plan)
-        if plan == self.target() and self._waiting_plan is None:
+        self._fleet.check(plan)
+        if self._fleet.runs(plan):
             return ApplyReport(started=0, stopped=0)
-        busy_since_s = await self._busy_since_s()
-        return self._reconfigure(plan, busy_since_s)
+        report = self._fleet.reconfigure(plan, await self._busy_since_s())
+        self._changed.set()
+        return report
 
     async def observe(self) -> Observation:
         """Return what is known now."""
         await self._count_arrivals()
         now_s, end = self.now(), int(self.now())
         seen = self._arrivals.rates_rps(max(0, end - self._window_s), end)
-        ready = tuple(len(stage.replicas) for stage in self.in_force) or (0,) * len(self._fleets)
-        return Observation(now_s, seen, self.target(), ready, self.pending())
-
-    def target(self) -> Plan:
-        """Return what every stage runs or moves to."""
-        return Plan(tuple(fleet.target for fleet in self._fleets))
+        ready = tuple(len(stage.replicas) for stage in self.in_force) or (0,) * len(self._fleet.stages)
+        return Observation(now_s, seen, self._fleet.target, ready, self.pending())
 
     def pending(self) -> str:
         """Return what is still to come, in words; empty if nothing."""
-        if self._waiting_plan is not None:
-            return self._waits_for_room(self._waiting_plan)
-        missing = [fleet.still_to_come for fleet in self._fleets]
+        missing = [self._fleet.still_to_come()]
         missing += sorted({slot.failure for slot in self._slots if slot.failure and slot.address is None})
         if self.gateway.ready is None:
             missing.append("the gateway is being started anew")
-        elif self.in_force != self._assignments():
+        elif self.in_force != self._fleet.assignments():
             missing.append("the gateway is being told")
         return ", ".join(filter(None, missing))
 
@@ -223,11 +212,9 @@ class LivePipeline:
                     self._changed.set()
 
     async def _bring_in_force(self) -> None:
-        for fleet in self._fleets:
-            fleet.settle()
-        if self._waiting_plan is not None and self._fits(self._waiting_plan):
-            self._reconfigure(self._waiting_plan, await self._busy_since_s())
-        wanted = self._assignments()
+        # Only a plan that waits for room lets replicas go here.
+        self._fleet.settle(await self._busy_since_s() if self._fleet.waiting_plan else {})
+        wanted = self._fleet.assignments()
         if wanted != self.in_force:
             await self.gateway.call(lambda control: control.put_plan(wanted, PUT_TIMEOUT_S))
             self.in_force = wanted
@@ -295,47 +282,6 @@ class LivePipeline:
             for replica in stage.replicas
             if replica.busy_since_s is not None
         }
-
-    def _reconfigure(self, plan: Plan, busy_since_s: dict[str, float]) -> ApplyReport:
-        self._waiting_plan = None
-        if not self._fits(plan):
-            self._waiting_plan = plan
-            return ApplyReport(0, 0, pending=True, reason=self._waits_for_room(plan))
-        changes = [
-            fleet.reconfigure(chosen, busy_since_s)
-            for fleet, chosen in zip(self._fleets, plan.stages, strict=True)
-        ]
-        self._changed.set()
-        return ApplyReport(sum(started for started, _ in changes), sum(stopped for _, stopped in changes))
-
-    def _assignments(self) -> tuple[StageAssignment, ...]:
-        return tuple(fleet.assignment() for fleet in self._fleets)
-
-    def _cores_with(self, plan: Plan) -> int:
-        if not self._fleets:
-            return plan.cost_cores
-        return sum(fleet.cores_with(chosen) for fleet, chosen in zip(self._fleets, plan.stages, strict=True))
-
-    def _fits(self, plan: Plan) -> bool:
-        limit = self._settings.core_limit
-        return limit is None or self._cores_with(plan) <= limit
-
-    def _waits_for_room(self, plan: Plan) -> str:
-        return (
-            f"the plan waits for room: with what it replaces it takes {self._cores_with(plan)} cores of"
-            f" {self._settings.core_limit}"
-        )
-
-    def _check(self, plan: Plan) -> None:
-        names, given = [s.name for s in self._pipeline.stages], [s.stage for s in plan.stages]
-        if given != names:
-            raise InvalidValueError(
-                f"the plan is for stages {given}; pipeline {self._pipeline.name} has {names}"
-            )
-        for stage, chosen in zip(self._pipeline.stages, plan.stages, strict=True):
-            if chosen.replicas < 1:
-                raise InvalidValueError(f"{stage.name}: {chosen.replicas} replicas; a stage needs at least 1")
-            stage.variant(chosen.variant).profile_on(chosen.cores)
 
 
 def _report_failure(task: "asyncio.Task[None]") -> None:

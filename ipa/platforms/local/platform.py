@@ -78,6 +78,8 @@ class LocalPlatform:
         LivePipelineError
             If weights are missing, or a process does not start; ``teardown`` ends the others.
         """
+        if self._deployment is not None:
+            raise RuntimeError("a pipeline is deployed already; teardown() comes first")
         if find_spec("mlserver") is None:
             raise MissingExtraError("MLServer", "serving")
         check_servable(pipeline, self._settings.source)

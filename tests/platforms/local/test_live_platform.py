@@ -10,7 +10,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from ipa.platforms.base import Conditions, Observation
+from ipa.platforms.base import ApplyReport, Conditions, Observation
 from ipa.platforms.local.events import Event
 from ipa.platforms.local.platform import LocalPlatform
 from ipa.platforms.local.settings import LocalSettings
@@ -22,11 +22,11 @@ RATE_RPS = 40
 TIMEOUT_S = 20.0
 
 CALM = (0.0, 2.0)
-RECONFIGURED = (2.0, 9.0)
-REPLICA_KILLED = (9.0, 12.0)
-REPLICA_STOPPED = (12.0, 19.0)
-GATEWAY_KILLED = (19.0, 22.0)
-END_S = 23.0
+RECONFIGURED = (2.0, 11.0)
+REPLICA_KILLED = (11.0, 13.0)
+REPLICA_STOPPED = (13.0, 20.0)
+GATEWAY_KILLED = (20.0, 23.0)
+END_S = 24.0
 
 
 @dataclass
@@ -69,6 +69,9 @@ def story() -> Story:
         family = [process.pid for process in psutil.Process().children(recursive=True)]
         platform.sleep_until(RECONFIGURED[0])
         story.seen["calm"] = platform.observe()
+        events = platform.deployment.events()
+        assert platform.apply(toy_plan()) == ApplyReport(started=0, stopped=0)
+        assert platform.deployment.events() == events
         reconfigure_every_half_second(platform)
         platform.sleep_until(REPLICA_KILLED[0])
         story.seen["reconfigured"] = platform.observe()
@@ -100,6 +103,8 @@ def is_ours(pid: int) -> bool:
 
 def reconfigure_every_half_second(platform: LocalPlatform) -> None:
     """Change variants, batches and replicas in turn, and end with the plan of the beginning."""
+    platform.apply(toy_plan(("large", "small"), batch=8))
+    wait_for(lambda: not platform.observe().pending)
     plans = [
         toy_plan(batch=8),
         toy_plan(("large", "small"), batch=8),
@@ -107,9 +112,9 @@ def reconfigure_every_half_second(platform: LocalPlatform) -> None:
         toy_plan(("small", "large"), (1, 3), batch=8),
         toy_plan(("large", "large"), (2, 2), batch=1),
     ]
-    for number in range(10):
-        platform.apply(plans[number % len(plans)])
-        platform.sleep_until(RECONFIGURED[0] + 0.5 * (number + 1))
+    for plan in 2 * plans:
+        platform.apply(plan)
+        platform.sleep_until(platform.now() + 0.5)
     platform.apply(toy_plan())
     wait_for(lambda: not platform.observe().pending)
 
@@ -145,7 +150,8 @@ def test_a_killed_replica_costs_no_request_and_is_replaced_at_once(story: Story)
 
 
 def test_a_replica_that_hangs_costs_no_request_and_is_replaced(story: Story) -> None:
-    assert (story.during(REPLICA_STOPPED)["outcome"] == "ok").all()
+    # Those due in the last moment are still in flight when the gateway is killed.
+    assert (story.during((REPLICA_STOPPED[0], REPLICA_STOPPED[1] - 0.5))["outcome"] == "ok").all()
     hung = story.event("hung", story.victims["stopped"])
     # It counts as hung after a second, and is replaced if it still is some looks later.
     assert hung.time_s - REPLICA_STOPPED[0] < 5.5
@@ -181,7 +187,7 @@ def test_every_request_ends_in_one_state(story: Story) -> None:
 
 def test_cores_are_counted_from_start_to_end_of_a_process(story: Story) -> None:
     # Four cores all the time, and both sides of every switch.
-    assert 4 * END_S - 8 < story.core_seconds < 4 * END_S + 30
+    assert 4 * END_S - 8 < story.core_seconds < 4 * END_S + 80
 
 
 def test_nothing_is_left(story: Story) -> None:
