@@ -108,18 +108,21 @@ def _print(report: ProfileReport) -> None:
         print_table(allocation_rows(report), title="p99 = αb² + βb + γ (ms), base allocations, SLAs")
         typer.echo("")
     for name, problem in report.failures.items():
-        messages.print(f"failed: {name}: {problem}", highlight=False, markup=False, soft_wrap=True)
+        _tell(f"failed: {name}: {problem}")
     for missing in report.missing:
-        messages.print(f"no pipeline file yet: {missing}", highlight=False, markup=False, soft_wrap=True)
-    disturbed = sum(bool(point.notes) for point in report.points)
-    if disturbed:
-        advice = "their column says by what; --force measures again"
-        messages.print(
-            f"{disturbed} of {len(report.points)} points were disturbed: {advice}", highlight=False
+        _tell(f"no pipeline file yet: {missing}")
+    if disturbed := sum(bool(point.notes) for point in report.points):
+        _tell(
+            f"{disturbed} of {len(report.points)} points were disturbed, their column says by what; measure"
+            " them again with --force"
         )
     typer.echo(f"{len(report.measured)} points measured, {len(report.points) - len(report.measured)} kept")
     if report.points:
         typer.echo(str(report.files.table if report.missing else report.files.pipeline))
+
+
+def _tell(text: str) -> None:
+    messages.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _as_json(report: ProfileReport) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class CalledModel:
         """
         batch = self._batches[size][number % DIFFERENT_BATCHES]
         answer = await self._infer(batch, number)
+        if answer.id not in {str(number), ""}:
+            raise ProfilerError(f"{self._replica.name} answers batch {number} as {brief(answer.id)!r}")
         wrong = [tensor for tensor in answer.tensors if tensor.shape[:1] != (size,)]
         if wrong or not answer.tensors:
             shapes = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in wrong) or "nothing"

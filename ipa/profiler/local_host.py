@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,9 +21,13 @@ from ipa.platforms.local.processes import ProcessHost
 from ipa.platforms.local.settings import LocalSettings
 from ipa.profiler.called_model import CalledModel
 from ipa.profiler.host import Replica
-from ipa.profiler.items import Item, alike, inputs_of, needed_stages, request_of
-from ipa.profiler.target import EMULATED, Target, Wanted
-from ipa.serving.payloads import make_payload
+from ipa.profiler.items import Item, alike, inputs_of, needed_stages, request_of, stage_inputs
+from ipa.profiler.target import EMULATED, Target, Wanted, usable_cores
+from ipa.serving.payloads import Input, make_payload
+from ipa.serving.runtimes.pipeline_tensors import request_inputs
+
+ITEMS = 16
+"""Different requests that batches are made of, at most."""
 
 
 @asynccontextmanager
@@ -80,7 +83,7 @@ class LocalHost:
     @asynccontextmanager
     async def replica(self, target: Target) -> AsyncIterator[Replica]:
         """Start a replica and keep it until the block ends."""
-        items = alike(await self._items(target.stage))
+        items = alike(await self._items(target))
         begun_s = time.monotonic()
         async with self._served(target.stage, target.variant, target.cores, target.emulated) as model:
             start_up_s = time.monotonic() - begun_s
@@ -88,16 +91,16 @@ class LocalHost:
             ran_already = target.variant.server is not None and target.variant.server.address
             yield Replica(model.send, model.process, float("nan") if ran_already else start_up_s)
 
-    async def _items(self, stage: StageConfig) -> list[Item]:
+    async def _items(self, target: Target) -> list[Item]:
         """Return inputs of a stage's model; those of a later stage are made by the stages before it."""
         if not self._request:
             await self._make_request()
-        if self._wanted.source == EMULATED:
+        if target.emulated is not None:
             return self._request
-        for before in needed_stages(self._config, stage):
+        for before in needed_stages(self._config, target.stage):
             if before.name not in self._outputs:
                 self._outputs[before.name] = await self._answers(before)
-        return self._inputs(stage)
+        return self._inputs(target.stage)
 
     def _inputs(self, stage: StageConfig) -> list[Item]:
         return [
@@ -108,19 +111,34 @@ class LocalHost:
         ]
 
     async def _make_request(self) -> None:
+        payload = make_payload(self._wanted.payload, await self._request_inputs(), self._wanted.seed)
+        made = [payload.tensors(index) for index in range(min(payload.items, ITEMS))]
+        # Where no task says what requests hold, they hold what the model of the first stage describes.
+        known = bool(self._known_inputs())
+        self._request = [item if known else request_of(self._config, item) for item in made]
+
+    async def _request_inputs(self) -> tuple[Input, ...]:
         first = self._config.stages[0]
-        payload = partial(make_payload, self._wanted.payload, seed=self._wanted.seed)
-        if self._wanted.source == EMULATED:
-            made = payload(())
-        else:
-            async with self._served(first, first.variants[0], first.variants[0].base_cores) as model:
-                made = payload(await model.inputs())
-        self._request = [request_of(self._config, made.tensors(index)) for index in range(made.items)]
+        if self._wanted.source == EMULATED and first.variants[0].server is None:
+            return ()
+        if known := self._known_inputs():
+            return known
+        async with self._served(first, first.variants[0], 1) as model:
+            return await model.inputs()
+
+    def _known_inputs(self) -> tuple[Input, ...]:
+        stages = tuple(
+            Stage(stage.name, (), task=stage.task, inputs=stage_inputs(self._config, stage))
+            for stage in self._config.stages
+        )
+        specs = request_inputs(Pipeline(self._config.name, stages, self._config.sla_s))
+        return tuple(Input(spec.name, spec.datatype, (-1, *spec.shape)) for spec in specs)
 
     async def _answers(self, stage: StageConfig) -> list[Item]:
-        """Return what the most accurate variant of a stage answers to each request."""
-        best = max(stage.variants, key=lambda variant: (variant.enabled, variant.accuracy))
-        async with self._served(stage, best, best.base_cores) as model:
+        """Return what the most accurate variant of a stage, if any was trained, answers to each request."""
+        variants = [variant for variant in stage.variants if variant.enabled]
+        chosen = variants[0] if self._wanted.source == "random" else max(variants, key=_accuracy)
+        async with self._served(stage, chosen, min(chosen.base_cores, usable_cores())) as model:
             return [await model.answer(inputs) for inputs in self._inputs(stage)]
 
     @asynccontextmanager
@@ -143,6 +161,10 @@ class LocalHost:
         return next((psutil.Process(p.pid) for p in self._processes.processes if p.name == name), None)
 
 
+def _accuracy(variant: VariantConfig) -> float:
+    return variant.accuracy
+
+
 def _alone(config: PipelineConfig, stage: StageConfig, variant: VariantConfig, profile: Profile) -> Pipeline:
     """Return the pipeline as far as the start of one replica needs it: without any other variant."""
     server = variant.server and ExternalServer(**dict(variant.server))
@@ -155,4 +177,5 @@ def _alone(config: PipelineConfig, stage: StageConfig, variant: VariantConfig, p
 
 def _unknown(cores: int, batches: Sequence[int]) -> Profile:
     """Return a profile that says nothing but which batches there will be: it is about to be measured."""
-    return Profile(cores, tuple(ProfilePoint(batch, 1.0, 1.0, batch) for batch in sorted(set(batches))))
+    points = (ProfilePoint(batch, 0.001, 0.001, 1000.0 * batch) for batch in sorted(set(batches)))
+    return Profile(cores, tuple(points))

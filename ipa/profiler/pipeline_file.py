@@ -1,17 +1,18 @@
 """Writes the pipeline file that belongs to a measured profile."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
-from ipa.pipeline.profiles import Profile
+from ipa.pipeline.measured_config import MeasuredAccuracyConfig
+from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.pipeline.slowest_path import slowest_path
 from ipa.profiler.allocation import StageAllocation, allocate
 from ipa.profiler.point import MeasuredPoint
@@ -54,13 +55,19 @@ _Dumper.add_representer(str, _quoted)
 
 def profiles_by_variant(points: Iterable[MeasuredPoint], stage: str) -> dict[str, tuple[Profile, ...]]:
     """Return the profiles of the measured variants of a stage; those without batch size 1 are left out."""
-    rows = sorted((point for point in points if point.stage == stage), key=lambda point: point.key)
-    found: dict[str, tuple[Profile, ...]] = {}
-    for (variant, cores), those in groupby(rows, key=lambda point: (point.variant, point.cores)):
-        profile = Profile(cores, tuple(point.point for point in those))
-        if 1 in profile.measured:
-            found[variant] = (*found.get(variant, ()), profile)
-    return found
+    rows: dict[str, dict[int, list[ProfilePoint]]] = defaultdict(lambda: defaultdict(list))
+    for point in points:
+        if point.stage == stage:
+            rows[point.variant][point.cores].append(point.point)
+    found = {
+        variant: tuple(
+            Profile(cores, tuple(sorted(measured, key=lambda point: point.batch)))
+            for cores, measured in sorted(by_cores.items())
+            if any(point.batch == 1 for point in measured)
+        )
+        for variant, by_cores in rows.items()
+    }
+    return {variant: profiles for variant, profiles in found.items() if profiles}
 
 
 def allocations(
@@ -85,7 +92,11 @@ def allocations(
 
 
 def pipeline_content(
-    config: PipelineConfig, points: Sequence[MeasuredPoint], found: Allocations, profile_file: str
+    config: PipelineConfig,
+    points: Sequence[MeasuredPoint],
+    found: Allocations,
+    profile_file: str,
+    source: Path,
 ) -> dict[str, Any]:
     """Return the content of the pipeline file: as it was given, with what was measured in its place.
 
@@ -99,6 +110,8 @@ def pipeline_content(
         What they imply, of every stage.
     profile_file
         Where they stand, from the pipeline file.
+    source
+        The file of the pipeline that was profiled, beside which its measured accuracies lie.
 
     Returns
     -------
@@ -107,13 +120,28 @@ def pipeline_content(
         allocation are disabled, and count in the SLA.
     """
     slas_s = [found[stage.name].sla_s for stage in config.stages]
-    content = config.model_dump(mode="json", exclude_defaults=True, exclude={"stages"})
+    content = config.model_dump(mode="json", exclude_defaults=True, exclude={"stages", "measured_accuracy"})
+    if config.measured_accuracy is not None:
+        content["measured_accuracy"] = _combinations(config, config.measured_accuracy, found, source)
     content["sla_s"] = _seconds(slowest_path(slas_s, _edge_places(config)))
     content["stages"] = [
         _stage(stage, found[stage.name], start_ups_s(points, stage.name), profile_file)
         for stage in config.stages
     ]
     return content
+
+
+def _combinations(
+    config: PipelineConfig, given: MeasuredAccuracyConfig, found: Allocations, source: Path
+) -> list[dict[str, Any]]:
+    """Return the measured accuracies of the combinations of variants that are in the file."""
+    variants = {stage.name: [variant.name for variant in stage.variants] for stage in config.stages}
+    measured = given.load(source.parent / given.file if given.file else None, variants)
+    return [
+        {"variants": list(one.variants), "accuracy": one.accuracy}
+        for one in measured.combinations
+        if all(name in found[stage].cores for stage, name in zip(variants, one.variants, strict=True))
+    ]
 
 
 def start_ups_s(points: Iterable[MeasuredPoint], stage: str) -> dict[tuple[str, int], float]:

@@ -181,14 +181,23 @@ def _circumstances(target: Target, replica: Replica, samples: Samples, used: Usa
 
 
 def _conclude(config: PipelineConfig, wanted: Wanted, session: _Session) -> ProfileReport:
-    points = tuple(session.points[key] for key in sorted(session.points))
+    points = tuple(sorted(session.points.values(), key=partial(_place, config)))
     found, missing = allocations(config, points, wanted.threshold_rps)
     if not missing:
-        content = pipeline_content(config, points, found, session.files.table.name)
+        source = pipeline_file(wanted.pipeline)
+        content = pipeline_content(config, points, found, session.files.table.name, source)
         write_pipeline(session.files.pipeline, content, _comment(wanted, points))
     return ProfileReport(
         session.files, points, tuple(session.measured), dict(session.failures), found, missing
     )
+
+
+def _place(config: PipelineConfig, point: MeasuredPoint) -> tuple[int, int, int, int]:
+    """Return where a point stands in a table: in the order of the pipeline file."""
+    names = [stage.name for stage in config.stages]
+    stage = names.index(point.stage)
+    variants = [variant.name for variant in config.stages[stage].variants]
+    return stage, variants.index(point.variant), point.cores, point.batch
 
 
 def _comment(wanted: Wanted, points: Sequence[MeasuredPoint]) -> str:

@@ -139,10 +139,9 @@ def targets_of(config: PipelineConfig, wanted: Wanted) -> list[Target]:
         for stage in stages
         for variant in stage.variants
         if not wanted.variants or variant.name in wanted.variants
-        for cores in sorted(set(wanted.cores)) or [variant.base_cores]
+        for cores in _cores(variant, wanted)
     ]
-    if wanted.source != EMULATED:
-        _check_cores(found)
+    _check_cores(target for target in found if target.emulated is None and not _runs_already(target.variant))
     return found
 
 
@@ -166,8 +165,22 @@ def _target(
         tuple(sorted(set(wanted.batches))),
         wanted.source,
         _fingerprint(stage, variant, wanted),
-        _emulated(stage, variant, cores, wanted) if wanted.source == EMULATED else None,
+        _emulated(stage, variant, cores, wanted) if _is_emulated(variant, wanted) else None,
     )
+
+
+def _cores(variant: VariantConfig, wanted: Wanted) -> list[int]:
+    """Return the cores to measure a variant on; a server that runs already has the ones it has."""
+    return sorted(set(() if _runs_already(variant) else wanted.cores)) or [variant.base_cores]
+
+
+def _runs_already(variant: VariantConfig) -> bool:
+    return variant.server is not None and bool(variant.server.address)
+
+
+def _is_emulated(variant: VariantConfig, wanted: Wanted) -> bool:
+    """Whether a variant is emulated; a server of somebody else's serves whatever the source is."""
+    return wanted.source == EMULATED and variant.server is None
 
 
 def _emulated(stage: StageConfig, variant: VariantConfig, cores: int, wanted: Wanted) -> Profile:
@@ -189,7 +202,7 @@ def _fingerprint(stage: StageConfig, variant: VariantConfig, wanted: Wanted) -> 
         "stage": stage.model_dump(mode="json", include={"task", "inputs"}),
         "variant": variant.model_dump(mode="json", exclude=set(NOT_MEASURED)),
     }
-    if wanted.source == EMULATED:
+    if _is_emulated(variant, wanted):
         known = load_pipeline(wanted.pipeline).stage(stage.name).variant(variant.name)
         what["emulated"] = repr(known.profiles)
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,7 +1,9 @@
 """The profiler against real model servers on this machine."""
 
 import json
+import math
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -42,7 +44,7 @@ stages:
     variants:
       - {name: only, accuracy: 0.9, base_cores: 1}
 """
-RULE = StoppingRule(precision=0.3, budget_s=8)
+RULE = StoppingRule(precision=0.3, budget_s=5)
 
 
 def quiet(_done: int, _total: int | None, _at: str) -> None:
@@ -148,6 +150,53 @@ def test_after_a_kill_nothing_is_left_and_the_next_call_goes_on(folder: Path, re
     done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
     assert json.loads(done.stdout)["measured"] == 4 - len(before)
     assert set(read_points(out / "small.csv")) == {point.key for point in report.points}
+
+
+def external(folder: Path, server: str) -> Wanted:
+    """Return what asks for a pipeline whose only variant is served by somebody else."""
+    (folder / "external.yaml").write_text(
+        "name: external\nsla_s: 1.0\nstages:\n  - name: find\n    profile: {file: not-there-yet.csv}\n"
+        f"    variants:\n      - {{name: theirs, accuracy: 0.5, base_cores: 1, server: {server}}}\n"
+    )
+    return Wanted(folder / "external.yaml", batches=(1, 2), rule=StoppingRule(precision=0.9, budget_s=1))
+
+
+def test_a_server_of_somebody_elses_is_measured_and_what_it_does_wrong_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("mlserver")
+    switch = tmp_path / "switch"
+    words = [sys.executable, "-m", "tests.support.faulty_server", "--port", "{port}", "--switch", str(switch)]
+    wanted = external(tmp_path, json.dumps({"command": words, "model": "m"}))
+    profiled = profile_pipeline(wanted, HOSTS["local"](wanted, tmp_path / "out"), tmp_path / "out", quiet)
+    assert not profiled.failures
+    assert [point.batch for point in profiled.points] == [1, 2]
+    assert all(point.memory_uss_mb > 1 and point.start_up_s > 0 for point in profiled.points)
+    assert load_pipeline(profiled.files.pipeline).stage("find").variants[0].server.command == tuple(words)
+    switch.write_text("wrong-shape")
+    again = profile_pipeline(
+        wanted, HOSTS["local"](wanted, tmp_path / "out"), tmp_path / "out", quiet, force=True
+    )
+    (why,) = again.failures.values()
+    assert "answers a batch of 1 with digest [2, 1]; the first axis of every output has to count" in why
+    assert [point.batch for point in again.points] == [1, 2]
+
+
+def test_a_server_that_runs_already_is_measured_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("mlserver")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.support.faulty_server", "--port", str(port)]
+    server = subprocess.Popen(command)
+    try:
+        wanted = external(tmp_path, json.dumps({"address": f"127.0.0.1:{port}", "model": "m"}))
+        report = profile_pipeline(wanted, HOSTS["local"](wanted, tmp_path / "out"), tmp_path / "out", quiet)
+        assert not report.failures
+        assert [point.batch for point in report.points] == [1, 2]
+        assert all(math.isnan(point.memory_uss_mb) for point in report.points)
+        assert server.poll() is None
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def is_zombie(process: psutil.Process) -> bool:

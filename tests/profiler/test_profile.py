@@ -50,6 +50,12 @@ def test_every_variant_is_measured_on_a_replica_of_its_own_and_all_are_stopped(p
     ]  # fmt: skip
     assert host.stopped == host.started
     assert len(report.measured) == len(report.points) == 6
+    assert [(p.variant, p.batch) for p in report.points][:4] == [
+        ("light", 1),
+        ("light", 2),
+        ("heavy", 1),
+        ("heavy", 2),
+    ]
     assert profiling.told[-1] == (6, 6, "")
     assert not report.failures
 
@@ -283,6 +289,17 @@ def test_how_a_stage_is_served_stays_as_it_was_given(tmp_path: Path) -> None:
     for old, new in zip(before.variants, after.variants, strict=True):
         assert (new.settings, new.server) == (old.settings, old.server)
     assert after.variants[1].server.command == ("serve", "--port={port}")
+
+
+def test_measured_accuracies_go_along_as_far_as_their_variants_do(profiling: Profiling) -> None:
+    (profiling.folder / "measured.csv").write_text("find,read,accuracy\nlight,only,0.4\nheavy,only,0.7\n")
+    text = profiling.pipeline.read_text()
+    profiling.pipeline.write_text(f"{text}measured_accuracy: {{file: measured.csv}}\n")
+    profiling(variants=("light", "only"))
+    written = load_pipeline(profiling.out / "toy.yaml")
+    assert [tuple(one) for one in written.measured_accuracy.combinations] == [(("light", "only"), 0.4)]
+    profiling()
+    assert len(load_pipeline(profiling.out / "toy.yaml").measured_accuracy.combinations) == 2
 
 
 def test_names_that_look_like_numbers_stay_names(profiling: Profiling) -> None:
