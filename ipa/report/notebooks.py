@@ -25,6 +25,7 @@ from ipa.paths import data_dir
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
 from ipa.registry import Registry
+from ipa.studies.measured_profiles import stored_profiles
 from ipa.workload import ARRIVAL_PROCESSES, load_workload
 from ipa.workload.catalogue import TraceChoice
 
@@ -59,6 +60,12 @@ def _long_workload(name: str) -> str:
             f"workload {name} has {duration_s} seconds, too few to judge a forecaster by; give one of at"
             f" least {WINDOW_S + HORIZON_S} s"
         )
+    return name
+
+
+def _stored_profile(name: str) -> str:
+    if name not in stored_profiles():
+        raise UnknownNameError("stored profile", name, stored_profiles())
     return name
 
 
@@ -166,6 +173,14 @@ class LatencyParameters(_Parameters):
     jobs: int = Field(2, ge=1)
 
 
+class ProfilingParameters(_Parameters):
+    """Parameters of ``7-profiling``."""
+
+    profiles: list[Annotated[str, AfterValidator(_stored_profile)]] = Field(["video-random"], min_length=1)
+    measure_again: bool = False
+    budget_s: float = Field(60.0, gt=0, allow_inf_nan=False)
+
+
 class ServingParameters(_Parameters):
     """Parameters of ``8-serving``."""
 
@@ -212,6 +227,7 @@ for _notebook in (
     Notebook("4-preferences", PreferencesParameters),
     Notebook("5-load-forecast", ForecastParameters),
     Notebook("6-latency", LatencyParameters),
+    Notebook("7-profiling", ProfilingParameters),
     Notebook("8-serving", ServingParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)

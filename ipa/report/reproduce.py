@@ -60,6 +60,7 @@ TARGETS.register("figure-13", Target("figure-13", "3-decision-time", timed=True)
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))
 TARGETS.register("figure-15", Target("figure-15", "6-latency", repeated=True))
 TARGETS.register("figure-16", Target("figure-16", "5-load-forecast"))
+TARGETS.register("profiling", Target("profiling", "7-profiling"))
 TARGETS.register("claims", Target("claims", "0-claims", repeated=True))
 
 QUICK = ("adaptation", f"figure-{FIRST_FIGURE}")

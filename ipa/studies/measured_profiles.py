@@ -114,13 +114,47 @@ def wanted_again(profile: MeasuredProfile, budget_s: float) -> Wanted:
     )
 
 
+def conditions_table(profiles: Sequence[MeasuredProfile]) -> pd.DataFrame:
+    """Return on what and how the measurements were taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column per profile: machine, load of others, and how many points were disturbed or whose p99 is not
+        known within 5 %.
+    """
+    return pd.DataFrame({profile.name: _conditions(profile) for profile in profiles})
+
+
+def _conditions(profile: MeasuredProfile) -> dict[str, object]:
+    machine, points = profile.facts["machine"], profile.points
+    loads = [session["begun"]["load_average"][0] for session in profile.facts["sessions"]]
+    open_ended = sum(point.p99_interval.relative_half_width > StoppingRule().precision for point in points)
+    return {
+        "pipeline": profile.facts["pipeline"],
+        "source": profile.facts["source"],
+        "CPU": machine["cpu"],
+        "cores": machine["cores"],
+        "memory (GB)": machine["memory_gb"],
+        "clock governor": machine["governor"] or "not told",
+        "Python": machine["python"],
+        **machine["packages"],
+        "sessions": len(loads),
+        "load when they began": ", ".join(map(str, loads)),
+        "points": len(points),
+        "disturbed": sum(bool(point.notes) for point in points),
+        "p99 not within 5 %": open_ended,
+    }
+
+
 def figure2_measured(profile: MeasuredProfile) -> pd.DataFrame:
     """Return figure 2 with what was measured here: classifiers on one core at batch size 1.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``ipa.studies.profiling.figure2``, and the ends of the interval of the p99.
+        The columns of ``ipa.studies.profiling.figure2``, the time of processors per batch, which other load
+        lengthens little, and the ends of the interval of the p99.
     """
     measured = _at(profile, cores=1, batch=1)
     rows = []
@@ -133,6 +167,7 @@ def figure2_measured(profile: MeasuredProfile) -> pd.DataFrame:
                     "accuracy_pct": float(drawn["accuracy_pct"]),
                     "mean_ms": 1000 * point.latency_avg_s,
                     "p99_ms": 1000 * point.latency_p99_s,
+                    "cpu_ms": 1000 * point.cpu_s_per_batch,
                     "p99_low_ms": 1000 * point.p99_low_s,
                     "p99_high_ms": 1000 * point.p99_high_s,
                     "published_ms": float(drawn["latency_ms"]),
@@ -187,7 +222,8 @@ def tables_7_to_14_measured(profiles: Sequence[MeasuredProfile]) -> pd.DataFrame
     -------
     pandas.DataFrame
         By task: variant, printed metric, printed cores, p99 in milliseconds and requests per second at batch
-        size 1 on one core, as published and as measured here, and the memory of a replica in megabytes.
+        size 1 on one core, as published and as measured here, the time of processors per batch, and the
+        memory of a replica in megabytes.
     """
     measured = {key: point for profile in profiles for key, point in _at(profile, cores=1, batch=1).items()}
     published = _published_on_one_core()
@@ -204,6 +240,7 @@ def tables_7_to_14_measured(profiles: Sequence[MeasuredProfile]) -> pd.DataFrame
                 "printed cores": row["printed cores"],
                 "published p99 (ms)": math.nan if theirs is None else 1000 * theirs.latency_p99_s,
                 "measured p99 (ms)": math.nan if ours is None else 1000 * ours.latency_p99_s,
+                "CPU (ms)": math.nan if ours is None else 1000 * ours.cpu_s_per_batch,
                 "published requests/s": math.nan if theirs is None else theirs.throughput_rps,
                 "measured requests/s": math.nan if ours is None else ours.throughput_rps,
                 "memory (MB)": math.nan if ours is None else ours.memory_uss_mb,
@@ -288,7 +325,7 @@ def _read(file: Path, name: str) -> MeasuredProfile:
     if not points:
         raise ResultsError(f"{file}: holds no measurements; stored: {', '.join(stored_profiles()) or 'none'}")
     facts = read_json(file.with_suffix(".json"))
-    return MeasuredProfile(name, tuple(points[key] for key in sorted(points)), facts)
+    return MeasuredProfile(name, tuple(points.values()), facts)
 
 
 def _at(profile: MeasuredProfile, *, cores: int, batch: int) -> dict[tuple[str, str], MeasuredPoint]:
