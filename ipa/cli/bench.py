@@ -20,7 +20,7 @@ from ipa.bench.simulator import bench_simulator
 from ipa.bench.simulators import compare_simulators
 from ipa.bench.trace import bench_trace, full_trace
 from ipa.bench.validate import REQUESTS, RUNS, validate
-from ipa.cli import bench_live
+from ipa.cli import bench_live, bench_live_runs
 from ipa.cli.messages import messages
 from ipa.cli.options import (
     DEFAULT_RESULTS,
@@ -48,6 +48,8 @@ app = typer.Typer(
     help="Measure this machine. Compare within one run only: machines are noisy.", no_args_is_help=True
 )
 app.command("load")(bench_live.load_command)
+app.command("live")(bench_live_runs.live_command)
+app.command("switch")(bench_live_runs.switch_command)
 app.command("serving")(bench_live.serving_command)
 app.command("reconfigure")(bench_live.reconfigure_command)
 

@@ -28,6 +28,7 @@ def load_command(
         int, typer.Option(callback=within(limits.DURATION_S), help="How long each load lasts.")
     ] = 10,
     seed: SeedOption = 0,
+    store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/stored/live.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how late the load generator sends, with the model server on the same cores.
@@ -36,13 +37,21 @@ def load_command(
     Examples:
       ipa bench load
       ipa bench load --rate 1000 --seconds 30
+      ipa bench load --seconds 60 --store
     """
     for rate in rate_rps or ():
         limits.RATE_RPS.check("--rate", rate)
     with messages.status("starting a model server") as status:
         rows = bench_load(rate_rps or RATES_RPS, seconds, seed, lambda what: status.update(f"sending {what}"))
+    figures = {
+        "environment": environment(),
+        "load_average": os.getloadavg(),
+        "rows": rows.to_dict("records"),
+    }
+    if store:
+        write_json(stored_results_dir() / "live" / "load-generator.json", figures)
     if as_json:
-        print_json({"environment": environment(), "rows": rows.to_dict("records")})
+        print_json(figures)
         return
     print_table(rows)
     messages.print(

@@ -229,6 +229,7 @@ for _notebook in (
     Notebook("6-latency", LatencyParameters),
     Notebook("7-profiling", ProfilingParameters),
     Notebook("8-serving", ServingParameters),
+    Notebook("9-live-against-simulated", LiveAgainstSimulatedParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

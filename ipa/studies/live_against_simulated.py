@@ -105,13 +105,15 @@ def _shapes(decisions: pd.DataFrame) -> list[tuple[tuple[object, ...], ...]]:
 
 
 def run_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return ``compare`` for people: a row per run, live and simulated side by side."""
-    columns = {"seed": compared["seed"], "requests": compared["requests"]}
-    for criterion in CRITERIA:
-        for name in ("live", "simulated"):
-            columns[f"{criterion.label}, {name}"] = compared[f"{criterion.column}_{name}"]
-    columns["equal steps (%)"] = compared["equal_decisions_pct"]
-    return pd.DataFrame(columns).set_index("seed").T
+    """Return ``compare`` for people: a column per run, live and simulated one below the other."""
+    rows = {
+        f"{criterion.label}, {name}": compared[f"{criterion.column}_{name}"].to_numpy()
+        for criterion in CRITERIA
+        for name in ("live", "simulated")
+    }
+    rows["steps that decided the same (%)"] = compared["equal_decisions_pct"].to_numpy()
+    names = [f"seed {seed}" for seed in compared["seed"]]
+    return pd.DataFrame(rows, index=names).T.rename_axis("measure")
 
 
 def verdicts(compared: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ in the live run (:class:`Overheads`): how long replicas took to start, what a ba
 and what a request spent outside of the stages.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -42,6 +43,9 @@ EXCERPT = ("bursty", 350, 170)
 
 
 OVERHEADS = "overheads.json"
+
+FILES = (DECISIONS, REQUESTS, SUMMARY, OVERHEADS, PROVENANCE)
+"""What is kept of a run; the last one is written when all others are there."""
 
 STUDY = "live-against-simulated"
 
@@ -227,6 +231,50 @@ def caption(pairs: Sequence[Pair]) -> str:
     )
 
 
+def keep_runs(
+    folder: Path,
+    seeds: Sequence[int],
+    seconds: int,
+    *,
+    force: bool = False,
+    progress: Progress = lambda *_: None,
+) -> list[Pair]:
+    """Make live runs and keep each as soon as it is over; one that is there already is left as it is.
+
+    Parameters
+    ----------
+    folder
+        Where to; one folder a seed.
+    seeds
+        One run each.
+    seconds
+        Length of each; a kept one of another length is made anew.
+    force
+        Make them all anew.
+    progress
+        Takes how many runs are done, how many there are, and what is being done.
+
+    Returns
+    -------
+    list of Pair
+        All of them, each with its simulation.
+    """
+    for done, seed in enumerate(seeds):
+        progress(done, len(seeds), f"seed {seed}")
+        if force or not _is_kept(folder / f"seed-{seed}", seconds):
+            run = live_run(seed, seconds)
+            live, overheads = run_live(run)
+            store([Pair(seed, overheads, live, live)], folder)
+    progress(len(seeds), len(seeds), "")
+    return [pair for pair in read_pairs(folder) if pair.seed in seeds]
+
+
+def _is_kept(folder: Path, seconds: int) -> bool:
+    """Whether a live run is there, whole and of some length."""
+    complete = all((folder / name).is_file() for name in FILES)
+    return complete and bool(read_summary(folder)["duration_s"] == seconds)
+
+
 def stored_folder() -> Path:
     """Return where the live runs lie that came with the repository."""
     return stored_results_dir() / "live" / STUDY
@@ -242,10 +290,11 @@ def store(pairs: Sequence[Pair], folder: Path) -> None:
     folder
         Where to; one folder a seed.
     """
-    where = environment()
+    where = {**environment(), "load_average": os.getloadavg()}
     for pair in pairs:
         run = folder / f"seed-{pair.seed}"
         run.mkdir(parents=True, exist_ok=True)
+        (run / PROVENANCE).unlink(missing_ok=True)
         write_lines(run / DECISIONS, _rows(pair.live.decisions))
         write_requests(run / REQUESTS, pair.live.requests)
         write_json(run / SUMMARY, pair.live.summary)
@@ -258,7 +307,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def read_pairs(folder: Path) -> list[Pair]:
-    """Read live runs, in the order of their seeds, and simulate each again.
+    """Read the live runs that are there whole, in the order of their seeds, and simulate each again.
 
     Parameters
     ----------
@@ -266,7 +315,8 @@ def read_pairs(folder: Path) -> list[Pair]:
         What ``store`` wrote.
     """
     pairs = []
-    for run in sorted(folder.glob("seed-*"), key=lambda run: int(run.name.removeprefix("seed-"))):
+    whole = (file.parent for file in folder.glob(f"seed-*/{PROVENANCE}"))
+    for run in sorted(whole, key=lambda run: int(run.name.removeprefix("seed-"))):
         live, overheads = Side.read(run), Overheads(**read_json(run / OVERHEADS))
         twin = live_run(live.summary["seed"], live.summary["duration_s"])
         simulated = Side.of(simulated_twin(twin, overheads))

@@ -1,5 +1,6 @@
 """A live pipeline under load whose plan is changed twice, and the way of single requests through it."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -129,7 +130,7 @@ def store(run: SwitchRun, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_requests(folder / REQUESTS, run.requests)
     write_json(folder / CHANGES, [asdict(change) for change in run.changes])
-    write_json(folder / PROVENANCE, environment())
+    write_json(folder / PROVENANCE, {**environment(), "load_average": os.getloadavg()})
 
 
 def read(folder: Path) -> SwitchRun:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ipa.errors import InvalidValueError
-from ipa.experiments.resolved import resolve_run
+from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.local.events import Event
@@ -66,6 +66,9 @@ def test_only_a_live_platform_can_be_measured() -> None:
 def test_a_simulation_that_knows_everything_is_off_by_nothing() -> None:
     compared = study.compare([pair(0), pair(1)])
     assert compared["equal_decisions_pct"].tolist() == [100, 100]
+    each = study.run_table(compared)
+    assert each.columns.tolist() == ["seed 0", "seed 1"]
+    assert each.loc["p99 latency (s), live"].tolist() == compared["p99_s_live"].tolist()
     table = study.verdicts(compared)
     np.testing.assert_allclose(table["off"].dropna(), 0, atol=1e-9)
     assert set(table["verdict"]) == {"within", ""}
@@ -124,3 +127,33 @@ def test_the_twin_is_simulated_under_the_very_arrivals_of_the_live_run() -> None
     assert (twin.spec.platform, twin.workload.total_requests) == ("simulated", run.workload.total_requests)
     # The arrivals are those that the live run offers.
     np.testing.assert_array_equal(twin.requests.arrival_s, run.arrivals_s())
+
+
+def test_runs_that_are_kept_whole_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def simulated_instead(run: ResolvedRun) -> tuple[Side, Overheads]:
+        made.append(run.spec.seed)
+        return Side.of(live_runs.simulated_twin(run, REAL)), REAL
+
+    made: list[int] = []
+    # What a live run leaves is made by the simulator here; real ones are in tests/platforms/local.
+    monkeypatch.setattr(live_runs, "run_live", simulated_instead)
+    told: list[tuple[int, int, str]] = []
+    pairs = live_runs.keep_runs(tmp_path, (0, 1), 20, progress=lambda *seen: told.append(seen))
+    assert [kept.seed for kept in pairs] == [0, 1]
+    assert told == [(0, 2, "seed 0"), (1, 2, "seed 1"), (2, 2, "")]
+    (tmp_path / "seed-1" / "provenance.json").unlink()
+    assert len(live_runs.read_pairs(tmp_path)) == 1
+    assert len(live_runs.keep_runs(tmp_path, (0, 1), 20)) == 2
+    live_runs.keep_runs(tmp_path, (0,), 30)
+    live_runs.keep_runs(tmp_path, (0,), 30, force=True)
+    assert made == [0, 1, 1, 0, 0]
+
+
+def test_the_stored_live_runs_are_what_the_simulator_says() -> None:
+    pairs = live_runs.pairs_from("stored", first_seed=0, runs=99, seconds=None)
+    assert len(pairs) >= 3
+    table = study.verdicts(study.compare(pairs)).set_index("measure")
+    assert set(table["verdict"]) == {"within", ""}
+    assert live_runs.sla_s(pairs) == 6.89
+    assert "emulated models" in live_runs.caption(pairs)
+    assert live_runs.overheads_table(pairs)["start of a replica (s)"].between(8, 8.5).all()
