@@ -64,6 +64,9 @@ def profile_command(
         typer.Option("--out", "-o", help=f"Folder for the files; {DEFAULT_OUT}/PIPELINE-SOURCE by default."),
     ] = None,
     force: ForceOption = False,
+    redo_disturbed: Annotated[
+        bool, typer.Option("--redo-disturbed", help="Measure points again that other load disturbed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the variants of a pipeline, one replica at a time, and write a profile and a pipeline file.
@@ -91,7 +94,8 @@ def profile_command(
     )
     folder = out or DEFAULT_OUT / f"{Path(pipeline).stem}-{source}"
     with progress_bar("profile") as show:
-        report = profile_pipeline(wanted, HOSTS[platform](wanted, folder), folder, show, force=force)
+        host = HOSTS[platform](wanted, folder)
+        report = profile_pipeline(wanted, host, folder, show, force=force, redo_disturbed=redo_disturbed)
     if as_json:
         print_json(_as_json(report))
     else:
@@ -114,7 +118,7 @@ def _print(report: ProfileReport) -> None:
     if disturbed := sum(bool(point.notes) for point in report.points):
         _tell(
             f"{disturbed} of {len(report.points)} points were disturbed, their column says by what; measure"
-            " them again with --force"
+            " them again with --redo-disturbed"
         )
     typer.echo(f"{len(report.measured)} points measured, {len(report.points) - len(report.measured)} kept")
     if report.points:

@@ -49,17 +49,31 @@ class ProfileFiles:
             raise ResultsError(f"{source} would be overwritten; choose another folder with --out")
 
     def take_up(
-        self, wanted: Wanted, fingerprints: Mapping[tuple[str, str], str]
+        self, wanted: Wanted, fingerprints: Mapping[tuple[str, str], str], *, force: bool
     ) -> dict[PointKey, MeasuredPoint]:
         """Return the points that still hold; those of variants that have changed since are removed.
+
+        Parameters
+        ----------
+        wanted
+            What is asked for now.
+        fingerprints
+            Those of every variant, by stage and name.
+        force
+            Whether to give up a profile of another machine or another source.
 
         Raises
         ------
         ResultsError
             If the folder holds a profile of another machine or another source.
         """
-        if self.facts.exists():
-            self._check_same(wanted, read_json(self.facts))
+        if self.facts.exists() and (problem := self._difference(wanted, read_json(self.facts))):
+            if not force:
+                raise ResultsError(
+                    f"{problem}; choose another folder with --out, or replace them with --force"
+                )
+            for file in (self.facts, self.table, self.pipeline):
+                file.unlink(missing_ok=True)
         found = read_points(self.table)
         kept = {
             key: point
@@ -92,7 +106,8 @@ class ProfileFiles:
         }
         write_json(self.facts, facts)
 
-    def _check_same(self, wanted: Wanted, facts: Any) -> None:
+    def _difference(self, wanted: Wanted, facts: Any) -> str:
+        """Return why the measurements of the folder do not go with new ones; empty if they do."""
         try:
             source, machine = facts["source"], facts["machine"]
             there = ", ".join(str(machine[fact]) for fact in IDENTITY)
@@ -101,12 +116,7 @@ class ProfileFiles:
                 f"{self.facts}: holds no facts of a profile; choose another folder with --out"
             ) from error
         if source != wanted.source:
-            raise ResultsError(
-                f"{self.folder} holds measurements of the source {source}, not {wanted.source}; choose"
-                " another folder with --out"
-            )
+            return f"{self.folder} holds measurements of the source {source}, not {wanted.source}"
         if not same_machine(machine, machine_facts()):
-            raise ResultsError(
-                f"{self.folder} holds measurements of another machine ({there}); choose another folder with"
-                " --out"
-            )
+            return f"{self.folder} holds measurements of another machine ({there})"
+        return ""

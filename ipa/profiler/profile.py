@@ -60,6 +60,7 @@ def profile_pipeline(
     progress: Progress,
     *,
     force: bool = False,
+    redo_disturbed: bool = False,
 ) -> ProfileReport:
     """Measure what is wanted and not measured yet, and write profile, pipeline file and facts.
 
@@ -75,7 +76,9 @@ def profile_pipeline(
     progress
         Told how far it is.
     force
-        Measure finished points again.
+        Measure finished points again, and replace a profile of another machine or source.
+    redo_disturbed
+        Measure finished points again that were disturbed.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def profile_pipeline(
     files = ProfileFiles(folder, config.name)
     files.check(pipeline_file(wanted.pipeline))
     known = fingerprints(config, wanted)
-    session = _Session(wanted, files, files.take_up(wanted, known), progress)
+    session = _Session(wanted, files, files.take_up(wanted, known, force=force), progress, redo_disturbed)
     begun = moment()
     try:
         asyncio.run(session.measure(targets, opened, force=force))
@@ -106,6 +109,7 @@ class _Session:
     files: ProfileFiles
     points: dict[PointKey, MeasuredPoint]
     progress: Progress
+    redo_disturbed: bool = False
     measured: list[PointKey] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     _done: int = 0
@@ -146,7 +150,9 @@ class _Session:
     def _open_batches(self, target: Target, *, force: bool) -> list[int]:
         def finished(batch: int) -> bool:
             point = self.points.get(target.key(batch))
-            return not force and point is not None and point.satisfies(self.wanted.rule, target.fingerprint)
+            if force or point is None or (self.redo_disturbed and point.notes):
+                return False
+            return point.satisfies(self.wanted.rule, target.fingerprint)
 
         return [batch for batch in target.batches if not finished(batch)]
 

@@ -59,12 +59,13 @@ class MeasuredProfile:
 
 def stored_profiles() -> list[str]:
     """Return the names of the measurements that come with the repository."""
-    return sorted(file.stem.removeprefix("profile-") for file in stored_results_dir().glob("profile-*.csv"))
+    folders = (facts.parent for facts in stored_results_dir().glob("profile-*/*.json"))
+    return sorted(folder.name.removeprefix("profile-") for folder in folders)
 
 
 def stored_profile(name: str) -> MeasuredProfile:
     """Return the measurements of a name that come with the repository; none is a ResultsError."""
-    return _read(stored_results_dir() / f"profile-{name}.csv", name)
+    return _read(stored_results_dir() / f"profile-{name}", name)
 
 
 def measured_profile(
@@ -97,7 +98,7 @@ def measured_profile(
     report = profile_pipeline(wanted, HOSTS["local"](wanted, folder), folder, progress)
     if report.failures:
         raise ResultsError("; ".join(f"{what}: {why}" for what, why in report.failures.items()))
-    return _read(report.files.table, name)
+    return _read(folder, name)
 
 
 def wanted_again(profile: MeasuredProfile, budget_s: float) -> Wanted:
@@ -320,12 +321,14 @@ def _fits(profile: MeasuredProfile) -> Iterator[tuple[str, str, Profile, Latency
                 yield stage, variant, measured, fit_latency(measured)
 
 
-def _read(file: Path, name: str) -> MeasuredProfile:
-    points = read_points(file)
+def _read(folder: Path, name: str) -> MeasuredProfile:
+    """Read the folder of a profile; in a folder of several pipelines the first one counts."""
+    facts = sorted(folder.glob("*.json"))
+    points = read_points(facts[0].with_suffix(".csv")) if facts else {}
     if not points:
-        raise ResultsError(f"{file}: holds no measurements; stored: {', '.join(stored_profiles()) or 'none'}")
-    facts = read_json(file.with_suffix(".json"))
-    return MeasuredProfile(name, tuple(points.values()), facts)
+        stored = ", ".join(stored_profiles()) or "none"
+        raise ResultsError(f"{folder}: holds no measurements; stored: {stored}")
+    return MeasuredProfile(name, tuple(points.values()), read_json(facts[0]))
 
 
 def _at(profile: MeasuredProfile, *, cores: int, batch: int) -> dict[tuple[str, str], MeasuredPoint]:

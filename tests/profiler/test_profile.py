@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ipa.pipeline.load import load_pipeline, pipeline_config
 from ipa.pipeline.profile_table import read_profile_table
 from ipa.profiler.precision import StoppingRule
 from ipa.profiler.profile import ProfileReport, profile_pipeline
-from ipa.profiler.table import read_points
+from ipa.profiler.table import read_points, write_points
 from ipa.profiler.target import Target, Wanted, targets_of
 from tests.support.toy_replicas import ToyHost, opened, write_toy_pipeline
 
@@ -27,10 +28,22 @@ class Profiling:
         self.pipeline = write_toy_pipeline(folder)
         self.told: list[tuple[int, int | None, str]] = []
 
-    def __call__(self, host: ToyHost | None = None, *, force: bool = False, **wanted: Any) -> ProfileReport:
+    def __call__(
+        self,
+        host: ToyHost | None = None,
+        *,
+        force: bool = False,
+        redo_disturbed: bool = False,
+        **wanted: Any,
+    ) -> ProfileReport:
         settings = {"source": "random", "batches": (1, 2), "rule": FAST} | wanted
         return profile_pipeline(
-            Wanted(self.pipeline, **settings), opened(host or ToyHost()), self.out, self.tell, force=force
+            Wanted(self.pipeline, **settings),
+            opened(host or ToyHost()),
+            self.out,
+            self.tell,
+            force=force,
+            redo_disturbed=redo_disturbed,
         )
 
     def tell(self, done: int, total: int | None, at: str) -> None:
@@ -109,6 +122,18 @@ def test_a_tighter_precision_measures_only_what_is_not_known_as_well(profiling: 
     assert len(profiling(stages=("read",), rule=longer).measured) == 2
     # Not precise still, but no longer budget is given.
     assert not profiling(stages=("read",), rule=longer).measured
+
+
+def test_disturbed_points_are_measured_again_where_that_is_asked_for(profiling: Profiling) -> None:
+    file = profiling().files.table
+    points = {**read_points(file)}
+    (first, *rest) = points
+    quiet = {key: replace(point, notes="") for key, point in points.items()}
+    write_points(
+        file, [replace(points[first], notes="other processes used 1.7 cores"), *map(quiet.get, rest)]
+    )
+    assert profiling().measured == ()
+    assert profiling(redo_disturbed=True).measured == (first,)
 
 
 def test_a_changed_variant_is_measured_again_and_its_old_points_are_gone(profiling: Profiling) -> None:
@@ -240,6 +265,10 @@ def test_another_source_or_machine_does_not_go_into_the_same_profile(profiling: 
     files.facts.write_text(json.dumps(facts))
     with pytest.raises(ResultsError, match=r"another machine \(Z80, .*choose another folder with --out"):
         profiling()
+    anew = profiling(stages=("read",), force=True)
+    assert {key.stage for key in read_points(files.table)} == {"read"}
+    assert len(json.loads(files.facts.read_text())["sessions"]) == 1
+    assert [missing.stage for missing in anew.missing] == ["find"]
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ def test_stored_measurements_are_found_by_name(
     profile: MeasuredProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "stored_results_dir", lambda: tmp_path)
-    write_points(tmp_path / "profile-video-random.csv", profile.points)
-    (tmp_path / "profile-video-random.json").write_text(json.dumps(FACTS))
+    write_points(tmp_path / "profile-video-random" / "video.csv", profile.points)
+    (tmp_path / "profile-video-random" / "video.json").write_text(json.dumps(FACTS))
     assert study.stored_profiles() == ["video-random"]
     read = study.measured_profile("video-random", tmp_path, again=False, budget_s=1, progress=print)
     assert {point.key for point in read.points} == {point.key for point in profile.points}
