@@ -1,5 +1,6 @@
 """``ipa profile``: measure the variants of a pipeline on this machine."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -134,8 +135,12 @@ def _as_json(report: ProfileReport) -> dict[str, Any]:
         "folder": str(report.files.folder),
         "pipeline_file": None if report.missing else str(report.files.pipeline),
         "measured": len(report.measured),
-        "points": point_rows(report.points),
-        "stages": allocation_rows(report),
+        "kept": len(report.points) - len(report.measured),
+        "stages": {
+            stage: {"sla_s": found.sla_s, "base_cores": dict(found.cores)}
+            for stage, found in report.allocations.items()
+        },
+        "points": [asdict(point) for point in report.points],
         "failures": dict(report.failures),
         "missing": [str(missing) for missing in report.missing],
     }
