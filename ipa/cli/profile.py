@@ -16,7 +16,7 @@ from ipa.profiler.precision import StoppingRule
 from ipa.profiler.profile import ProfileReport, profile_pipeline
 from ipa.profiler.summary import allocation_rows, point_rows
 from ipa.profiler.target import BATCHES, EMULATED, Wanted
-from ipa.serving.model_server import Source
+from ipa.serving.replica import Source
 
 EXIT_FAILED = 1
 

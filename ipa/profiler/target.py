@@ -15,8 +15,8 @@ from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile
 from ipa.profiler.point import PointKey
 from ipa.profiler.precision import StoppingRule
-from ipa.serving.model_server import Source
 from ipa.serving.payloads import PAYLOADS
+from ipa.serving.replica import Source
 
 EMULATED: Source = "emulated"
 """The source of weights that needs a profile, and no more cores than there are."""
