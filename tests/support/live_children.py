@@ -49,7 +49,7 @@ def main(folder: str, ending: str) -> None:
     """Start two processes, print all pids, then end in one of several ways; run as a program by tests."""
     from multiprocessing import Pipe
 
-    host = ProcessHost(Path(folder) / "pids", preloaded=())
+    host = ProcessHost(Path(folder), preloaded=())
     for name in ("one", "two"):
         reader, writer = Pipe(duplex=False)
         host.start(name, announce, (writer,), Path(folder) / f"{name}.log")

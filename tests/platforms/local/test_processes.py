@@ -22,7 +22,7 @@ TIMEOUT_S = 30.0
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[ProcessHost]:
-    host = ProcessHost(tmp_path / "pids", preloaded=())
+    host = ProcessHost(tmp_path)
     yield host
     host.close()
 
@@ -160,7 +160,7 @@ def test_the_next_start_ends_what_was_left_and_nothing_else(tmp_path: Path) -> N
     # A process that has the number of one that is gone, but not its start time, is somebody else's.
     files.add("other", other.pid, psutil.Process(other.pid).create_time() - 60)
     try:
-        assert ProcessHost(tmp_path / "pids").left_over == ("left",)
+        assert ProcessHost(tmp_path).left_over == ("left",)
         assert left.wait(TIMEOUT_S) == -signal.SIGKILL
         assert other.poll() is None
         assert list((tmp_path / "pids").iterdir()) == []
