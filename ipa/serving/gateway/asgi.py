@@ -12,6 +12,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
+MOST_VALUES = 1_000_000
+"""Values in a JSON body: while they are parsed, a third of a second for so many, nobody else is served."""
+
+
 class BoundedRequests:
     """Reads the body of each request before the app sees it, and cancels the app if the client goes.
 
@@ -37,6 +41,12 @@ class BoundedRequests:
         body = await _read(headers, receive)
         if body is None:
             await _answer(send, 413, f"the body is larger than {MAX_MESSAGE_BYTES} bytes")
+            return
+        if body.count(b",") > MOST_VALUES:
+            problem = (
+                f"more than {MOST_VALUES:,} values (commas) in JSON; send tensors of that size over gRPC"
+            )
+            await _answer(send, 413, problem)
             return
         await self._serve(scope, body, receive, send)
 

@@ -1,6 +1,7 @@
 """The way to one replica: a connection that is kept open, and what its answers mean."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 import grpc
@@ -11,6 +12,8 @@ from ipa.serving.gateway.engine import Batch, Fault, Result, Visit
 from ipa.serving.gateway.messages import ReplicaAddress
 from ipa.serving.gateway.tasks import Tasks
 from ipa.serving.v2 import V2Client, merge, signature, split
+
+_log = logging.getLogger(__name__)
 
 BATCH_NUMBER = "ipa_batch"
 """Parameter that tells a replica how many batches its stage has sent before this one."""
@@ -90,10 +93,15 @@ class GrpcLink:
 
     async def _serve(self, batch: Batch, done: Callable[[Sequence[Result]], None]) -> None:
         found: dict[int, Result] = {}
-        for alike in _groups(batch.visits):
-            results = await self._call_or_try_each(alike, batch)
-            found.update(zip(map(id, alike), results, strict=True))
-        done([found[id(visit)] for visit in batch.visits])
+        try:
+            for alike in _groups(batch.visits):
+                results = await self._call_or_try_each(alike, batch)
+                found.update(zip(map(id, alike), results, strict=True))
+        except Exception:
+            # Whatever it was, the engine has to hear of it: its replica would be busy for ever.
+            _log.exception("batch %d of replica %s failed", batch.number, self.name)
+        unknown = self._bad("gave an answer that could not be read; see the log")
+        done([found.get(id(visit), unknown) for visit in batch.visits])
 
     async def _call_or_try_each(self, visits: Sequence[Visit], batch: Batch) -> Sequence[Result]:
         """Serve visits together, or, where the model fails on one of them, each by itself."""

@@ -141,6 +141,12 @@ def test_a_payload_that_is_too_large_is_refused_by_both_doors(live: Lab) -> None
         assert door.recv(100).startswith(b"HTTP/1.1 413")
 
 
+def test_json_of_more_values_than_can_be_parsed_beside_others_is_refused(live: Lab) -> None:
+    status, _, answer = infer(live, b'{"inputs": [' + b"1," * 1_000_001 + b"1]}")
+    assert status == 413
+    assert "over gRPC" in answer["error"]
+
+
 def test_a_compressed_body_is_refused_before_it_is_unpacked(live: Lab) -> None:
     request = urllib.request.Request(f"{live.http}/v2/models/{MODEL}/infer", b"bomb")  # noqa: S310
     request.add_header("Content-Encoding", "gzip")
