@@ -20,7 +20,6 @@ from ipa.experiments.execute import RunOutcome, execute
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.paths import stored_results_dir
-from ipa.platforms.local.events import Event
 from ipa.platforms.local.settings import LocalSettings
 from ipa.results.folder import (
     DECISIONS,
@@ -149,25 +148,15 @@ def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
 
 def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
     """Run an experiment on this machine and tell what it cost to be real."""
-    events: list[Event] = []
-    outcome = execute_watched(run, events)
-    ups_s = start_ups_s(events, outcome.decisions[0].plan, run.parameters.interval_s)
-    side = Side.of(outcome)
-    start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
-    return side, Overheads(start_up_s, dispatch_s(side.requests, run), network_s(side.requests))
-
-
-def execute_watched(run: ResolvedRun, events: list[Event]) -> RunOutcome:
-    """Run an experiment and keep what happened to its processes, which the platform forgets at the end."""
     settings = run.spec.settings
     if not isinstance(settings, LocalSettings):
         raise InvalidValueError(f"this needs the platform local, not {run.spec.platform}")
     platform = settings.platform(run.conditions())
-
-    def look(_: object) -> None:
-        events[:] = platform.deployment.events()
-
-    return execute(run, look, platform)
+    outcome = execute(run, platform=platform)
+    ups_s = start_ups_s(platform.events(), outcome.decisions[0].plan, run.parameters.interval_s)
+    side = Side.of(outcome)
+    start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
+    return side, Overheads(start_up_s, dispatch_s(side.requests, run), network_s(side.requests))
 
 
 def pairs_from(

@@ -14,6 +14,7 @@ from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Conditions, Observation
 from ipa.platforms.local.deployment import Deployment
+from ipa.platforms.local.events import Event
 from ipa.platforms.local.folder import claim_folder
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
@@ -49,6 +50,7 @@ class LocalPlatform:
         self._name = name
         self._arrivals_s: NDArray[np.float64] = np.empty(0)
         self._deployment: Deployment | None = None
+        self._events: tuple[Event, ...] = ()
 
     @property
     def deployment(self) -> Deployment:
@@ -111,9 +113,14 @@ class LocalPlatform:
         """Return the account of every request."""
         return self.deployment.records()
 
+    def events(self) -> tuple[Event, ...]:
+        """Return what happened to the processes, also after the teardown."""
+        return self._events if self._deployment is None else self._deployment.events()
+
     def teardown(self) -> None:
         """End everything that was started."""
         if self._deployment is not None:
+            self._events = self._deployment.events()
             self._deployment.stop()
             self._deployment = None
 
