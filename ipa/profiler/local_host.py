@@ -17,13 +17,14 @@ from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.platforms.local.async_host import AsyncHost, received
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.launcher import Launcher
-from ipa.platforms.local.processes import ProcessHost
+from ipa.platforms.local.processes import PRELOADED, ProcessHost
 from ipa.platforms.local.settings import LocalSettings
 from ipa.profiler.called_model import CalledModel
 from ipa.profiler.host import Replica
 from ipa.profiler.items import Item, alike, inputs_of, needed_stages, request_of, stage_inputs
 from ipa.profiler.target import EMULATED, Target, Wanted, usable_cores
 from ipa.serving.payloads import Input, make_payload
+from ipa.serving.runtimes.catalogue import libraries_of
 from ipa.serving.runtimes.pipeline_tensors import request_inputs
 
 ITEMS = 16
@@ -36,7 +37,8 @@ async def open_local_host(wanted: Wanted, folder: Path) -> AsyncIterator["LocalH
     config = pipeline_config(wanted.pipeline)
     live = LiveFolder(folder / "processes", f"profile-{config.name}")
     live.logs.mkdir(parents=True, exist_ok=True)
-    processes = ProcessHost(live.path / "pids")
+    libraries = libraries_of((stage.task for stage in config.stages), wanted.source)
+    processes = ProcessHost(live.path / "pids", (*PRELOADED, *libraries))
     host = AsyncHost(processes)
     try:
         # The template takes a second or two to start, which is no part of the start of a replica.

@@ -18,12 +18,13 @@ from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.live_pipeline import LivePipeline
 from ipa.platforms.local.load_process import LoadProcess
 from ipa.platforms.local.loop_thread import LoopThread
-from ipa.platforms.local.processes import Process, ProcessHost
+from ipa.platforms.local.processes import PRELOADED, Process, ProcessHost
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
 from ipa.serving.gateway import GatewaySettings, GatewayState, StageAssignment
 from ipa.serving.load_generator import LoadAccount, LoadReport, LoadSettings, read_account, request_records
 from ipa.serving.model_server import ServerReady
+from ipa.serving.runtimes.catalogue import libraries_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +65,8 @@ class Deployment:
     ) -> None:
         self.pipeline, self.folder = pipeline, folder
         self._settings, self._seed, self._arrivals_s = settings, conditions.seed, arrivals_s
-        self._processes = ProcessHost(folder.path)
+        libraries = libraries_of((stage.task for stage in pipeline.stages), settings.source)
+        self._processes = ProcessHost(folder.path, (*PRELOADED, *libraries))
         self._processes.warm_up()
         self._loop, self._host = LoopThread(), AsyncHost(self._processes)
         self._load: LoadProcess | None = None

@@ -1,8 +1,10 @@
 """The kinds of tasks that model servers of IPA can do."""
 
+from collections.abc import Iterable
+
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.registry import Registry
-from ipa.serving.replica import ReplicaSettings
+from ipa.serving.replica import ReplicaSettings, Source
 from ipa.serving.runtimes.image_classification import IMAGE_CLASSIFICATION
 from ipa.serving.runtimes.object_detection import OBJECT_DETECTION
 from ipa.serving.runtimes.ocr_tasks import OCR_DETECTION, OCR_RECOGNITION
@@ -46,3 +48,19 @@ def task_of(replica: ReplicaSettings) -> Task:
     if replica.source not in task.sources:
         raise UnknownNameError(f"source of weights for task {replica.task}", replica.source, task.sources)
     return task
+
+
+def libraries_of(tasks: Iterable[str], source: Source) -> tuple[str, ...]:
+    """Return the modules that a template should import before it forks replicas.
+
+    Parameters
+    ----------
+    tasks
+        Names of the tasks of a pipeline's stages; those that are not known need nothing.
+    source
+        Where weights come from.
+    """
+    if source == "emulated":
+        return ()
+    known = (TASKS[name] for name in tasks if name in TASKS)
+    return tuple(dict.fromkeys(module for task in known for module in task.libraries))

@@ -7,7 +7,7 @@ import numpy as np
 from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import pictures_of, pixels_of
-from ipa.serving.runtimes.networks import Network, check_network, probabilities
+from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, probabilities
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_picture
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
@@ -35,6 +35,7 @@ IMAGE_CLASSIFICATION = Task(
     load=_load,
     sample=lambda: [sample_picture("image")],
     sources=("random", "pretrained"),
+    libraries=LIBRARIES,
     check_weights=check_network,
 )
 """Takes a JPEG or PNG; tells the class (its number in ImageNet) and its probability."""

@@ -15,6 +15,14 @@ from ipa.serving.weights.hub import hub_folder
 TORCH = "PyTorch, which runs the paper's models,"
 TRANSFORMERS = "transformers, which has the paper's models,"
 
+LIBRARIES = (
+    "torch",
+    "transformers.modeling_utils",
+    "transformers.generation.utils",
+    "transformers.models.auto.modeling_auto",
+)
+"""What takes seconds to import; none of it starts a thread, so that a process may fork afterwards."""
+
 
 def torch_library() -> Any:
     """Return the module ``torch``."""

@@ -10,7 +10,7 @@ from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.image_classification import DEVIATION, MEAN
 from ipa.serving.runtimes.items import Float32s, pictures_of, pixels_of
-from ipa.serving.runtimes.networks import Network, check_network, probabilities
+from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, probabilities
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_picture
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
@@ -69,6 +69,7 @@ OBJECT_DETECTION = Task(
     load=_load,
     sample=lambda: [sample_picture("image")],
     sources=("random", "pretrained"),
+    libraries=LIBRARIES,
     check_weights=check_network,
 )
 """Takes a JPEG or PNG; tells of the surest object its picture (JPEG), box, class and probability."""

@@ -67,6 +67,7 @@ OCR_DETECTION = Task(
     load=_load_detection,
     sample=lambda: _sample("image"),
     sources=("packaged",),
+    libraries=("cv2", "onnxruntime"),
     check_weights=_check_weights,
 )
 """Takes an encoded image; answers the text found on it as a PNG, straight and unpadded, and its corners."""
@@ -77,6 +78,7 @@ OCR_RECOGNITION = Task(
     load=_load_recognition,
     sample=lambda: _sample("crop"),
     sources=("packaged",),
+    libraries=("cv2", "onnxruntime"),
     check_weights=_check_weights,
 )
 """Takes an encoded crop; answers the text on it in UTF-8, and how sure it is."""

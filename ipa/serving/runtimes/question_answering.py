@@ -6,7 +6,7 @@ import numpy as np
 
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import Float32s, of_texts, texts_of
-from ipa.serving.runtimes.networks import Network, check_network, probabilities
+from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, probabilities
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_text
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
@@ -74,6 +74,7 @@ QUESTION_ANSWERING = Task(
     load=_load,
     sample=lambda: [sample_text("question"), sample_text("context")],
     sources=("random", "pretrained"),
+    libraries=LIBRARIES,
     check_weights=check_network,
 )
 """Takes a question and a text in UTF-8; tells the part of the text that answers it, and its probability."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import of_texts
-from ipa.serving.runtimes.networks import Network, check_network, transformers_library
+from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, transformers_library
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_sound
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
@@ -79,6 +79,7 @@ SPEECH_RECOGNITION = Task(
     load=_load,
     sample=lambda: [sample_sound("audio")],
     sources=("random", "pretrained"),
+    libraries=LIBRARIES,
     check_weights=check_network,
 )
 """Takes samples from -1 to 1, 16,000 a second; tells the text."""

@@ -62,6 +62,8 @@ class Task:
         Returns the inputs of one item, with which a variant is warmed up.
     sources
         Where weights can come from.
+    libraries
+        Modules that take long to import and that variants need: a template imports them before it forks.
     check_weights
         Raises an IpaError, without loading anything, if what a variant needs is not on this machine.
     """
@@ -71,6 +73,7 @@ class Task:
     load: Callable[[ReplicaSettings], Model]
     sample: Callable[[], Sequence[Tensor]]
     sources: tuple[Source, ...]
+    libraries: tuple[str, ...] = ()
     check_weights: Callable[[ReplicaSettings], object] = lambda _replica: None
 
     def check(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import of_texts, texts_of
-from ipa.serving.runtimes.networks import Network, check_network
+from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_text
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
@@ -49,6 +49,7 @@ TEXT_GENERATION = Task(
     load=_load,
     sample=lambda: [sample_text("text")],
     sources=("random", "pretrained"),
+    libraries=LIBRARIES,
     check_weights=check_network,
 )
 """Takes a text in UTF-8; tells another one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 
@@ -94,6 +95,20 @@ def test_wav2vec2_tells_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     model = task.load(replace(replica("speech-recognition"), weights="tiny:wav2vec2"))
     ((text,),) = answers(model, [list(task.sample())])
     assert text.numpy()[0].decode().isupper() or text.data == (b"",)
+
+
+def test_a_network_computes_on_as_many_threads_as_its_replica_has_cores() -> None:
+    torch = pytest.importorskip("torch")
+    task = TASKS["sentiment-analysis"]
+    sample = {tensor.name: tensor for tensor in task.sample()}
+
+    def threads(cores: int) -> int:
+        task.load(replace(replica("sentiment-analysis"), cores=cores))(sample)
+        return int(torch.get_num_threads())
+
+    # In a thread of its own, as a replica does it.
+    with ThreadPoolExecutor(1) as pool:
+        assert [pool.submit(threads, cores).result() for cores in (1, 2, 1)] == [1, 2, 1]
 
 
 def test_a_picture_that_is_none_fails() -> None:

@@ -10,6 +10,7 @@ from ipa.errors import LivePipelineError
 from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Pipeline
+from ipa.serving.runtimes.catalogue import libraries_of
 from ipa.serving.runtimes.servable import check_servable
 
 NO_TORCH = find_spec("torch") is None
@@ -77,3 +78,9 @@ def test_servers_of_others_need_nothing_of_ours() -> None:
 def test_a_stage_without_a_task_cannot_be_served_by_us() -> None:
     with pytest.raises(LivePipelineError, match="stage object-detection, variant yolov5n: has no task"):
         check_servable(load_pipeline("video").without_tasks(), "random")
+
+
+def test_a_template_imports_what_the_tasks_need_unless_they_are_emulated() -> None:
+    assert libraries_of(["sentiment-analysis", "own", ""], "random")[0] == "torch"
+    assert libraries_of(["ocr-detection", "ocr-recognition"], "packaged") == ("cv2", "onnxruntime")
+    assert libraries_of(["sentiment-analysis"], "emulated") == ()
