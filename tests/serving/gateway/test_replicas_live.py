@@ -176,3 +176,31 @@ def test_a_gateway_that_was_killed_is_replaced_at_the_same_doors(live: Lab, tmp_
         (error,) = second.ask_all([marked("")])
         assert isinstance(error, grpc.aio.AioRpcError)
         assert error.details() == "unavailable: the pipeline is stopping"
+
+
+def test_ten_times_the_load_is_answered_in_part_and_told_so_for_the_rest(live: Lab) -> None:
+    """The second stage serves 100 requests/s; 1000 come in a second, three times."""
+    before = live.control.state()
+
+    async def crowd(client: V2Client) -> "list[Answer | BaseException]":
+        calls = []
+        for tenth in range(30):
+            calls += [
+                asyncio.create_task(client.infer(MODEL, marked(""), f"o{tenth}-{at}")) for at in range(100)
+            ]
+            await asyncio.sleep(0.1)
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    found = live.run(crowd)
+    served = [one for one in found if isinstance(one, Answer)]
+    codes = {one.code() for one in found if isinstance(one, grpc.aio.AioRpcError)}
+    after = live.control.state()
+    assert len(found) == after.arrived - before.arrived == 3000
+    assert codes <= {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
+    assert len(served) == after.ok - before.ok
+    assert after.dropped - before.dropped == 3000 - len(served)
+    assert (after.in_flight, after.errors) == (0, before.errors)
+    # Those that are served do not suffer from those that are not: as many as fit, within their limits.
+    assert len(served) > 100
+    assert {int(one.tensors[0].numpy()[0, 0]) for one in served} == {FINE}
+    assert values(live.ask_all([marked("")])) == [FINE]
