@@ -43,9 +43,10 @@ collect_ignore_glob = [file for module, files in NEEDS.items() if find_spec(modu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is asked of Gurobi where it is not installed."""
-    if find_spec("gurobipy") is None:
-        missing = pytest.mark.skip(reason="gurobipy is not installed")
-        for item in items:
-            if "gurobi" in item.nodeid.partition("[")[2]:
-                item.add_marker(missing)
+    """Skip what is asked of a solver or a payload whose library is not installed."""
+    for module, name in {"gurobipy": "gurobi", "PIL": "image]"}.items():
+        if find_spec(module) is None:
+            missing = pytest.mark.skip(reason=f"{module} is not installed")
+            for item in items:
+                if name in item.nodeid.partition("[")[2]:
+                    item.add_marker(missing)
