@@ -1,13 +1,16 @@
 """Replicas that are processes of this machine, one measured at a time."""
 
+import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
+from ipa.errors import ProfilerError
 from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
 from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import pipeline_config
@@ -15,7 +18,7 @@ from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.pipeline.plan import StagePlan
 from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.platforms.local.async_host import AsyncHost, received
-from ipa.platforms.local.folder import LiveFolder
+from ipa.platforms.local.folder import LiveFolder, live_root
 from ipa.platforms.local.launcher import Launcher
 from ipa.platforms.local.processes import PRELOADED, ProcessHost
 from ipa.platforms.local.settings import LocalSettings
@@ -33,21 +36,45 @@ ITEMS = 16
 
 @asynccontextmanager
 async def open_local_host(wanted: Wanted, folder: Path) -> AsyncIterator["LocalHost"]:
-    """Keep a host whose processes end with the block, or with this process, whatever it ends by."""
+    """Keep a host whose processes end with the block, or with this process, whatever it ends by.
+
+    Raises
+    ------
+    ProfilerError
+        If another process measures into the same folder.
+    """
     config = pipeline_config(wanted.pipeline)
     live = LiveFolder(folder / "processes", f"profile-{config.name}")
     live.logs.mkdir(parents=True, exist_ok=True)
     libraries = libraries_of((stage.task for stage in config.stages), wanted.source)
-    processes = ProcessHost(live.path / "pids", (*PRELOADED, *libraries))
-    host = AsyncHost(processes)
+    with _alone_in(folder):
+        processes = ProcessHost(live.path / "pids", (*PRELOADED, *libraries))
+        host = AsyncHost(processes)
+        try:
+            # The template takes a second or two to start, which is no part of the start of a replica.
+            _, reader = await host.start_reporting("template", _report, None, live.log_file("template"))
+            await received(reader)
+            yield LocalHost(wanted, config, host, processes, live)
+        finally:
+            await host.close()
+            live.remove()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder: a second host would end the processes of the first as left over."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    lock = FileLock(live_root() / f"profile-{name}.lock", timeout=0)
     try:
-        # The template takes a second or two to start, which is no part of the start of a replica.
-        _, reader = await host.start_reporting("template", _report, None, live.log_file("template"))
-        await received(reader)
-        yield LocalHost(wanted, config, host, processes, live)
+        lock.acquire()
+    except Timeout:
+        raise ProfilerError(
+            f"another ipa profile measures into {folder}; wait for it, or choose another folder with --out"
+        ) from None
+    try:
+        yield
     finally:
-        await host.close()
-        live.remove()
+        lock.release()
 
 
 def _report(_settings: object, ready: Connection) -> None:

@@ -1,5 +1,6 @@
 """The profiler against real model servers on this machine."""
 
+import asyncio
 import json
 import math
 import signal
@@ -8,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from ipa.errors import ProfilerError
 from ipa.pipeline.load import load_pipeline
+from ipa.profiler.host import ReplicaHost
 from ipa.profiler.hosts import HOSTS
 from ipa.profiler.point import MeasuredPoint
 from ipa.profiler.precision import StoppingRule
@@ -135,13 +139,15 @@ def is_replica(process: psutil.Process) -> bool:
 
 def test_after_a_kill_nothing_is_left_and_the_next_call_goes_on(folder: Path, report: ProfileReport) -> None:
     out = folder / "killed"
-    asked = ["--batches", "1,4", "--budget", "3s", "--precision", "90%", "--out", str(out)]
+    asked = ["--batches", "1,4", "--budget", "1s", "--precision", "90%", "--out", str(out)]
     command = [sys.executable, "-m", "ipa", "profile", str(folder / "small.yaml"), *asked]
     profiling = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: len(read_points(out / "small.csv")) >= 1)
         children = psutil.Process(profiling.pid).children(recursive=True)
         assert children
+        with pytest.raises(ProfilerError, match="another ipa profile measures into"):
+            asyncio.run(enter(HOSTS["local"](Wanted(folder / "small.yaml"), out)))
     finally:
         profiling.send_signal(signal.SIGKILL)
         profiling.wait()
@@ -197,6 +203,12 @@ def test_a_server_that_runs_already_is_measured_and_goes_on(tmp_path: Path) -> N
     finally:
         server.terminate()
         server.wait()
+
+
+async def enter(host: AbstractAsyncContextManager[ReplicaHost]) -> None:
+    """Enter and leave a host."""
+    async with host:
+        pass
 
 
 def is_zombie(process: psutil.Process) -> bool:
