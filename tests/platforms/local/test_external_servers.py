@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import grpc
 import pytest
 
 from ipa.errors import LivePipelineError
@@ -63,6 +64,27 @@ def test_a_command_that_dies_is_started_anew(platform: LocalPlatform) -> None:
     wait_for(lambda: not platform.observe().pending)
     assert platform.observe().ready_replicas == (1, 1)
     assert ask(platform, b"again").tensors[0].name == "digest"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("raise", grpc.StatusCode.INTERNAL),
+        ("wrong-shape", grpc.StatusCode.INTERNAL),
+        ("exit", grpc.StatusCode.UNAVAILABLE),
+    ],
+)
+def test_a_request_that_is_poison_fails_alone(
+    platform: LocalPlatform, fault: str, code: grpc.StatusCode
+) -> None:
+    """The last one kills every replica that takes it, until it has been tried often enough."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        ask(platform, b"fault:" + fault.encode())
+    assert caught.value.code() == code
+    assert "stage first" in caught.value.details()
+    wait_for(lambda: not platform.observe().pending)
+    assert ask(platform, b"hello").tensors[0].name == "digest"
+    assert platform.deployment.state().in_flight == 0
 
 
 def test_a_server_that_runs_already_is_used_and_left_alone(platform: LocalPlatform) -> None:
