@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from ipa.errors import GatewayError, LivePipelineError
+from ipa.errors import GatewayError, IpaError
 from ipa.platforms.local.async_host import AsyncHost, ended, server_ready
 from ipa.platforms.local.events import EventLog
 from ipa.platforms.local.folder import LiveFolder
@@ -74,8 +74,8 @@ class GatewayKeeper:
 
         Raises
         ------
-        LivePipelineError
-            If it does not start.
+        IpaError
+            If it does not start; nothing of it is left then.
         """
         self._settings.control_socket.unlink(missing_ok=True)
         self._hung.clear()
@@ -85,18 +85,18 @@ class GatewayKeeper:
             NAME, serve_gateway, self._settings, self._folder.log_file(NAME)
         )
         try:
-            ready = await server_ready(self._process, reader, START_TIMEOUT_S)
-        except LivePipelineError:
-            await self._host.stop(self._process)
+            ready = self.ready = await server_ready(self._process, reader, START_TIMEOUT_S)
+            self.since_ns = time.monotonic_ns()
+            if self._zero_ns is not None:
+                await self.set_clock(self._zero_ns)
+        except IpaError:
+            self.ready = None
+            await self._host.kill(self._process)
             raise
         finally:
             reader.close()
         # Clients find the next one where they found this one.
         self._settings = replace(self._settings, grpc_port=ready.grpc_port, http_port=ready.http_port)
-        self.since_ns = time.monotonic_ns()
-        self.ready = ready
-        if self._zero_ns is not None:
-            await self.set_clock(self._zero_ns)
         self._events.add("ready", NAME, f"gRPC port {ready.grpc_port}, HTTP port {ready.http_port}")
         return ready
 
@@ -117,7 +117,7 @@ class GatewayKeeper:
                 try:
                     await self.start()
                     break
-                except (GatewayError, LivePipelineError) as error:
+                except IpaError as error:
                     self._events.add("start-failed", NAME, str(error))
             self._restarted()
 
@@ -131,11 +131,14 @@ class GatewayKeeper:
         """
         if self.ready is None:
             raise GatewayError("the gateway is down; it is being started anew")
+        asked_ns = self.since_ns
         try:
             answer = await asyncio.to_thread(method, self._control)
         except GatewayError as error:
-            # One that refuses has answered; what keeps silent is what another error was the cause of.
-            self._unanswered = self._unanswered + 1 if error.__cause__ else 0
+            # One that refuses has answered: there, no other error is the cause. What the gateway before this
+            # one left unanswered does not count.
+            if asked_ns == self.since_ns:
+                self._unanswered = self._unanswered + 1 if error.__cause__ else 0
             if self._unanswered >= FAILURES_OF_A_HUNG_ONE:
                 self._hung.set()
             raise

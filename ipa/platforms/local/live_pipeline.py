@@ -214,9 +214,12 @@ class LivePipeline:
     async def _bring_in_force(self) -> None:
         # Only a plan that waits for room lets replicas go here.
         self._fleet.settle(await self._busy_since_s() if self._fleet.waiting_plan else {})
-        wanted = self._fleet.assignments()
+        wanted, told_ns = self._fleet.assignments(), self.gateway.since_ns
         if wanted != self.in_force:
             await self.gateway.call(lambda control: control.put_plan(wanted, PUT_TIMEOUT_S))
+            if told_ns != self.gateway.since_ns:
+                # The one that was told has gone; the next one waits to be told.
+                return
             self.in_force = wanted
             self.events.add("plan", "gateway", _in_words(wanted))
             if not self.pending():

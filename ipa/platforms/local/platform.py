@@ -20,7 +20,7 @@ from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
 from ipa.serving.runtimes.servable import check_servable
 
-ZERO_IN_NS = 50_000_000
+ZERO_IN_NS = 200_000_000
 """Time that gateway and load generator have to learn when the clock shows 0."""
 
 _NUMBERS = count(1)
