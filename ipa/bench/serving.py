@@ -193,12 +193,11 @@ def _start(host: "ProcessHost", folder: Path, requests: int) -> _Bench:
     points = tuple(ProfilePoint(batch, 1e-6, 1e-6, 1e6) for batch, _ in BATCHES.values())
     variant = Variant(VARIANT, 0.5, 1, (Profile(1, points),))
     stages = tuple(Stage(name, (variant,)) for name in ("first", "second"))
-    servers = [
-        _started(
-            host, name, serve_replica, ReplicaSettings(name, name, variant=VARIANT, profile=points), folder
-        )
+    replicas = [
+        ReplicaSettings(name, name, variant=VARIANT, max_batch=points[-1].batch, profile=points)
         for name in ("first", "second")
     ]
+    servers = [_started(host, one.name, serve_replica, one, folder) for one in replicas]
     settings = GatewaySettings(Pipeline("two", stages, sla_s=1.0), "two", folder / "socket", "token")
     gateway, address = _started(host, "gateway", serve_gateway, settings, folder)
     return _Bench(

@@ -65,6 +65,7 @@ class GrpcLink:
         self._client = V2Client(replica.address)
         self.told = pb.ModelMetadataResponse()
         """What the replica's model tells of itself, once it was asked."""
+        self._faults = 0
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -108,6 +109,7 @@ class GrpcLink:
         answer = await self._call(visits, batch)
         if not isinstance(answer, Fault):
             return answer
+        self._tell(answer, len(visits))
         if answer.of_replica or len(visits) == 1:
             return [answer] * len(visits)
         results: list[Result] = []
@@ -115,6 +117,13 @@ class GrpcLink:
             alone = await self._call([visit], batch)
             results.append(alone if isinstance(alone, Fault) else alone[0])
         return results
+
+    def _tell(self, fault: Fault, size: int) -> None:
+        """Log a fault, and of many the second, fourth, eighth and so on."""
+        self._faults += 1
+        if self._faults & (self._faults - 1) == 0:
+            what = f"fault {self._faults} of replica {self.name}, a batch of {size}"
+            _log.warning("%s: %s: %s", what, fault.reason, fault.message)
 
     async def _call(self, visits: Sequence[Visit], batch: Batch) -> Sequence[Result] | Fault:
         call_id = f"{batch.number}-{visits[0].order}"
