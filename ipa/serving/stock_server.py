@@ -1,6 +1,7 @@
 """Runs stock MLServer with one model, on ports that the kernel picks."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -70,6 +71,9 @@ def serve_model(
     # A Ctrl-C in the terminal reaches every process, and uvicorn would take it as a wish to stop; only who
     # started this process knows what has to end before it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT})
+    # What the template left is never garbage. Looking for it would take a tenth of a second now and then, in
+    # the middle of a batch, and write to pages that all replicas share.
+    gc.freeze()
     install_uvloop_event_loop()
     with tempfile.TemporaryDirectory(prefix="ipa-mlserver-") as folder, _reserved_port() as reserved:
         asyncio.run(_serve(_Stock(runtime, model, name, extra, Path(folder), reserved), ready))
