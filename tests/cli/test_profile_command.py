@@ -9,6 +9,7 @@ import pytest
 from ipa.cli.parse import seconds, share
 from ipa.errors import InvalidValueError, IpaError
 from ipa.pipeline.load import load_pipeline
+from ipa.profiler import hosts
 from ipa.profiler.hosts import HOSTS
 from ipa.profiler.target import Target
 from tests.support.command import Ipa
@@ -94,3 +95,14 @@ def test_what_is_no_time_and_no_share_is_refused(text: str) -> None:
     for read in (seconds, share):
         with pytest.raises(InvalidValueError, match="expected a"):
             read(text)
+
+
+def test_without_mlserver_the_answer_is_the_install_line(
+    ipa: Ipa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "find_spec", lambda _name: None)
+    shown = ipa("profile", write_toy_pipeline(tmp_path), "--source", "random", "--out", tmp_path / "out")
+    assert shown.code == 2
+    told = " ".join(shown.err.split())
+    assert "MLServer, which serves the replicas that are measured, is not installed" in told
+    assert 'pip install -e ".[serving]"' in told
