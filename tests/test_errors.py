@@ -15,17 +15,6 @@ OF_PARTS = [
     errors.ConfigError("a.yaml", "", "is not YAML"),
     errors.UnknownNameError("solver", "exat", ["exact", "pulp"]),
     errors.MissingExtraError("gurobipy", "gurobi"),
-    errors.SolverUnavailableError("no licence"),
-    errors.TraceError("no trace"),
-    errors.ResultsError("no results"),
-    errors.TensorError("it does not fit its shape"),
-    errors.GatewayError("no answer"),
-    errors.EndpointError("nobody answers"),
-    errors.PayloadError("it does not fit"),
-    errors.WeightsError("not fetched"),
-    errors.ProfilerError("no profile"),
-    errors.LivePipelineError("it does not run"),
-    errors.ServerStartError("it did not come up"),
 ]
 """Errors that put their message together; all others are given it whole."""
 

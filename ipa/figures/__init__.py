@@ -8,10 +8,12 @@ both editions side by side, :func:`draw_deviations` the published averages again
 :func:`draw_latency_distribution` figure 15, :func:`draw_latency_breakdown` where the time goes,
 :func:`draw_cluster_effects` and :func:`draw_burst` what real clusters and bursts do,
 :func:`draw_live_against_simulated` a live run over its simulation, :func:`draw_live_switch` a plan that
-changes under load, :func:`draw_frontier` one frontier, :func:`draw_sensitivity` choices over rate and SLA.
-:func:`save_figure` writes a figure as PDF
-and PNG under a name from :func:`file_name`, :func:`format_table` and :func:`save_table` show and write a
-table. Colours, sizes and wording lie in :mod:`ipa.figures.style`. Nothing here runs an experiment.
+changes under load, :func:`draw_live_accuracy` what a live run got right, :func:`draw_pas_truth`,
+:func:`draw_pas_decisions` and :func:`draw_labelled_images` PAS beside measured accuracy,
+:func:`draw_frontier` one frontier, :func:`draw_sensitivity` choices over rate and SLA. :func:`save_figure`
+writes a figure as PDF and PNG under a name from :func:`file_name`, :func:`format_table` and
+:func:`save_table` show and write a table. Colours, sizes and wording lie in :mod:`ipa.figures.style`.
+Nothing here runs an experiment.
 """
 
 from ipa.errors import MissingExtraError
@@ -33,8 +35,10 @@ from ipa.figures.end_to_end import draw_end_to_end
 from ipa.figures.forecasters import draw_forecast_errors, draw_load_forecasts
 from ipa.figures.frontier import draw_frontier
 from ipa.figures.latency import draw_latency_breakdown, draw_latency_distribution
+from ipa.figures.live_accuracy import draw_live_accuracy
 from ipa.figures.live_against_simulated import draw_live_against_simulated
 from ipa.figures.live_switch import draw_live_switch
+from ipa.figures.pas_truth import draw_labelled_images, draw_pas_decisions, draw_pas_truth
 from ipa.figures.preferences import draw_preferences
 from ipa.figures.printing import format_table, save_table
 from ipa.figures.profiling import draw_variant_tradeoff
@@ -54,11 +58,15 @@ __all__ = [
     "draw_forecast_errors",
     "draw_forecaster_ablation",
     "draw_frontier",
+    "draw_labelled_images",
     "draw_latency_breakdown",
     "draw_latency_distribution",
+    "draw_live_accuracy",
     "draw_live_against_simulated",
     "draw_live_switch",
     "draw_load_forecasts",
+    "draw_pas_decisions",
+    "draw_pas_truth",
     "draw_preferences",
     "draw_quantile_tradeoff",
     "draw_sensitivity",

@@ -197,6 +197,16 @@ class LiveAgainstSimulatedParameters(_Parameters):
     seconds: int = Field(170, ge=20, le=170)
 
 
+class PasParameters(_Parameters):
+    """Parameters of ``10-is-pas-right``."""
+
+    trace: Literal["synthetic"] = "synthetic"
+    enough_overlap: float = Field(0.5, gt=0, le=1)
+    images: int = Field(1000, ge=20)
+    jobs: int = Field(2, ge=1)
+    measure_again: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One of the notebooks.
@@ -230,6 +240,7 @@ for _notebook in (
     Notebook("7-profiling", ProfilingParameters),
     Notebook("8-serving", ServingParameters),
     Notebook("9-live-against-simulated", LiveAgainstSimulatedParameters),
+    Notebook("10-is-pas-right", PasParameters),
 ):
     NOTEBOOKS.register(_notebook.name, _notebook)
 

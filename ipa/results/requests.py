@@ -116,6 +116,9 @@ class RequestRecords:
         shape (n,).
     stages
         One account per stage, in the pipeline's order.
+    right
+        Whether its answer was right (1), wrong (0), or nobody knows (-1), shape (n,); None where the right
+        answer to no request is known.
     """
 
     arrival_s: Floats
@@ -124,6 +127,7 @@ class RequestRecords:
     reason: NDArray[np.int8]
     dropped_stage: NDArray[np.int16]
     stages: tuple[StageRecords, ...]
+    right: NDArray[np.int8] | None = None
 
     @property
     def latency_s(self) -> Floats:
@@ -140,7 +144,8 @@ class RequestRecords:
             counted from 1, ``<i>_<stage>_wait_s`` (until it was served, dropped or failed), ``_service_s``,
             ``_batch``, ``_variant`` and ``_batch_wait_s`` (the part of the wait in which a replica was free
             and its batch not full yet; the rest is the queue); for a graph also ``_visits`` and ``_on_path``
-            (``StageRecords`` says which visit the times are of).
+            (``StageRecords`` says which visit the times are of). Where right answers are known also
+            ``correct``, which is missing for a request that was not answered.
         """
         import pandas as pd
 
@@ -165,6 +170,8 @@ class RequestRecords:
             columns[f"{name}_batch_wait_s"] = stage.batch_wait_s.astype(np.float32)
             if stage.visits is not None:
                 columns[f"{name}_visits"], columns[f"{name}_on_path"] = stage.visits, stage.on_path
+        if self.right is not None:
+            columns["correct"] = pd.arrays.BooleanArray(self.right == 1, self.right == NONE)
         return pd.DataFrame(columns)
 
 

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ipa.paths import PACKAGE
+from ipa.errors import ResultsError, brief
+from ipa.paths import PACKAGE, stored_results_dir
 from ipa.pipeline.load import pipeline_config
-from ipa.results.json_files import writing
-from ipa.results.source_files import code_sha256
+from ipa.results.json_files import write_json, writing
+from ipa.results.provenance import environment, file_sha256
 from ipa.serving.images import Pixels, decode_image
 from ipa.serving.payloads.ocr_images import LabelledImage, make_image
 from ipa.serving.payloads.ocr_texts import normal_form
@@ -36,10 +37,15 @@ CALIBRATION_SEED, TEST_SEED = 1, 2
 PART_IMAGES = 25
 BATCH = 5
 _CODE = (
-    PACKAGE / "serving" / "payloads" / "ocr_images.py",
-    PACKAGE / "serving" / "runtimes" / "ocr_variants.py",
+    "images.py",
+    "payloads/ocr_images.py",
+    "payloads/ocr_texts.py",
+    "runtimes/ocr_variants.py",
+    "runtimes/onnx_model.py",
+    "runtimes/text_detection.py",
+    "runtimes/text_recognition.py",
 )
-"""What they import, directly or not, decides what is measured."""
+"""The modules of ``ipa.serving`` that decide what is measured."""
 PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "matplotlib", "scikit-learn")
 
 T = TypeVar("T")
@@ -102,13 +108,62 @@ def measure_items(
     return pd.concat([pd.read_csv(files[start]) for start in starts], ignore_index=True).head(images)
 
 
+def items_to_report(
+    folder: Path, images: int, jobs: int, *, measure_again: bool, progress: Progress = lambda *_: None
+) -> pd.DataFrame:
+    """Return the answers to report on: those that come with the repository, or measured anew."""
+    if measure_again:
+        return measure_items(folder / "ocr-accuracy", TEST_SEED, images, jobs, progress)
+    return stored_items(TEST_SEED).head(images)
+
+
+def stored_items_file() -> Path:
+    """Return where the answers that come with the repository lie."""
+    return stored_results_dir() / "ocr-items.csv"
+
+
+def stored_items(seed: int) -> pd.DataFrame:
+    """Return the answers that come with the repository for the images of one seed.
+
+    Raises
+    ------
+    ResultsError
+        If there are none.
+    """
+    items = read_items(stored_items_file())
+    return items[items["seed"] == seed].reset_index(drop=True)
+
+
+def read_items(file: Path) -> pd.DataFrame:
+    """Return answers from a file that :func:`write_items` wrote."""
+    try:
+        return pd.read_csv(file)
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{file} cannot be read: {brief(str(error), 100)}; `ipa models measure` makes it anew"
+        ) from error
+
+
+def write_items(items: pd.DataFrame, file: Path) -> None:
+    """Write answers, and beside them what they were measured with."""
+    _write_csv(items, file)
+    counts = items.groupby("seed").size()
+    about = {
+        "images": {str(seed): int(count) for seed, count in counts.items()},
+        "weights_sha256": {name: weights.sha256 for name, weights in OCR_WEIGHTS.files.items()},
+        "packages": {name: version(name) for name in PACKAGES},
+        "environment": environment(),
+    }
+    write_json(file.with_suffix(".json"), about)
+
+
 def _fingerprint() -> str:
     config = pipeline_config(PIPELINE)
     told = {
         "variants": [[(v.name, v.settings) for v in stage.variants] for stage in config.stages],
         "weights": {name: file.sha256 for name, file in OCR_WEIGHTS.files.items()},
         "packages": {name: version(name) for name in PACKAGES},
-        "code": [code_sha256(file) for file in _CODE],
+        "code": [file_sha256(PACKAGE / "serving" / file) for file in _CODE],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 

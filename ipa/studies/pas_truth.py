@@ -5,7 +5,8 @@ Both can be looked at here, because it is known of every image what each variant
 right.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +40,8 @@ class Answers:
         Whether each combination answered right; shape (images, detectors, recognisers).
     detectors, recognisers
         Names of the variants.
+    seed
+        Of the bootstrap samples.
     """
 
     detection: Bits
@@ -46,9 +49,10 @@ class Answers:
     together: Bits
     detectors: tuple[str, ...]
     recognisers: tuple[str, ...]
+    seed: int = 0
 
     @classmethod
-    def of(cls, items: pd.DataFrame, enough_overlap: float = ENOUGH_OVERLAP) -> "Answers":
+    def of(cls, items: pd.DataFrame, enough_overlap: float = ENOUGH_OVERLAP, seed: int = 0) -> "Answers":
         """Return the answers of a table of ``ipa.studies.ocr_accuracy.measure_items``."""
         detectors = _names(items, detection_column(""))
         recognisers = _names(items, recognition_column(""))
@@ -59,7 +63,16 @@ class Answers:
             raise ResultsError(f"the measured answers lack the column {lacking[0]!r}; measure them again")
         together = items[columns].to_numpy() > 0
         shape = (len(items), len(detectors), len(recognisers))
-        return cls(found, reads, together.reshape(shape), detectors, recognisers)
+        return cls(found, reads, together.reshape(shape), detectors, recognisers, seed)
+
+    def only(self, images: NDArray[np.int64]) -> "Answers":
+        """Return the answers to some of the images."""
+        return replace(
+            self,
+            detection=self.detection[images],
+            recognition=self.recognition[images],
+            together=self.together[images],
+        )
 
     @cached_property
     def truth(self) -> Floats:
@@ -88,7 +101,7 @@ class Answers:
 
         The same images are drawn for both, and for all combinations, so that differences are paired.
         """
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(self.seed)
         drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), RESAMPLES) / self.images
         found, reads = drawn @ self.detection, drawn @ self.recognition
         pas = np.einsum("sd,sr->sdr", found, reads).reshape(RESAMPLES, -1)
@@ -243,3 +256,37 @@ def _percentiles(drawn: Floats) -> "Floats":
 
 def _names(items: pd.DataFrame, prefix: str) -> tuple[str, ...]:
     return tuple(name.removeprefix(prefix) for name in map(str, items) if name.startswith(prefix))
+
+
+def score_table(
+    items: pd.DataFrame, overlaps: Sequence[float] = (0.3, 0.5, 0.7), seed: int = 0
+) -> pd.DataFrame:
+    """Return how PAS fares when detections are scored more or less strictly; the truth stays what it is.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per ``overlap`` from which a detection counts as right: mean ``error`` of PAS (measured - PAS), rank
+        correlation (``rank_correlation``), the combination that PAS puts first, and what that loses against
+        the truly best one (``lost``, with the ends of its bootstrap interval).
+    """
+    rows = []
+    for overlap in overlaps:
+        answers = Answers.of(items, overlap, seed)
+        found = rank_agreement(answers).set_index("quantity")
+        place = np.unravel_index(answers.pas.argmax(), answers.pas.shape)
+        lost = found.loc["accuracy lost by PAS's first choice"]
+        rows.append(
+            {
+                "overlap": overlap,
+                "error": float((answers.truth - answers.pas).mean()),
+                "rank_correlation": found["value"]["Spearman's rank correlation"],
+                "first_choice": combination_column(
+                    answers.detectors[place[0]], answers.recognisers[place[1]]
+                ),
+                "lost": lost["value"],
+                "lost_low": lost["low"],
+                "lost_high": lost["high"],
+            }
+        )
+    return pd.DataFrame(rows)

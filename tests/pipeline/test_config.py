@@ -285,7 +285,7 @@ def test_an_unknown_name_lists_the_pipelines_and_suggests_one() -> None:
 
 
 def test_the_five_pipelines_of_the_paper_come_with_it() -> None:
-    assert pipeline_names() == [*PAPER_PIPELINES, "calls", "traffic"]
+    assert pipeline_names() == [*PAPER_PIPELINES, "calls", "ocr", "traffic"]
 
 
 @pytest.mark.parametrize("name", PAPER_PIPELINES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError
-from ipa.results.intervals import mean_interval, paired_interval, student_quantile
+from ipa.results.intervals import mean_interval, paired_interval, student_quantile, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,12 @@ def test_pairs_that_share_their_randomness_differ_less() -> None:
     noise = np.random.default_rng(1).normal(0, 10, 5)
     assert paired_interval(noise + 1.0, noise).half_width < 1e-12
     assert paired_interval(list(noise + 1.0), list(noise)).mean == pytest.approx(1.0)
+
+
+def test_shares_have_wilson_intervals() -> None:
+    """The values are those of R's ``prop.test(x, n, correct = FALSE)``."""
+    assert wilson_interval(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-6)
+    assert wilson_interval(5, 10) == pytest.approx((0.2365931, 0.7634069), abs=1e-6)
+    assert wilson_interval(10, 10)[1] == 1.0
+    with pytest.raises(InvalidValueError, match="11 of 10 is no share"):
+        wilson_interval(11, 10)

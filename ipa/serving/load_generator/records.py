@@ -93,6 +93,7 @@ def _records(shape: _Shape, account: LoadAccount, journal: "pa.Table | None") ->
         reason=account.reason.copy(),
         dropped_stage=ended_in,
         stages=_with_paths(shape, stages, ended_in) if shape.edges else stages,
+        right=account.right.copy() if (account.right != NONE).any() else None,
     )
 
 

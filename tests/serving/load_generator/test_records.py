@@ -120,6 +120,17 @@ def test_without_a_journal_answers_tell_of_their_stages() -> None:
     np.testing.assert_allclose(unknown.stages[1].service_s, found.stages[1].service_s)
 
 
+def test_what_was_answered_right_stands_in_the_records_where_it_is_known() -> None:
+    expected = simulated(CHAIN)
+    account = account_of(expected)
+    assert request_records(CHAIN, account).right is None
+    assert "correct" not in request_records(CHAIN, account).to_frame()
+    account.right[:3] = (1, 0, -1)
+    correct = request_records(CHAIN, account).to_frame()["correct"]
+    assert correct[:2].tolist() == [True, False]
+    assert correct[2:].isna().all()
+
+
 def parameters_of(stage: StageRecords, place: int) -> dict[str, int | str]:
     """Return what a gateway says of a stage in the parameters of its answer."""
     return {
