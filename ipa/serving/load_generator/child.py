@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 
@@ -35,27 +36,37 @@ def generate_in_child(settings: LoadSettings, progress: Progress) -> LoadReport:
     child.start()
     theirs.close()
     try:
-        return _listen(ours, progress)
+        with _interrupts_noted() as interrupts:
+            return _listen(ours, progress)
     except EOFError:
         child.join()
+        if interrupts:
+            raise KeyboardInterrupt from None
         raise RuntimeError(f"the load generator ended with exit code {child.exitcode}") from None
     finally:
         ours.close()
         child.join()
 
 
+@contextlib.contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Let a Ctrl-C interrupt nothing here: a terminal tells the child too, which tells what it has."""
+    interrupts: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    except ValueError:
+        # Only the main thread gets signals.
+        yield interrupts
+        return
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _listen(pipe: Connection, progress: Progress) -> LoadReport:
-    """Return the report of a child; raise KeyboardInterrupt if it was interrupted before it began."""
-    interrupt: KeyboardInterrupt | None = None
     while True:
-        try:
-            said = pipe.recv()
-        except KeyboardInterrupt as error:
-            # A terminal tells the child too; it ends by itself, and tells what it has.
-            interrupt = error
-            continue
-        except EOFError:
-            raise interrupt or EOFError from None
+        said = pipe.recv()
         if isinstance(said, LoadReport):
             return said
         if isinstance(said, IpaError):

@@ -1,7 +1,6 @@
 """A load on real model servers: every request is sent when it is due and accounted for, whatever happens."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -10,10 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from ipa.errors import EndpointError, PayloadError
@@ -165,18 +164,24 @@ def test_the_command_shows_what_became_of_a_load_and_keeps_it(
     assert len(read_account(folder / "account.parquet")) == 40
 
 
-def wait_until_connected(pid: int, port: int, for_s: float = 0.5, deadline_s: float = 60.0) -> None:
-    """Return once processes below one have been connected to a port for a while."""
-    end_s, since_s = time.monotonic() + deadline_s, math.inf
-    while time.monotonic() - since_s < for_s:
-        assert time.monotonic() < end_s, "it does not connect"
-        connections = [c for child in psutil.Process(pid).children() for c in child.net_connections()]
-        connected = any(c.raddr and c.raddr.port == port for c in connections)
-        since_s = min(since_s, time.monotonic()) if connected else math.inf
+def answered(server: ServerReady) -> float:
+    """Return how many requests a server has answered."""
+    with urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    found = [line for line in lines if line.startswith("model_infer_request_success_total{")]
+    return sum(float(line.split()[-1]) for line in found)
+
+
+def wait_for_answers(server: ServerReady, count: float, deadline_s: float = 60.0) -> None:
+    """Return once a server has answered that many requests."""
+    end_s = time.monotonic() + deadline_s
+    while answered(server) < count:
+        assert time.monotonic() < end_s, "nothing is sent"
         time.sleep(0.05)
 
 
 def test_an_interrupted_command_keeps_what_was_sent(server: ServerReady, tmp_path: Path) -> None:
+    before = answered(server)
     command = [sys.executable, "-m", "ipa", "load", grpc(server), "-m", MODEL, "--rate", "50", "-d", "600"]
     loading = subprocess.Popen(
         [*command, "--results", str(tmp_path)],
@@ -185,7 +190,7 @@ def test_an_interrupted_command_keeps_what_was_sent(server: ServerReady, tmp_pat
         start_new_session=True,
         text=True,
     )
-    wait_until_connected(loading.pid, server.grpc_port)
+    wait_for_answers(server, before + 5)
     os.killpg(loading.pid, signal.SIGINT)
     out, err = loading.communicate(timeout=60)
     assert loading.returncode == 130, err
