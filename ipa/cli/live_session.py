@@ -1,7 +1,8 @@
 """A live pipeline from its start until somebody ends it."""
 
+import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
@@ -124,19 +125,36 @@ class LiveSession:
 
     @contextmanager
     def _ended_by_signals(self) -> Iterator[None]:
-        """Let the first Ctrl-C or SIGTERM end the serving in order, and a second one at once."""
+        """Let the first Ctrl-C, SIGTERM or closed terminal end the serving in order, and a second one at once."""
         if current_thread() is not main_thread():
             yield
             return
 
         def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signature of a handler)
+            if number == signal.SIGHUP:
+                # The kernel sends it twice: to the leader of the session and to the group in front.
+                signal.signal(number, signal.SIG_IGN)
+                _write_nowhere(terminals)
             if not self._serving or self._stop.is_set():
                 raise KeyboardInterrupt
             self._stop.set()
 
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            # Under nohup it goes on.
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, end) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _write_nowhere(streams: Sequence[int]) -> None:
+    """Let nothing be written any more to a terminal that is gone: that would fail."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in streams:
+        os.dup2(nowhere, stream)
+    os.close(nowhere)

@@ -46,11 +46,19 @@ def fail(text: str) -> None:
 
 
 def main(folder: str, ending: str) -> None:
-    """Start two processes, print all pids, then end in one of several ways; run as a program by tests."""
+    """Start two processes, print all pids, then end in one of several ways; run as a program by tests.
+
+    ``group`` first sends its whole group of processes what a terminal would, which it ignores itself, and
+    starts a third process.
+    """
     from multiprocessing import Pipe
 
     host = ProcessHost(Path(folder), preloaded=())
-    for name in ("one", "two"):
+    for name in ("one", "two", "three") if ending == "group" else ("one", "two"):
+        if name == "three":
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda *_: None)
+                os.killpg(0, number)
         reader, writer = Pipe(duplex=False)
         host.start(name, announce, (writer,), Path(folder) / f"{name}.log")
         sys.stdout.write(f"{reader.recv()}\n")

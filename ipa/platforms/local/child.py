@@ -16,6 +16,9 @@ from typing import Any
 PARENT_DEATH_SIGNAL = 1
 """``PR_SET_PDEATHSIG`` of prctl(2)."""
 
+GROUP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What ends the program that is served in a terminal: Ctrl-C, ``timeout`` and a closed window reach its group."""
+
 NOT_FOUND = 127
 """Exit code of a command that could not be started, as in a shell."""
 
@@ -55,9 +58,13 @@ class ForgivingStream(io.FileIO):
 def run_child(settings: ChildSettings, target: Callable[..., object], args: tuple[object, ...]) -> None:
     """Do a piece of work in a process that ends with the process that asked for it.
 
-    The terminal's Ctrl-C is not for this process: whoever started it stops it, in order.
+    What a terminal sends to a whole group of processes is not for this one: whoever started it stops it, in
+    order.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    # The template holds them back, being of the group itself.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
     _end_with_template()
     _write_to(settings.log_file)
     os.environ["TMPDIR"] = str(settings.temp_folder)

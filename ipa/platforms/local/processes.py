@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from ipa.platforms.local import child
-from ipa.platforms.local.child import ChildSettings, run_child, run_command
+from ipa.platforms.local.child import GROUP_SIGNALS, ChildSettings, run_child, run_command
 from ipa.platforms.local.pid_files import PidFiles
 
 PRELOADED = (
@@ -121,7 +121,7 @@ class ProcessHost:
         forkserver.set_forkserver_preload(self._preloaded)
         # It lets interrupts through again once it has started a process of its own: it has to do that before.
         resource_tracker.ensure_running()
-        with _interrupts_held():
+        with _signals_held():
             forkserver.ensure_running()
 
     def start(
@@ -202,11 +202,14 @@ class ProcessHost:
             self._pid_files.remove(name)
 
 
-class _interrupts_held:  # noqa: N801 (used as a function)
-    """Blocks Ctrl-C in what is started meanwhile: the template must not die of it while it imports."""
+class _signals_held:  # noqa: N801 (used as a function)
+    """Blocks what a terminal sends to a group of processes in all that is started meanwhile, for good.
+
+    The template belongs to the group of this program, and everything else ends with it.
+    """
 
     def __enter__(self) -> None:
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
 
     def __exit__(self, *_: object) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)

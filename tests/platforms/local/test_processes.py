@@ -138,6 +138,23 @@ def test_nothing_is_left_when_the_program_ends(ending: signal.Signals | str, tmp
     assert gone([process.pid for process in family])
 
 
+def test_what_a_terminal_sends_to_all_reaches_the_program_only(tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.live_children", str(tmp_path), "group"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    pids = [int(line) for line in iter(program.stdout.readline, "all\n")]
+    template = {psutil.Process(pid).ppid() for pid in pids}
+    program.kill()
+    program.wait(TIMEOUT_S)
+    program.stdout.close()
+    assert len(pids) == 3
+    assert len(template) == 1
+    assert gone([*pids, *template])
+
+
 def test_a_stopped_process_is_not_left_when_the_program_is_killed(tmp_path: Path) -> None:
     program = subprocess.Popen(
         [sys.executable, "-m", "tests.support.live_children", str(tmp_path), "sleep"],
