@@ -125,7 +125,7 @@ class LiveSession:
 
     @contextmanager
     def _ended_by_signals(self) -> Iterator[None]:
-        """Let the first Ctrl-C, SIGTERM or closed terminal end the serving in order, and a second one at once."""
+        """Let the first Ctrl-C, SIGTERM or closed terminal end the serving in order, a second one at once."""
         if current_thread() is not main_thread():
             yield
             return

@@ -18,7 +18,7 @@ from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import load_format
 from ipa.errors import InvalidValueError, brief
 from ipa.results.folder import REQUESTS, SUMMARY, write_requests
-from ipa.results.json_files import write_json
+from ipa.results.json_files import write_json, writing
 from ipa.results.requests import RequestRecords
 from ipa.serving.load_generator import LoadReport, LoadSettings, read_account, records_of_answers
 from ipa.serving.load_generator.settings import TIMEOUT_S
@@ -144,6 +144,9 @@ def _run(settings: LoadSettings, *, as_json: bool) -> None:
 
     from ipa.serving.load_generator.child import generate_in_child
 
+    if settings.output is not None:
+        with writing(settings.output.parent):
+            settings.output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="ipa-load-") as folder:
         output = settings.output or Path(folder) / ACCOUNT
         with progress_bar("sending") as show:
@@ -218,7 +221,9 @@ def _constant_rate(
     if rate_rps is None:
         raise InvalidValueError("give a load: --rate 20 --duration 30, or --workload with a name or a file")
     limits.RATE_RPS.check("--rate", rate_rps)
-    duration_s = limits.DURATION_S.check("--duration", duration_s or DEFAULT_DURATION_S)
+    duration_s = limits.DURATION_S.check(
+        "--duration", DEFAULT_DURATION_S if duration_s is None else duration_s
+    )
     limits.REQUESTS.check("the requests of all seconds", round(rate_rps * duration_s))
     # Whole requests in each second; of a rate that is not whole the rest moves on to the next one.
     rates_rps = np.diff(np.floor(rate_rps * np.arange(duration_s + 1) + 1e-9)).astype(np.int64)

@@ -18,6 +18,8 @@ NOWHERE = ("127.0.0.1:9", "--model", "m")
         ((*NOWHERE, "--rate", -1), "--rate must lie between"),
         ((*NOWHERE, "--rate", 1e8, "-d", 60), "the requests of all seconds must be a whole number between"),
         ((*NOWHERE, "--rate", 1, "--duration", -3), "--duration must be a whole number"),
+        ((*NOWHERE, "--rate", 1, "--duration", 0), "--duration must be a whole number"),
+        ((*NOWHERE, "--rate", 1, "--results", "/proc/ipa"), "results cannot be written to /proc/ipa"),
         ((*NOWHERE, "--rate", 1, "--arrivals", "none"), "unknown arrival process 'none'"),
         ((*NOWHERE, "--rate", 1, "--payload", "imgae"), "Did you mean 'image'?"),
         ((*NOWHERE, "--rate", 1, "--payload-setting", "width"), "--payload-setting takes NAME=VALUE"),

@@ -17,7 +17,7 @@ PARENT_DEATH_SIGNAL = 1
 """``PR_SET_PDEATHSIG`` of prctl(2)."""
 
 GROUP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-"""What ends the program that is served in a terminal: Ctrl-C, ``timeout`` and a closed window reach its group."""
+"""What reaches a whole group of processes: of Ctrl-C, of ``timeout``, and of a terminal that is closed."""
 
 NOT_FOUND = 127
 """Exit code of a command that could not be started, as in a shell."""

@@ -15,6 +15,9 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 MOST_VALUES = 1_000_000
 """Values in a JSON body: while they are parsed, a third of a second for so many, nobody else is served."""
 
+MOST_THROWN_AWAY_BYTES = 4 * MAX_MESSAGE_BYTES
+"""Of a body that is refused so much is read before its connection is closed."""
+
 
 class BoundedRequests:
     """Reads the body of each request before the app sees it, and cancels the app if the client goes.
@@ -40,7 +43,8 @@ class BoundedRequests:
             return
         body = await _read(headers, receive)
         if body is None:
-            await _answer(send, 413, f"the body is larger than {MAX_MESSAGE_BYTES} bytes")
+            rest = None if b"expect" in headers else receive
+            await _answer(send, 413, f"the body is larger than {MAX_MESSAGE_BYTES} bytes", rest)
             return
         if body.count(b",") > MOST_VALUES:
             problem = (
@@ -98,7 +102,27 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _answer(send: Send, status: int, problem: str) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+async def _answer(send: Send, status: int, problem: str, rest: Receive | None = None) -> None:
+    """Refuse a request; what is still to come of its body is read if it is not too much.
+
+    A client whose connection is closed while it sends sees that and not the answer.
+    """
+    body = f'{{"error":"{problem}"}}'.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f'{{"error":"{problem}"}}'.encode()})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    if rest is not None:
+        await _throw_away(rest)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _throw_away(receive: Receive) -> None:
+    size, more = 0, True
+    while more and size < MOST_THROWN_AWAY_BYTES:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)

@@ -13,7 +13,7 @@ from mlserver.grpc.servicers import InferenceServicer
 from mlserver.handlers import DataPlane, ModelRepositoryHandlers
 from mlserver.settings import Settings
 
-from ipa.errors import TensorError
+from ipa.errors import TensorError, brief
 from ipa.serving.gateway.front import Front, NotServedError
 from ipa.serving.v2.client import MAX_MESSAGE_BYTES
 from ipa.serving.v2.messages import make_response, read_request
@@ -58,7 +58,7 @@ class PipelineServicer(InferenceServicer):  # type: ignore[misc]
         """Serve one request."""
         front = self._front
         if request.model_name != front.model:
-            problem = f"no model {request.model_name!r} here; this gateway serves {front.model!r}"
+            problem = f"no model {brief(request.model_name)!r} here; this gateway serves {front.model!r}"
             await context.abort(grpc.StatusCode.NOT_FOUND, problem)
         try:
             call = read_request(request)
@@ -74,7 +74,7 @@ class PipelineServicer(InferenceServicer):  # type: ignore[misc]
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802
         """Tell whether the pipeline takes requests; a model that is not here is an error, not a crash."""
         if request.name != self._front.model:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {request.name!r} here")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {brief(request.name)!r} here")
         return pb.ModelReadyResponse(ready=self._front.engine.ready)
 
     async def ModelStreamInfer(self, _requests: object, context: Context) -> None:  # noqa: N802

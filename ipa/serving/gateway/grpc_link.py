@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 BATCH_NUMBER = "ipa_batch"
 """Parameter that tells a replica how many batches its stage has sent before this one."""
 
+S_PER_BYTE = 0.5e-6
+"""Time that a batch may take per byte before it hangs: stock MLServer makes an object of each number."""
+
 PROBE_S = 2.0
 """Time in which a replica has to answer whether it is ready."""
 
@@ -128,12 +131,13 @@ class GrpcLink:
     async def _call(self, visits: Sequence[Visit], batch: Batch) -> Sequence[Result] | Fault:
         call_id = f"{batch.number}-{visits[0].order}"
         try:
+            tensors = merge([visit.inputs for visit in visits])
             answer = await self._client.infer(
                 self.replica.model,
-                merge([visit.inputs for visit in visits]),
+                tensors,
                 call_id,
                 {BATCH_NUMBER: batch.number},
-                batch.hang_after_s,
+                batch.hang_after_s + S_PER_BYTE * sum(tensor.size_bytes for tensor in tensors),
             )
             if answer.id not in ("", call_id):
                 return self._bad(f"answered {answer.id!r} when {call_id!r} was asked")

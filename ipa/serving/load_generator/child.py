@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 
-from ipa.errors import IpaError
+from ipa.errors import EndpointError, IpaError
 from ipa.serving.load_generator.generate import Progress, generate_load
 from ipa.serving.load_generator.report import LoadReport
 from ipa.serving.load_generator.settings import LoadSettings
@@ -42,7 +42,9 @@ def generate_in_child(settings: LoadSettings, progress: Progress) -> LoadReport:
         child.join()
         if interrupts:
             raise KeyboardInterrupt from None
-        raise RuntimeError(f"the load generator ended with exit code {child.exitcode}") from None
+        raise EndpointError(
+            f"the load generator ended with exit code {child.exitcode}; more of it may be said above"
+        ) from None
     finally:
         ours.close()
         child.join()

@@ -26,6 +26,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """The fixed-size datatypes of the protocol; BYTES holds strings of bytes of any length."""
 
+MOST_AXES = 32
+"""Axes of a tensor. No model takes as many, and whoever sends a million of them wants us to multiply them."""
+
 DATATYPES = {dtype: datatype for datatype, dtype in DTYPES.items()}
 
 Parameters = Mapping[str, bool | int | str]
@@ -69,8 +72,10 @@ class Tensor:
     data: bytes | tuple[bytes, ...]
 
     def __post_init__(self) -> None:
+        if len(self.shape) > MOST_AXES:
+            raise TensorError(f"tensor {brief(self.name)} has {len(self.shape)} axes; at most {MOST_AXES}")
         if any(length < 0 for length in self.shape):
-            raise TensorError(f"tensor {brief(self.name)}: shape {list(self.shape)} has a negative length")
+            raise TensorError(f"tensor {brief(self.name)}: shape {_brief_shape(self)} has a negative length")
         size = math.prod(self.shape)
         if self.datatype == "BYTES":
             if not isinstance(self.data, tuple) or len(self.data) != size:
@@ -85,10 +90,15 @@ class Tensor:
         if not isinstance(self.data, bytes) or len(self.data) != expected:
             raise self._misfit(expected, "bytes", len(self.data))
 
+    @property
+    def size_bytes(self) -> int:
+        """Length of all data."""
+        return len(self.data) if isinstance(self.data, bytes) else sum(map(len, self.data))
+
     def _misfit(self, expected: int, unit: str, given: int) -> TensorError:
         return TensorError(
-            f"tensor {brief(self.name)}: {self.datatype} of shape {list(self.shape)} takes "
-            f"{expected} {unit}, not {given}"
+            f"tensor {brief(self.name)}: {self.datatype} of shape {_brief_shape(self)} takes "
+            f"{brief(expected)} {unit}, not {given}"
         )
 
     @classmethod
@@ -123,6 +133,11 @@ class Tensor:
         array[:] = self.data
         array.flags.writeable = False
         return array.reshape(self.shape)
+
+
+def _brief_shape(tensor: Tensor) -> str:
+    """Return a shape as it may stand in a message: a client can give any number of axes."""
+    return brief(list(tensor.shape), 100)
 
 
 def _all_bytes(name: str, values: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -166,7 +181,8 @@ def check_items(tensors: Sequence[Tensor], items: int) -> None:
     for tensor in tensors:
         if not tensor.shape or tensor.shape[0] != items:
             raise TensorError(
-                f"tensor {brief(tensor.name)} has shape {list(tensor.shape)}; its first axis must be {items}"
+                f"tensor {brief(tensor.name)} has shape {_brief_shape(tensor)};"
+                f" its first axis must be {items}"
             )
 
 

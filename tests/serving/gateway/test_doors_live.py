@@ -139,6 +139,10 @@ def test_a_payload_that_is_too_large_is_refused_by_both_doors(live: Lab) -> None
         head = f"POST /v2/models/{MODEL}/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {65 * 2**20}\r\n\r\n"
         door.sendall(head.encode())
         assert door.recv(100).startswith(b"HTTP/1.1 413")
+    # Who sends all of it first sees the answer too, not a broken connection.
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{live.http}/v2/models/{MODEL}/infer", b"x" * (65 * 2**20), timeout=30)  # noqa: S310
+    assert refused.value.code == 413
 
 
 def test_json_of_more_values_than_can_be_parsed_beside_others_is_refused(live: Lab) -> None:

@@ -51,6 +51,23 @@ def test_numbers_are_kept_little_endian(dtype: str) -> None:
     assert (tensor.datatype, tensor.data) == ("INT32", b"\x01\0\0\0\xfe\xff\xff\xff")
 
 
+@pytest.mark.parametrize("axes", [33, 100_000])
+def test_axes_without_end_are_refused_in_a_short_message(axes: int) -> None:
+    with pytest.raises(TensorError, match=rf"^tensor x has {axes} axes; at most 32$"):
+        Tensor("x", "INT8", (2**62,) * axes, b"\0")
+
+
+def test_a_shape_beyond_all_bounds_is_refused_in_a_short_message() -> None:
+    with pytest.raises(TensorError, match=r"takes .* bytes, not 1") as raised:
+        Tensor("x", "INT8", (2**62,) * 32, b"\0")
+    assert len(str(raised.value)) < 400
+
+
+def test_the_size_of_a_tensor_is_that_of_its_data() -> None:
+    assert Tensor.of("x", np.zeros((2, 3), np.float32)).size_bytes == 24
+    assert Tensor.of("x", [b"ab", b"", b"c"]).size_bytes == 3
+
+
 def test_an_array_that_is_not_contiguous_is_laid_out_by_rows() -> None:
     values = np.arange(6, dtype=np.int16).reshape(2, 3).T
     np.testing.assert_array_equal(Tensor.of("x", values).numpy(), values)
