@@ -123,6 +123,11 @@ async def drain(engine: Engine, timeout_s: float) -> bool:
     return True
 
 
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def listen_unix(path: Path) -> socket.socket:
     """Return a Unix socket that nobody else on the machine can open."""
     if len(os.fsencode(path)) > LONGEST_PATH:
@@ -130,6 +135,8 @@ def listen_unix(path: Path) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+            if _is_answered(path):
+                raise GatewayError(f"{path}: another gateway answers here; end it first")
             path.unlink()
         before = os.umask(0o177)
         try:
@@ -140,4 +147,7 @@ def listen_unix(path: Path) -> socket.socket:
     except OSError as error:
         found.close()
         raise GatewayError(f"{path}: no control socket can be made here: {error}") from error
+    except GatewayError:
+        found.close()
+        raise
     return found

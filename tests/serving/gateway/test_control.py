@@ -2,6 +2,7 @@
 
 import math
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,22 @@ def test_requests_are_never_dropped_unless_somebody_says_so(tmp_path: Path) -> N
     assert GatewaySettings(PIPELINE, "toy", tmp_path / "s", "t").drop_limit_s(1) == math.inf
     limited = GatewaySettings(PIPELINE, "toy", tmp_path / "s", "t", drop_after_s=(1.0, 2.0))
     assert limited.drop_limit_s(1) == 2.0
+
+
+def test_a_control_socket_replaces_a_stale_one_and_nobody_elses(tmp_path: Path) -> None:
+    pytest.importorskip("starlette")
+    from ipa.serving.gateway.control_server import listen_unix
+
+    path = tmp_path / "socket"
+    listen_unix(path).close()
+    with listen_unix(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(GatewayError, match="another gateway answers here"):
+            listen_unix(path)
+    other = tmp_path / "file"
+    other.write_text("precious")
+    with pytest.raises(GatewayError, match=r"no control socket can be made here: .*in use"):
+        listen_unix(other)
+    assert other.read_text() == "precious"
+    with pytest.raises(GatewayError, match="too long for a Unix socket"):
+        listen_unix(tmp_path / ("x" * 120))
