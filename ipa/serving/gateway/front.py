@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipa.errors import TensorError, brief
 from ipa.serving.gateway.engine import Engine, Request
 from ipa.serving.gateway.engine.journal import nanoseconds
+from ipa.serving.runtimes.pipeline_tensors import request_inputs
 from ipa.serving.v2 import Answer, Parameters, Tensor, check_items, signature
 
 LONGEST_ID = 256
@@ -49,6 +50,8 @@ class Front:
     def __init__(self, engine: Engine, model: str) -> None:
         self.engine, self.model = engine, model
         self._names = tuple(stage.name for stage in engine.stages)
+        self._inputs = {spec.name: spec for spec in request_inputs(engine.pipeline)}
+        self._needed = engine.needed_inputs | set(self._inputs)
 
     async def serve(self, request_id: str, tensors: Sequence[Tensor], wanted: frozenset[str]) -> Answer:
         """Return the answer to a request; if nobody waits for it any more, take it back.
@@ -90,12 +93,15 @@ class Front:
             check_items(tensors, 1)
         except TensorError as error:
             raise TensorError(f"{error}: a request is one item, batches are made here") from None
-        names = {name for name, _, _ in signature(tensors)}
-        if missing := self.engine.needed_inputs - names:
+        given = {tensor.name: tensor for tensor in tensors}
+        signature(tensors)
+        if missing := self._needed - set(given):
             raise TensorError(
                 f"input {brief(min(missing))} is missing; pipeline {self.model} needs"
-                f" {', '.join(sorted(self.engine.needed_inputs))}"
+                f" {', '.join(sorted(self._needed))}"
             )
+        for name, spec in self._inputs.items():
+            spec.check(given[name])
 
     def _end(self, request: Request, ended: "asyncio.Future[Answer]", wanted: frozenset[str]) -> None:
         """Hand over the outcome at once: the request lets go of its tensors soon."""

@@ -29,18 +29,19 @@ class PipelineModel(MLModel):  # type: ignore[misc]
         self._description: Description = settings.parameters.extra["description"]
         super().__init__(settings)
         pipeline = self._front.engine.pipeline
-        self.inputs = described(request_inputs(pipeline))
-        self.outputs = described(pipeline_outputs(pipeline))
+        # A request is one item, whatever the batches are that models take.
+        self.inputs = described(request_inputs(pipeline), items=1)
+        self.outputs = described(pipeline_outputs(pipeline), items=1)
 
     async def metadata(self) -> MetadataModelResponse:
-        """Return what the pipeline takes and gives, as far as its models tell, and of what stages it is."""
+        """Return what the pipeline takes and gives, as its tasks or else its models tell, and its stages."""
         stages = ", ".join(stage.name for stage in self._front.engine.stages)
         return MetadataModelResponse(
             name=self.name,
             versions=[],
             platform="ipa-pipeline",
-            inputs=list(self._description.inputs),
-            outputs=list(self._description.outputs),
+            inputs=self.inputs or list(self._description.inputs),
+            outputs=self.outputs or list(self._description.outputs),
             parameters=Parameters(stages=stages),
         )
 

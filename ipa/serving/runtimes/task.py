@@ -77,14 +77,14 @@ class Task:
     check_weights: Callable[[ReplicaSettings], object] = lambda _replica: None
 
     def check(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return the inputs of a batch by name; what is missing, unknown or does not fit is an error."""
+        """Return the inputs of a batch by name, no others; what is missing or does not fit is an error."""
         given = {tensor.name: tensor for tensor in tensors}
         wanted = {spec.name for spec in self.inputs}
-        if set(given) != wanted:
+        if not wanted <= set(given):
             raise TensorError(
                 f"takes the inputs {', '.join(sorted(wanted))}, not {', '.join(sorted(given)) or 'none'}; "
                 "the pipeline file can rename what it gets (the key inputs of its stage)"
             )
         for spec in self.inputs:
             spec.check(given[spec.name])
-        return given
+        return {name: given[name] for name in wanted}

@@ -124,6 +124,11 @@ def test_inputs_that_a_task_does_not_take_are_refused(tensors: list[Tensor], mes
         TOY.check(tensors)
 
 
+def test_inputs_beyond_those_of_a_task_are_left_out() -> None:
+    seconds = Tensor.of("seconds", np.zeros(1, np.float32))
+    assert TOY.check([Tensor.of("more", [b"a"]), seconds]) == {"seconds": seconds}
+
+
 def test_a_task_has_the_sources_of_weights_that_it_names() -> None:
     with TASKS.temporarily("toy", TOY):
         assert task_of(SETTINGS) is TOY
