@@ -1,6 +1,5 @@
 """The commands of ``ipa bench`` that measure the live data plane."""
 
-import os
 from dataclasses import asdict
 from statistics import median
 from typing import Annotated
@@ -16,7 +15,7 @@ from ipa.cli.options import JsonOption, SeedOption, within
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.paths import stored_results_dir
 from ipa.results.json_files import write_json
-from ipa.results.provenance import environment
+from ipa.results.provenance import environment, machine
 
 
 def load_command(
@@ -45,7 +44,7 @@ def load_command(
         rows = bench_load(rate_rps or RATES_RPS, seconds, seed, lambda what: status.update(f"sending {what}"))
     figures = {
         "environment": environment(),
-        "load_average": os.getloadavg(),
+        "machine": machine(),
         "rows": rows.to_dict("records"),
     }
     if store:
@@ -126,7 +125,7 @@ def reconfigure_command(
     del counts["switches"]
     figures = {
         "environment": environment(),
-        "load_average": os.getloadavg(),
+        "machine": machine(),
         **counts,
         "switches": times.to_dict("records"),
         "cold_start_s": cold_s,

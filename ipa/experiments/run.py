@@ -24,7 +24,7 @@ from ipa.results.folder import (
     write_requests,
 )
 from ipa.results.json_files import write_json
-from ipa.results.provenance import environment, file_sha256
+from ipa.results.provenance import environment, file_sha256, machine
 from ipa.results.run_folders import check_replaceable, check_writable, locked, replacing
 from ipa.results.source_files import code_has_changed
 
@@ -141,6 +141,7 @@ def _write(
     """Run an experiment and write its folder; one that is killed on the way leaves a draft."""
     started, started_s = datetime.now(UTC), time.perf_counter()
     inputs = inputs_digest(run)
+    busy = {"machine": machine()} if run.spec.settings.real_time else {}
     with replacing(folder, results_dir) as draft:
         outcome = _execute_logged(run, draft, watch) if DECISIONS in kept else execute(run, watch)
         changed = _find_change(run.spec, inputs)
@@ -155,6 +156,7 @@ def _write(
                 "fingerprint": "" if changed else depends_on,
                 "incomplete": changed,
                 **environment(),
+                **busy,
                 "seed": run.spec.seed,
                 "solver": run.spec.solver,
                 "started": started.isoformat(timespec="seconds"),

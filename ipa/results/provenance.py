@@ -1,12 +1,15 @@
 """Where a result comes from: code, data, versions, machine."""
 
 import hashlib
+import os
 import platform
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ipa.file_stamps import file_stamp
 from ipa.paths import PACKAGE, data_dir
@@ -26,6 +29,16 @@ def environment() -> dict[str, Any]:
         "packages": package_versions(),
         "system": platform.platform(),
         "cpu": _cpu(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what else decides how fast a run in real time is: cores, memory, and who else computes."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cores": usable,
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average": [round(load, 2) for load in psutil.getloadavg()],
     }
 
 

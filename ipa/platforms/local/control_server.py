@@ -77,8 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _call(self) -> tuple[http.HTTPStatus, bytes]:
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 <= length <= MOST_BYTES:
+        announced = self.headers.get("Content-Length") or "0"
+        length = int(announced) if announced.isdecimal() else MOST_BYTES + 1
+        if length > MOST_BYTES:
             return http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too long"
         # Read in any case: who is answered while still sending sees a broken connection and not the answer.
         body = self.rfile.read(length)
