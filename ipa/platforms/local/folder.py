@@ -51,6 +51,10 @@ class LiveFolder:
         """Remove all but the logs."""
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def remove_logs(self) -> None:
+        """Remove the logs."""
+        shutil.rmtree(self.logs, ignore_errors=True)
+
 
 def claim_folder(name: str) -> LiveFolder:
     """Return a new folder for a live pipeline of this process; what pipelines of dead ones left is ended.

@@ -14,7 +14,7 @@ from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Conditions, Observation
 from ipa.platforms.local.deployment import Deployment
-from ipa.platforms.local.events import Event
+from ipa.platforms.local.events import TROUBLE, Event
 from ipa.platforms.local.folder import claim_folder
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
@@ -121,8 +121,11 @@ class LocalPlatform:
         """End everything that was started."""
         if self._deployment is not None:
             self._events = self._deployment.events()
-            self._deployment.stop()
-            self._deployment = None
+            deployment, self._deployment = self._deployment, None
+            deployment.stop()
+            if not self._name and not any(event.kind in TROUBLE for event in deployment.events()):
+                # Nobody would look for them under a name that was made up.
+                deployment.folder.remove_logs()
 
 
 def _made_up_name(pipeline: Pipeline) -> str:

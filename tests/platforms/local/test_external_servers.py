@@ -97,8 +97,11 @@ def test_a_server_that_runs_already_is_used_and_left_alone(platform: LocalPlatfo
         )
         assert ask(other, b"hello").tensors[0].name == "digest"
         assert [process.name for process in other.deployment.processes()] == ["gateway"]
+        logs = other.deployment.folder.logs
+        assert [file.name for file in logs.iterdir()] == ["gateway.log"]
     finally:
         other.teardown()
+    assert not logs.exists()
     assert any(p.pid == pid and p.alive for p in platform.deployment.processes())
 
 
@@ -117,7 +120,9 @@ def test_a_command_that_fails_says_so_and_leaves_nothing(command: tuple[str, ...
     try:
         with pytest.raises(LivePipelineError, match=message):
             platform.deploy(toy_pipeline(ExternalServer("x", command)), toy_plan(replicas=(1, 1)))
-        folder = platform.deployment.folder.path
+        folder = platform.deployment.folder
     finally:
         platform.teardown()
-    assert not folder.exists()
+    assert not folder.path.exists()
+    assert any(folder.logs.iterdir())
+    folder.remove_logs()
