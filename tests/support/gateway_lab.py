@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -122,6 +123,18 @@ class Lab:
             return found  # type: ignore[return-value]
 
         return self.run(send)
+
+    def wait_until_ready(self) -> None:
+        """Return once no replica is busy or suspect and nothing is in flight."""
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not self._is_ready():
+            assert time.monotonic() < deadline_s, self.control.state()
+            time.sleep(0.02)
+
+    def _is_ready(self) -> bool:
+        state = self.control.state()
+        replicas = [replica for stage in state.stages for replica in stage.replicas]
+        return not state.in_flight and all(replica.state == "ready" for replica in replicas)
 
     def journal(self, after: int = 0) -> "list[dict[str, object]]":
         """Return the rows of the journal."""

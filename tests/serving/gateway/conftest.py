@@ -24,6 +24,7 @@ def whole_lab(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Lab]":
 def live(whole_lab: "Lab") -> "Iterator[Lab]":
     """A lab with its first plan, nothing in flight, and servers that work."""
     whole_lab.control.put_plan(whole_lab.plan())
+    whole_lab.wait_until_ready()
     yield whole_lab
     for one in whole_lab.first:
         one.switch.unlink(missing_ok=True)
