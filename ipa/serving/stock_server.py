@@ -24,6 +24,9 @@ from ipa.serving.v2.client import MAX_MESSAGE_BYTES, V2Client
 
 HOST = "127.0.0.1"
 
+FROM_NOWHERE_ELSE: dict[str, Any] = {"_env_file": None, "_env_prefix": "IPA_NOT_READ_"}
+"""Keeps settings of MLServer from being changed by its environment variables or a file .env."""
+
 DOORS_TIMEOUT_S = 20.0
 """Time in which a server whose model is loaded has to open its doors."""
 
@@ -95,8 +98,7 @@ class _Stock:
     def settings(self) -> Settings:
         """Return what MLServer is to do; neither an .env file nor the environment changes it."""
         return Settings(
-            _env_file=None,
-            _env_prefix="IPA_NOT_READ_",
+            **FROM_NOWHERE_ELSE,
             host=HOST,
             http_port=0,
             grpc_port=self.grpc_port,
@@ -111,9 +113,9 @@ class _Stock:
         )
 
     def model_settings(self, start_up: StartUp) -> ModelSettings:
-        parameters = ModelParameters(_env_file=None, extra={**self.extra, "start_up": start_up})
+        parameters = ModelParameters(**FROM_NOWHERE_ELSE, extra={**self.extra, "start_up": start_up})
         return ModelSettings(
-            _env_file=None, name=self.model, implementation=self.runtime, parameters=parameters
+            **FROM_NOWHERE_ELSE, name=self.model, implementation=self.runtime, parameters=parameters
         )
 
 

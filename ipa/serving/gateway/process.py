@@ -30,6 +30,7 @@ from ipa.serving.gateway.rest_door import RestDoor
 from ipa.serving.gateway.settings import GatewaySettings
 from ipa.serving.gateway.tasks import Tasks
 from ipa.serving.replica import ServerFailed, ServerReady
+from ipa.serving.stock_server import FROM_NOWHERE_ELSE
 from ipa.serving.v2.client import MAX_MESSAGE_BYTES
 
 HOST = "127.0.0.1"
@@ -117,10 +118,12 @@ class Gateway:
         description = Description(settings.pipeline)
         self._server = PipelineServer(mlserver_settings(settings, folder), front)
         self._model = ModelSettings(
-            _env_file=None,
+            **FROM_NOWHERE_ELSE,
             name=settings.model,
             implementation=PipelineModel,
-            parameters=ModelParameters(_env_file=None, extra={"front": front, "description": description}),
+            parameters=ModelParameters(
+                **FROM_NOWHERE_ELSE, extra={"front": front, "description": description}
+            ),
         )
         links = ReplicaLinks(self.engine, self._tasks, description)
         self._control = ControlServer(settings.control_socket, settings.control_token, self.engine, links)
@@ -157,8 +160,7 @@ def stage_limits(settings: GatewaySettings) -> Sequence[StageLimits]:
 def mlserver_settings(settings: GatewaySettings, folder: Path) -> Settings:
     """Return what MLServer is to do; neither an .env file nor the environment changes it."""
     return Settings(
-        _env_file=None,
-        _env_prefix="IPA_NOT_READ_",
+        **FROM_NOWHERE_ELSE,
         host=HOST,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
