@@ -75,7 +75,27 @@ def run_child(settings: ChildSettings, target: Callable[..., object], args: tupl
 
 
 def run_command(command: tuple[str, ...], env: Mapping[str, str]) -> None:
-    """Become another program; what ties the process to its template outlives that."""
+    """Run another program, and end what it started itself when it ends, or when the template does.
+
+    All of them are one group of processes, this one included. A signal for the group is for the others.
+    """
+    group = os.getpgrp()
+    pid = os.fork()
+    if pid == 0:
+        _die_with_parent(signal.SIGKILL)
+        _become(command, env)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: os.killpg(group, signal.SIGKILL))
+    _die_with_parent(signal.SIGUSR1)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    # Out of the group that ends now.
+    os.setpgid(0, os.getpgid(TEMPLATE_PID))
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _become(command: tuple[str, ...], env: Mapping[str, str]) -> None:
     try:
         os.execvpe(command[0], command, {**os.environ, **env})  # noqa: S606 (a command of the pipeline file)
     except OSError as error:
@@ -93,11 +113,15 @@ def _end_with_template() -> None:
     if template is not None and template._forkserver_alive_fd is not None:  # noqa: SLF001 (no public name)
         os.close(template._forkserver_alive_fd)  # noqa: SLF001
         template._forkserver_alive_fd = None  # noqa: SLF001
+    _die_with_parent(signal.SIGKILL)
+    if sys.platform == "linux" and os.getppid() != TEMPLATE_PID != os.getpid():
+        # The template went between the fork and the request for the signal.
+        os._exit(1)
+
+
+def _die_with_parent(number: signal.Signals) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != TEMPLATE_PID != os.getpid():
-            # The template went between the fork and the request for the signal.
-            os._exit(1)
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, number)
 
 
 def _write_to(log_file: Path) -> None:

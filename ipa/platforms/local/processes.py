@@ -1,6 +1,7 @@
 """The processes of a live pipeline: forked from a warm template, known by more than a number, all ended."""
 
 import math
+import os
 import shutil
 import signal
 import time
@@ -90,7 +91,12 @@ class Process:
     def _send(self, number: signal.Signals) -> None:
         # psutil refuses if the pid has gone to another process meanwhile.
         with suppress(psutil.NoSuchProcess):
-            if self._identity is not None and self._process.is_alive():
+            if self._identity is None or not self._process.is_alive() or not self._identity.is_running():
+                return
+            try:
+                # With all that a command has started.
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
                 self._identity.send_signal(number)
 
 

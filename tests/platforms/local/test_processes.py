@@ -109,6 +109,22 @@ def test_a_command_runs_with_its_environment(host: ProcessHost, tmp_path: Path) 
     assert log.read_text() == "colour: red\n"
 
 
+@pytest.mark.parametrize("ending", ["terminate", "kill", "end"])
+def test_what_a_command_started_ends_with_it(host: ProcessHost, tmp_path: Path, ending: str) -> None:
+    log = tmp_path / "command.log"
+    last = "true" if ending == "end" else "wait"
+    command = ["/bin/sh", "-c", f"sleep 600 & echo $!; {last}"]
+    process = host.start_command("command", command, {}, log)
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not (log.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    started_by_it = int(log.read_text())
+    if ending != "end":
+        getattr(process, ending)()
+    assert process.wait(TIMEOUT_S)
+    assert gone([started_by_it])
+
+
 def test_a_command_that_is_not_there_says_so_in_its_log(host: ProcessHost, tmp_path: Path) -> None:
     log = tmp_path / "command.log"
     process = host.start_command("command", ["no-such-server", "--port", "1"], {}, log)
