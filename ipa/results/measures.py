@@ -143,7 +143,7 @@ def measure(
         pas_min=min(accuracies),
         pas_max=max(accuracies),
         rank_sum_mean=float(np.mean([record.rank_sum for record in decisions])),
-        measured_accuracy_mean=float(np.mean([math.nan if one is None else one for one in measured])),
+        measured_accuracy_mean=_mean_known(measured),
         requests=len(requests.arrival_s),
         answered=int(answered.sum()),
         dropped=len(requests.arrival_s) - int(answered.sum()) - errors,
@@ -167,6 +167,12 @@ def measure(
         infeasible_steps=sum(record.status == Status.INFEASIBLE for record in decisions),
         skipped_ticks=sum(record.skipped_ticks for record in decisions),
     )
+
+
+def _mean_known(values: Sequence[float | None]) -> float:
+    """Return the mean; where a value is missing the NaN of ``math``, which measures compare as the same."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else math.nan
 
 
 def p99_by_second(
