@@ -153,7 +153,8 @@ class Engine:
         request = visit.request
         request.present -= 1
         if request.in_flight:
-            self._end_badly(request, reason, message, now_s, visit)
+            first = request.first_expired(visit, now_s) if reason == "expired" else visit
+            self._end_badly(request, reason, message, now_s, first)
         self._settle(request)
 
     def released(self, replica: Replica) -> None:
@@ -165,7 +166,8 @@ class Engine:
         self, request: Request, reason: str, message: str, now_s: float, visit: Visit | None
     ) -> None:
         request.outcome, request.reason = "dropped" if reason in DROP_REASONS else "error", reason
-        request.message, request.end_s = f"{reason}: {message}", now_s
+        where = f"stage {self.stages[visit.place].name}: " if visit else ""
+        request.message, request.end_s = f"{reason}: {where}{message}", now_s
         request.lost = visit
         request.place = visit.place if visit else -1
         # As in the simulator, the other visits of one that is too old go on, for nobody; those of others end.

@@ -157,6 +157,16 @@ class Request:
         """Whether it has not ended."""
         return self.outcome == "in-flight"
 
+    def first_expired(self, lost: Visit, now_s: float) -> Visit:
+        """Return the visit of the earliest stage that expires with one, in the same instant."""
+        waiting = (
+            visit
+            for visits in self.visits[: lost.place]
+            for visit in visits
+            if visit.state is VisitState.WAITING and visit.deadline_s <= now_s
+        )
+        return next(waiting, lost)
+
     def release(self) -> None:
         """Let go of all tensors, and of what would keep the visits in memory until they are searched for."""
         self.inputs = self.outputs = ()

@@ -251,7 +251,7 @@ class StageQueue:
                 again.append(visit)
             else:
                 visit.state, visit.end_s = VisitState.GONE, now_s
-                self._following.lost(visit, result.reason, f"stage {self.name}: {result.message}", now_s)
+                self._following.lost(visit, result.reason, result.message, now_s)
         self._free(replica, now_s, failed=any(isinstance(one, Fault) and one.of_replica for one in results))
         self._following.left(self._place, served, now_s)
         if again:
@@ -316,4 +316,4 @@ class StageQueue:
             self._touch()
 
     def _give_up(self, visit: Visit, reason: str, message: str, now_s: float) -> None:
-        self._following.lost(visit, reason, f"stage {self.name}: {message}", now_s)
+        self._following.lost(visit, reason, message, now_s)

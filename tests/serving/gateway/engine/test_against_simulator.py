@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.pipeline import Edge, Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.results.requests import OUTCOMES
 from ipa.serving.gateway.engine import Request
@@ -119,6 +119,16 @@ def test_a_chain_under_a_plan_that_changes() -> None:
     assert_same_as_simulated(
         pipeline(variants, variants), plan(("a", 2, 2, 0.1), ("a", 4, 1, 0.3)), assumed, times_s, steps
     )
+
+
+def test_branches_that_expire_in_one_instant_count_for_the_earliest_stage() -> None:
+    fast, slow = [variant("a", {1: 0.1})], [variant("a", {1: 2.0})]
+    # The second request waits in s3 first and in s2 later, until it is too old in both.
+    edges = (Edge("s0", "s1"), Edge("s1", "s2"), Edge("s0", "s3"))
+    pipe = Pipeline("toy", pipeline(fast, fast, slow, slow).stages, sla_s=1.0, edges=edges)
+    first = plan(("a", 1, 4, 0.0), ("a", 1, 4, 0.0), ("a", 1, 1, 0.0), ("a", 1, 1, 0.0))
+    assumed = SimulationSettings(service="deterministic", drop_after_s=1.0)
+    assert_same_as_simulated(pipe, first, assumed, [0.0, 0.0], [])
 
 
 @pytest.mark.slow
