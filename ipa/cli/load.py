@@ -123,6 +123,10 @@ def load_command(
             gaps=gaps,
         )
         times_s = arrival_times(load.rates_rps, arrivals, np.random.default_rng([seed, 1]))
+    if not len(times_s):
+        raise InvalidValueError(
+            "this load has no request; raise --rate or --duration, or take another workload"
+        )
     if payload is not None:
         PAYLOADS[payload]
     settings = LoadSettings(

@@ -16,6 +16,7 @@ NOWHERE = ("127.0.0.1:9", "--model", "m")
         ((*NOWHERE, "--rate", 1, "--workload", "bursty"), "give either --rate or --workload"),
         ((*NOWHERE, "--workload", "bursti"), "unknown workload 'bursti'"),
         ((*NOWHERE, "--rate", -1), "--rate must lie between"),
+        ((*NOWHERE, "--rate", 0), "this load has no request"),
         ((*NOWHERE, "--rate", 1e8, "-d", 60), "the requests of all seconds must be a whole number between"),
         ((*NOWHERE, "--rate", 1, "--duration", -3), "--duration must be a whole number"),
         ((*NOWHERE, "--rate", 1, "--duration", 0), "--duration must be a whole number"),

@@ -2,6 +2,7 @@
 
 import hmac
 import http
+import logging
 import secrets
 import socketserver
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import Any
 
 from ipa.errors import IpaError
 from ipa.platforms.local.folder import LiveFolder
+
+_log = logging.getLogger(__name__)
 
 MOST_BYTES = 1_000_000
 """Length of what a call may carry; a plan of 200 stages has some 20,000."""
@@ -93,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
             return http.HTTPStatus.OK, call(body)
         except IpaError as error:
             return http.HTTPStatus.BAD_REQUEST, str(error).encode()
+        except Exception as error:
+            # Whoever asks is told, whatever it is; the pipeline serves on.
+            _log.warning("%s %s failed", self.command, self.path, exc_info=True)
+            return http.HTTPStatus.INTERNAL_SERVER_ERROR, f"{type(error).__name__}: {error}".encode()
 
     def log_message(self, *_: Any) -> None:
         """Keep the terminal quiet."""

@@ -34,6 +34,8 @@ class Told:
 
     def apply(self, body: bytes) -> bytes:
         plan = decode(Plan, body)
+        if plan.stages[0].replicas == 13:
+            raise ZeroDivisionError("bad luck")
         if plan.stages[0].replicas > 9:
             raise InvalidValueError("too many replicas")
         self.plans.append(plan)
@@ -76,6 +78,14 @@ def test_a_refusal_says_why(folder: LiveFolder, told: Told) -> None:
     with pytest.raises(LivePipelineError, match=r"^toy refuses: too many replicas$"):
         RemotePlatform(folder).apply(Plan((StagePlan("detect", "small", 4, 10, 1),)))
     assert told.plans == []
+
+
+def test_a_call_that_fails_says_how_and_the_next_one_is_answered(folder: LiveFolder, told: Told) -> None:
+    platform = RemotePlatform(folder)
+    with pytest.raises(LivePipelineError, match=r"^toy refuses: ZeroDivisionError: bad luck$"):
+        platform.apply(Plan((StagePlan("detect", "small", 4, 13, 1),)))
+    platform.apply(PLAN)
+    assert told.plans == [PLAN]
 
 
 def test_it_is_told_to_stop(folder: LiveFolder, told: Told) -> None:
