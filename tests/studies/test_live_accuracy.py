@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from ipa.errors import ResultsError
-from ipa.results.folder import REQUESTS, SUMMARY, write_requests
+from ipa.results.folder import REQUESTS, SUMMARY, read_requests, write_requests
 from ipa.results.json_files import write_json
-from ipa.studies.live_accuracy import accuracy_by_combination, accuracy_over_time
+from ipa.studies import ocr_accuracy
+from ipa.studies.live_accuracy import accuracy_by_combination, accuracy_over_time, stored_run
+from ipa.studies.ocr_live_run import IMAGES
 
 
 def run_folder(folder: Path, *, marked: bool = True) -> Path:
@@ -45,6 +47,21 @@ def test_combinations_stand_beside_what_the_pipeline_file_says(tmp_path: Path) -
     assert table["answered"].tolist() == [4, 1]
     assert 0.5 < table["pas"][0] < 0.9
     assert 0.5 < table["measured"][0] < 0.9
+
+
+def test_the_stored_live_run_answered_what_the_models_answered_offline() -> None:
+    requests = read_requests(stored_run())
+    offline = ocr_accuracy.stored_items(ocr_accuracy.TEST_SEED).set_index("image")
+    answered = requests[requests["correct"].notna()]
+    assert len(answered) > 1000
+    names = [name for name in map(str, answered) if name.endswith("_variant")]
+    expected = [
+        offline.loc[request % IMAGES, ocr_accuracy.combination_column(*variants)]
+        for request, *variants in answered[["request", *names]].itertuples(index=False)
+    ]
+    differs = answered["correct"].astype(int).to_numpy() != np.array(expected)
+    # Batches of another size add in another order, which hardly ever changes a text.
+    assert differs.mean() < 0.005
 
 
 def test_a_run_whose_answers_nobody_can_mark_is_refused(tmp_path: Path) -> None:
