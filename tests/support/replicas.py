@@ -1,5 +1,6 @@
 """Model servers that run in processes of their own while a test uses them."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -29,6 +30,8 @@ def profile(
 
 
 def _serve(settings: ReplicaSettings, ready: Connection) -> None:
+    # Where a test before this one ran a whole pipeline, the template is the platform's and blocks signals.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     if settings.task == "toy":
         TASKS.register("toy", toy_task.TOY)
     serve_replica(settings, ready)
