@@ -43,7 +43,7 @@ def _compiled_loop(request: pytest.FixtureRequest) -> Any:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "_compiled", lambda: compiled._serve_arrays)
+        patch.setattr(compiled, "_compile_loop", lambda: compiled._serve_arrays)
         yield
 
 
@@ -91,7 +91,7 @@ def test_without_numba_its_engine_names_the_extra_and_auto_takes_the_other(
     def missing() -> None:
         raise MissingExtraError("numba, which compiles the simulator,", "fast")
 
-    monkeypatch.setattr(compiled, "_compiled", missing)
+    monkeypatch.setattr(compiled, "_compile_loop", missing)
     with pytest.raises(MissingExtraError, match=r"\[fast\]"):
         engine("numba")
     assert engine("auto") is serve
