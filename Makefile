@@ -62,6 +62,7 @@ live: $(READY)
 	@mkdir -p results/live
 	$(BIN)/ipa run --platform local --pipeline video --workload bursty --duration 300 $(ARGS)
 	$(BIN)/ipa run --platform simulated --pipeline video --workload bursty --duration 300
+	$(BIN)/ipa bench serving --json > results/live/serving.json
 	$(BIN)/ipa bench load --json > results/live/load.json
 	$(BIN)/ipa bench reconfigure --json > results/live/reconfigure.json
 
