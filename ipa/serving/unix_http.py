@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -25,3 +26,40 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def call_unix(
+    path: Path,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 5.0,
+) -> tuple[int, bytes]:
+    """Ask a server behind a Unix socket once; return the status and what it answers.
+
+    Parameters
+    ----------
+    path
+        The socket.
+    method, target
+        What is asked: ``"GET"``, ``"/state"``.
+    body, headers
+        What goes with it.
+    timeout_s
+        As for ``UnixConnection``.
+
+    Raises
+    ------
+    OSError
+        If nobody answers in time, or in another protocol.
+    """
+    connection = UnixConnection(path, timeout_s)
+    try:
+        connection.request(method, target, body, dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()

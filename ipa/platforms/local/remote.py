@@ -9,7 +9,7 @@ from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Observation
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.wire import About, decode, decode_observation, encode
-from ipa.serving.unix_http import UnixConnection
+from ipa.serving.unix_http import call_unix
 
 TIMEOUT_S = 15.0
 
@@ -63,16 +63,12 @@ class RemotePlatform:
         self._call("POST", "/stop")
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        connection = UnixConnection(self._folder.control_socket, TIMEOUT_S)
         try:
             token = self._folder.token_file.read_text(encoding="ascii")
-            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            data = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            headers = {"Authorization": f"Bearer {token}"}
+            status, data = call_unix(self._folder.control_socket, method, path, body, headers, TIMEOUT_S)
+        except OSError as error:
             raise LivePipelineError(f"{self._folder.name} does not answer: {error}") from error
-        finally:
-            connection.close()
-        if answer.status != http.client.OK:
+        if status != http.client.OK:
             raise LivePipelineError(f"{self._folder.name} refuses: {data.decode(errors='replace')}")
         return data

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ipa.errors import GatewayError
 from ipa.serving.gateway.messages import GatewayState, StageAssignment, decode, encode
-from ipa.serving.unix_http import UnixConnection
+from ipa.serving.unix_http import call_unix
 
 CONNECT_S = 5.0
 """Time in which a gateway has to answer a call that takes no time by itself."""
@@ -85,16 +85,11 @@ class GatewayControl:
         return ended
 
     def _call(self, method: str, path: str, body: bytes | None = None, timeout_s: float = CONNECT_S) -> bytes:
-        connection = UnixConnection(self._socket, timeout_s)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
-            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            status, data = call_unix(self._socket, method, path, body, headers, timeout_s)
+        except OSError as error:
             raise GatewayError(f"the gateway at {self._socket} does not answer: {error}") from error
-        finally:
-            connection.close()
-        if answer.status != http.client.OK:
+        if status != http.client.OK:
             raise GatewayError(f"the gateway refuses {method} {path}: {data.decode(errors='replace')}")
         return data
