@@ -125,3 +125,26 @@ def test_the_costs_of_the_page_of_speed_are_the_stored_ones() -> None:
             str(row["runs"]),
         )
         assert f"| {' | '.join(cells)} |" in page, row["command"]
+
+
+def test_the_changes_under_load_of_the_page_of_serving_are_the_stored_ones() -> None:
+    page = " ".join((ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split())
+    stored = _stored_live("reconfigure")
+    assert sum(stored[what] for what in ("lost", "duplicated", "failed", "dropped", "wrong")) == 0
+    assert f"of {stored['requests']:,} requests at 50 a second, through 100 changes" in page
+    assert f"{stored['gap_s']:.2f} s ({stored['calm_gap_s']:.2f} s where nothing changed)" in page
+    for row in stored["switches"]:
+        assert f"| {row['kind']} | {row['count']} | {row['median_ms']} | {row['max_ms']} |" in page
+
+
+def test_the_lateness_of_the_page_of_the_load_generator_is_the_stored_one() -> None:
+    page = " ".join((ROOT / "docs" / "load-generator.md").read_text(encoding="utf-8").split())
+    row = next(row for row in _stored_live("load-generator")["rows"] if row["rate_rps"] == 500)
+    median_ms, p99_ms = row["lateness_p50_ms"], row["lateness_p99_ms"]
+    assert f"{median_ms:.2f} ms (median) and {p99_ms:.2f} ms (p99) at 500 requests/s" in page
+
+
+def _stored_live(name: str) -> dict[str, Any]:
+    file = ROOT / "results" / "stored" / "live" / f"{name}.json"
+    stored: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return stored
