@@ -85,7 +85,7 @@ test-bare: $(READY)
 	.bare/bin/python -m pytest -q -n auto --dist loadfile $(FAST) $(ARGS)
 
 notebooks: $(READY)
-	$(BIN)/python -m ipa.report.notebooks
+	$(BIN)/python -m ipa.report.notebook_runs
 
 docs: $(READY)
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html

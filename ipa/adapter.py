@@ -4,7 +4,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from operator import index
@@ -307,36 +307,31 @@ class Adapter:
         progress = _Progress(doing="now", reasons=reasons)
         with self._surviving(progress):
             shown: object = self._platform.now()
-            now_s = _number(shown)
-            if not math.isfinite(now_s):
+            if not math.isfinite(now_s := _number(shown)):
                 raise TypeError(f"the clock shows {shown!r}, not a number of seconds")
             self._now_s = now_s
 
     def _tell_the_end(self, skipped: int) -> None:
         if skipped:
             log.warning("%d steps were skipped because their time had passed", skipped)
-        if self.unrecorded:
-            first = self.unrecorded[0].step
-            log.error("%d steps could not be recorded, from step %d on", len(self.unrecorded), first)
+        if lost := self.unrecorded:
+            log.error("%d steps could not be recorded, from step %d on", len(lost), lost[0].step)
 
     def _accuracy(self, plan: Plan, metric: AccuracyMetric) -> float:
         """Return the accuracy of a plan; NaN for one, found after a restart, that is not of this pipeline."""
         chosen = (metric.name, *((stage.stage, stage.variant) for stage in plan.stages))
         if chosen not in self._accuracies:
-            try:
-                self._accuracies[chosen] = (
-                    plan.accuracy(self._planner.pipeline, metric) if plan.stages else math.nan
-                )
-            except IpaError:
-                self._accuracies[chosen] = math.nan
+            self._accuracies[chosen] = math.nan
+            with suppress(IpaError):
+                if plan.stages:
+                    self._accuracies[chosen] = plan.accuracy(self._planner.pipeline, metric)
         return self._accuracies[chosen]
 
     def _measured_accuracy(self, plan: Plan) -> float | None:
         """Return the measured accuracy of a plan; None where there is none."""
-        try:
+        with suppress(IpaError):
             return plan.measured_accuracy(self._planner.pipeline) if plan.stages else None
-        except IpaError:
-            return None
+        return None
 
 
 def _in_words(error: BaseException) -> str:

@@ -12,7 +12,8 @@ from ipa.paper import FIRST_FIGURE, PAPER_PIPELINES, PAPER_WORKLOADS
 from ipa.registry import Registry
 from ipa.report.claims.runs import claim_runs
 from ipa.report.notebook_record import is_unchanged, notebook_fingerprint, write_record
-from ipa.report.notebooks import NOTEBOOKS, execute
+from ipa.report.notebook_runs import execute
+from ipa.report.notebooks import NOTEBOOKS
 from ipa.results.written_files import written_files
 from ipa.workers import worker_pool
 from ipa.workload.catalogue import TraceChoice

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from ipa.errors import InvalidValueError, IpaError, MissingExtraError, ResultsError, UnknownNameError
+from ipa.report.notebook_runs import execute, execute_file
 from ipa.report.notebooks import (
     NOTEBOOKS,
     AdaptationParameters,
     ClaimsParameters,
     EndToEndParameters,
     check_parameters,
-    execute,
-    execute_file,
 )
 
 COMMON = {"trace": "synthetic", "seed": 0, "jobs": 1, "results_dir": "results"}
@@ -186,7 +185,7 @@ def test_a_run_killed_half_way_leaves_no_notebook_under_the_final_name(tmp_path:
     killer = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
     source = write_notebook(tmp_path / "a.ipynb", "", "print('half')", killer)
     output = tmp_path / "out" / "b.ipynb"
-    program = "import sys; from pathlib import Path; from ipa.report.notebooks import execute_file;"
+    program = "import sys; from pathlib import Path; from ipa.report.notebook_runs import execute_file;"
     program += "execute_file(Path(sys.argv[1]), {}, Path(sys.argv[2]))"
     done = subprocess.run([sys.executable, "-c", program, str(source), str(output)], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ipa.report.notebooks import execute
+from ipa.report.notebook_runs import execute
 
 pytestmark = pytest.mark.slow
 
