@@ -1,60 +1,15 @@
 """Pipeline files: what is accepted, and what an error says."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
+from ipa.errors import ConfigError, UnknownNameError
 from ipa.paper import PAPER_PIPELINES, published_table
-from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import load_pipeline, pipeline_inputs, pipeline_names
-from ipa.pipeline.pipeline import Edge, Pipeline
-from ipa.pipeline.stage_inputs import StageInput
-from tests.support import toys
-
-PROFILE = """stage,variant,cores,batch,latency_p99_s,throughput_rps
-detect,small,1,1,0.10,10
-detect,small,1,4,0.30,13
-detect,large,2,1,0.40,4
-"""
-
-PIPELINE = """name: own
-sla_s: 2.5
-stages:
-  - name: detect
-    profile: {file: measured/profile.csv}
-    variants:
-      - {name: small, accuracy: 0.5, base_cores: 1}
-      - {name: large, accuracy: 0.9, base_cores: 2}
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "measured").mkdir()
-    (tmp_path / "measured" / "profile.csv").write_text(PROFILE)
-    return tmp_path
-
-
-def written(folder: Path, content: str | bytes) -> Path:
-    file = folder / "own.yaml"
-    file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return file
-
-
-def changed(old: str, new: str) -> str:
-    assert PIPELINE.count(old) == 1
-    return PIPELINE.replace(old, new)
-
-
-def error_of(folder: Path, content: str | bytes) -> ConfigError:
-    file = written(folder, content)
-    with pytest.raises(ConfigError) as caught:
-        load_pipeline(file)
-    assert str(caught.value).startswith(f"{caught.value.file}: ")
-    return caught.value
+from ipa.pipeline.pipeline import Edge
+from tests.support.pipeline_files import PIPELINE, PROFILE, changed, error_of, written
 
 
 def test_a_pipeline_elsewhere_finds_its_profile_beside_it(
@@ -399,109 +354,3 @@ def test_what_is_wrong_with_a_graph_is_named(
     error = error_of(graph_folder, GRAPH.replace(old, new))
     assert error.key == key
     assert problem in error.problem
-
-
-def stage_keys(*lines: str) -> str:
-    return changed("    profile:", "".join(f"    {line}\n" for line in lines) + "    profile:")
-
-
-def small_keys(keys: str) -> str:
-    return changed("base_cores: 1}", f"base_cores: 1, {keys}}}")
-
-
-def test_keys_for_serving_have_defaults(folder: Path) -> None:
-    stage = load_pipeline(written(folder, PIPELINE)).stages[0]
-    assert (stage.task, stage.inputs) == ("", ())
-    assert (stage.variants[0].settings, stage.variants[0].server) == ((), None)
-
-
-def test_settings_of_a_variant_are_plain_values_by_name(folder: Path) -> None:
-    text = small_keys("settings: {width: 320, file: det.onnx, scale: 0.5, mirrored: true}")
-    variant = load_pipeline(written(folder, text)).stages[0].variants[0]
-    assert dict(variant.settings) == {"width": 320, "file": "det.onnx", "scale": 0.5, "mirrored": True}
-    assert [name for name, _ in variant.settings] == ["file", "mirrored", "scale", "width"]
-    assert hash(variant) == hash(load_pipeline(written(folder, text)).stages[0].variants[0])
-
-
-def test_a_variant_may_be_served_by_any_server(folder: Path) -> None:
-    text = small_keys('server: {model: det, command: [tritonserver, "--grpc-port={port}"]}')
-    server = load_pipeline(written(folder, text)).stages[0].variants[0].server
-    assert server is not None
-    assert server.command_on(8123) == ["tritonserver", "--grpc-port=8123"]
-    for address in ("gpu-box:8001", "[::1]:8001"):
-        text = small_keys(f'server: {{model: det, address: "{address}"}}')
-        assert load_pipeline(written(folder, text)).stages[0].variants[0].server == ExternalServer(
-            "det", address=address
-        )
-
-
-@pytest.mark.parametrize(
-    ("keys", "key", "message"),
-    [
-        ("settings: {width: [1]}", "settings[0]", "width must be true, false, a finite number or a text"),
-        ("settings: {width: .nan}", "settings[0]", "width must be true, false, a finite number or a text"),
-        ("settings: 3", "settings", "must be a mapping, got 3"),
-        ("server: {model: m}", "server", "takes either a command or an address"),
-        (
-            "server: {model: m, command: [x], address: 'a:1'}",
-            "server",
-            "takes either a command or an address",
-        ),
-        ("server: {model: m, command: [run, it]}", "server", "its command must hold {port}"),
-        ("server: {model: m, address: 'http://a:1'}", "server", "its address must be HOST:PORT"),
-        ("server: {model: m, address: 'a:70000'}", "server", "its address must be HOST:PORT"),
-        ("server: {adress: 'a:1'}", "server.adress", "unknown key; allowed: model, command, address"),
-        ("server: {address: 'a:1'}", "server.model", "is missing"),
-    ],
-)
-def test_wrong_keys_for_serving_are_named(folder: Path, keys: str, key: str, message: str) -> None:
-    error = error_of(folder, small_keys(keys))
-    assert error.key == f"stages[0].variants[0].{key}"
-    assert message in error.problem
-
-
-SECOND = """  - name: classify
-    profile: {file: measured/profile.csv, stage: detect}
-    inputs: {image: detect.crops, language: request.language}
-    variants:
-      - {name: small, accuracy: 0.5, base_cores: 1}
-"""
-
-
-def test_inputs_come_from_the_request_or_from_stages_before(folder: Path) -> None:
-    stage = load_pipeline(written(folder, PIPELINE + SECOND)).stages[1]
-    assert stage.inputs == (StageInput("image", "detect", "crops"), StageInput("language", "", "language"))
-
-
-def test_inputs_come_from_every_stage_that_leads_there(folder: Path) -> None:
-    second = SECOND.replace("    inputs", "    after: detect\n    inputs")
-    third = second.replace("name: classify", "name: third").replace("after: detect", "after: classify")
-    other = second.replace("name: classify", "name: other")
-    pipeline = load_pipeline(written(folder, PIPELINE + second + other + third))
-    assert pipeline.stage("third").inputs[0].stage == "detect"
-    assert pipeline.ancestors()["third"] == ("detect", "classify")
-    error = error_of(folder, PIPELINE + second + other + third.replace("detect.crops", "other.crops"))
-    assert error.problem.endswith("allowed: request.NAME, detect.NAME, classify.NAME")
-
-
-@pytest.mark.parametrize("source", ["classify.label", "crops", "detect.", "detect", "request.", "''"])
-def test_an_input_from_nowhere_is_refused(folder: Path, source: str) -> None:
-    error = error_of(folder, PIPELINE + SECOND.replace("detect.crops", source))
-    assert "stages[1].inputs" in error.key
-    assert source.strip("'") in str(error)
-
-
-def test_a_stage_named_request_makes_sources_ambiguous(folder: Path) -> None:
-    error = error_of(
-        folder,
-        changed("name: detect", "name: request").replace("profile.csv}", "profile.csv, stage: detect}")
-        + SECOND.replace("detect.crops", "request.crops"),
-    )
-    assert "rename the stage" in error.problem
-
-
-def test_a_pipeline_built_in_python_is_checked_too() -> None:
-    stages = toys.pipeline(2).stages
-    with pytest.raises(InvalidValueError, match="comes from stage-2, which does not lead to it"):
-        Pipeline("own", (replace(stages[0], inputs=(StageInput("x", "stage-2", "y"),)), stages[1]), 1.0)
-    assert Pipeline("own", (stages[0], replace(stages[1], inputs=(StageInput("x", "stage-1", "y"),))), 1.0)
