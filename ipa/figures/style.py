@@ -187,7 +187,8 @@ def is_narrow(width_in: float) -> bool:
 
 def new_figure(width_in: float, height_in: float) -> Figure:
     """Return an empty figure whose parts make room for each other."""
-    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
+    # Beside the axes a little more: on a screen letters are fitted to pixels and wider than in print.
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.03)
     return NotebookFigure(figsize=(width_in, height_in), layout=layout, facecolor="white")
 
 
