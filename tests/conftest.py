@@ -1,6 +1,7 @@
 """Settings shared by all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from ipa.cli.app import main
 from ipa.experiments.grid import run_grid
 from ipa.experiments.grid_specs import grid_specs
 from tests.support.command import Ipa, Outcome
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A suite that was started in the background inherits that, and the commands it starts would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ipa")
