@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from subprocess import Popen
 from typing import TypeVar
@@ -29,7 +30,7 @@ from ipa.serving.gateway import (
 )
 from ipa.serving.model_server import ReplicaSettings, ServerReady
 from ipa.serving.v2 import Answer, Tensor, V2Client
-from tests.support.replicas import START_TIMEOUT_S, STOP_TIMEOUT_S, profile, replica
+from tests.support.replicas import START_TIMEOUT_S, STOP_TIMEOUT_S, hear_signals, profile, replica
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -167,11 +168,16 @@ def faulty_server(folder: Path, name: str) -> Iterator[Faulty]:
         process.wait()
 
 
+def _serve(settings: GatewaySettings, ready: Connection) -> None:
+    hear_signals()
+    serve_gateway(settings, ready)
+
+
 @contextmanager
 def gateway(settings: GatewaySettings) -> Iterator[tuple[ServerReady, int]]:
     """Run a gateway until the end of the block; yield where it is and its pid."""
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=serve_gateway, args=(settings, sender), daemon=True)
+    process = _CONTEXT.Process(target=_serve, args=(settings, sender), daemon=True)
     process.start()
     sender.close()
     try:
