@@ -7,8 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from subprocess import Popen
 from typing import TypeVar
@@ -30,7 +28,7 @@ from ipa.serving.gateway import (
 )
 from ipa.serving.model_server import ReplicaSettings, ServerReady
 from ipa.serving.v2 import Answer, Tensor, V2Client
-from tests.support.replicas import START_TIMEOUT_S, STOP_TIMEOUT_S, hear_signals, profile, replica
+from tests.support.replicas import START_TIMEOUT_S, profile, replica, starting
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -43,8 +41,6 @@ EMULATED = ReplicaSettings(
 )
 
 Result = TypeVar("Result")
-
-_CONTEXT = get_context("forkserver")
 
 
 def lab_pipeline() -> Pipeline:
@@ -168,30 +164,12 @@ def faulty_server(folder: Path, name: str) -> Iterator[Faulty]:
         process.wait()
 
 
-def _serve(settings: GatewaySettings, ready: Connection) -> None:
-    hear_signals()
-    serve_gateway(settings, ready)
-
-
 @contextmanager
 def gateway(settings: GatewaySettings) -> Iterator[tuple[ServerReady, int]]:
     """Run a gateway until the end of the block; yield where it is and its pid."""
-    receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_serve, args=(settings, sender), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        assert receiver.poll(START_TIMEOUT_S), "the gateway did not say whether it serves"
-        ready = receiver.recv()
+    with starting("gateway", serve_gateway, settings) as (ready, pid):
         assert isinstance(ready, ServerReady), ready
-        yield ready, process.pid or 0
-    finally:
-        process.terminate()
-        process.join(STOP_TIMEOUT_S)
-        ended = process.exitcode is not None
-        process.kill()
-        process.join()
-    assert ended, "the gateway did not end within its time after SIGTERM"
+        yield ready, pid
 
 
 @contextmanager

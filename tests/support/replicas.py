@@ -1,7 +1,7 @@
 """Model servers that run in processes of their own while a test uses them."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -29,16 +29,39 @@ def profile(
     )
 
 
-def hear_signals() -> None:
-    """Let signals through: a template that the platform started, in a test before, holds them back."""
+def _run(serve: Callable[..., None], settings: object, ready: Connection) -> None:
+    # A template that the platform started, in a test before this one, holds signals back.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    serve(settings, ready)
 
 
 def _serve(settings: ReplicaSettings, ready: Connection) -> None:
-    hear_signals()
     if settings.task == "toy":
         TASKS.register("toy", toy_task.TOY)
     serve_replica(settings, ready)
+
+
+@contextmanager
+def starting(
+    what: str, serve: Callable[..., None], settings: object
+) -> Iterator[tuple[ServerReady | ServerFailed, int]]:
+    """Run a server until the end of a ``with`` block; yield how it began, and its pid."""
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_run, args=(serve, settings, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        assert receiver.poll(START_TIMEOUT_S), f"the {what} did not say whether it serves"
+        answer = receiver.recv()
+        assert isinstance(answer, ServerReady | ServerFailed)
+        yield answer, process.pid or 0
+    finally:
+        process.terminate()
+        process.join(STOP_TIMEOUT_S)
+        ended = process.exitcode is not None
+        process.kill()
+        process.join()
+    assert ended, f"the {what} did not end within its time after SIGTERM"
 
 
 @contextmanager
@@ -52,19 +75,5 @@ def replica(settings: ReplicaSettings) -> Iterator[ServerReady]:
 @contextmanager
 def starting_replica(settings: ReplicaSettings) -> Iterator[ServerReady | ServerFailed]:
     """Run a replica until the end of a ``with`` block, and say how it began."""
-    receiver, sender = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_serve, args=(settings, sender), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        assert receiver.poll(START_TIMEOUT_S), "the replica did not say whether it serves"
-        answer = receiver.recv()
-        assert isinstance(answer, ServerReady | ServerFailed)
+    with starting("replica", _serve, settings) as (answer, _):
         yield answer
-    finally:
-        process.terminate()
-        process.join(STOP_TIMEOUT_S)
-        ended = process.exitcode is not None
-        process.kill()
-        process.join()
-    assert ended, "the replica did not end within its time after SIGTERM"
