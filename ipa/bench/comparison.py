@@ -1,15 +1,14 @@
 """Solvers compared on the same problems in the same run, building and searching apart."""
 
-import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 import numpy as np
 
 from ipa.errors import MissingExtraError, SolverUnavailableError
+from ipa.garbage import garbage_settled
 from ipa.optimizer.decision import Decision, Status
 from ipa.optimizer.problem import Problem
 from ipa.optimizer.solve import DEFAULT_DEADLINE_S, solve
@@ -111,20 +110,9 @@ def compare_solvers(
         (why it refused a problem, for example the size limit of a licence).
     """
     records = [Record(solver) for solver in solvers]
-    with _imports_settled():
+    with garbage_settled():
         _compare(records, problems, deadline_s, budget_s)
     return [record.row() for record in records]
-
-
-@contextmanager
-def _imports_settled() -> Iterator[None]:
-    """Keep the garbage collector from walking through all imported modules in the middle of a solve."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _compare(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ipa.cli.adapt_loop import RunningPlatform, check_live, live_adapter, recorded, step_line
-from ipa.cli.messages import messages
+from ipa.cli.messages import messages, tell
 from ipa.cli.options import (
     DEFAULT_SOLVER,
     AlphaOption,
@@ -99,7 +99,7 @@ def adapt_command(
     )
     check_live(spec)
     file = record or folder.logs / "decisions.jsonl"
-    messages.print(f"decisions go to {file}", highlight=False, markup=False, soft_wrap=True)
+    tell(f"decisions go to {file}")
     with recorded(file, lambda step: typer.echo(step_line(step))) as take:
         live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take).run(until_s=float("inf"))
 

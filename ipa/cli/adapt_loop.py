@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ipa.adapter import Adapter, AdapterSettings
+from ipa.adapter import Adapter
 from ipa.cli.output import measured_text
 from ipa.errors import InvalidValueError
-from ipa.experiments.resolved import check_fixed, forecaster_for, planner_for
+from ipa.experiments.resolved import adapter_settings, check_fixed, forecaster_for, planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
@@ -75,13 +75,7 @@ def check_live(spec: RunSpec) -> None:
 
 def live_adapter(spec: RunSpec, platform: Platform, record: Callable[[DecisionRecord], None]) -> Adapter:
     """Return what adapts a pipeline that runs to a load that is not known beforehand."""
-    parameters = spec.parameters()
-    settings = AdapterSettings(
-        parameters.interval_s,
-        parameters.forecast_margin,
-        parameters.round_rates,
-        parameters.on_infeasible,
-    )
+    settings = adapter_settings(spec.parameters())
     forecaster = forecaster_for(spec, np.empty(0, dtype=np.int64))
     return Adapter(platform, planner_for(spec), forecaster, settings, record)
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ipa.cli.commands import CommandsByName, listed_command
-from ipa.cli.messages import messages
+from ipa.cli.messages import messages, tell
 from ipa.cli.version import show_version
 from ipa.errors import IpaError, brief
 
@@ -63,7 +63,7 @@ class Commands(TyperGroup):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             message = f"error: {where}{error.strerror or error}"
-            messages.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+            tell(message, style="red")
             raise typer.Exit(EXIT_ERROR) from error
         except KeyboardInterrupt as error:
             messages.print("interrupted; what was complete is kept, the same command goes on from there")
@@ -75,7 +75,7 @@ def _fail(why: str) -> typer.Exit:
     line = "".join(char if char.isprintable() else "?" for char in why)
     if len(line) > LINE_CHARACTERS:
         line = f"{line[: LINE_CHARACTERS // 2]} ... {line[-LINE_CHARACTERS // 2 :]}"
-    messages.print(f"error: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+    tell(f"error: {line}", style="red")
     return typer.Exit(EXIT_ERROR)
 
 
@@ -85,7 +85,7 @@ class LogLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         line = f"{record.levelname.lower()}: {self.format(record)}"
-        messages.print(line, highlight=False, markup=False, soft_wrap=True)
+        tell(line)
 
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ipa.cli.messages import messages
+from ipa.cli.messages import messages, tell
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_SOLVER,
@@ -99,7 +99,7 @@ def grid_command(
         gaps=gaps,
     )
     if method is None and (note := left_out_note(specs)):
-        messages.print(f"{note} (--replicas)", highlight=False, markup=False, soft_wrap=True)
+        tell(f"{note} (--replicas)")
     with progress_bar("grid") as show:
         report = run_grid(
             specs,

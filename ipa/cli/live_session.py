@@ -9,7 +9,7 @@ from types import FrameType
 
 from ipa.cli.adapt_loop import RunningPlatform, live_adapter, recorded, step_line
 from ipa.cli.live_view import as_line, as_table
-from ipa.cli.messages import messages
+from ipa.cli.messages import messages, tell
 from ipa.cli.output import LOG_EVERY_S
 from ipa.errors import IpaError
 from ipa.experiments.spec import RunSpec
@@ -103,14 +103,14 @@ class LiveSession:
     def _write_lines(self) -> None:
         while not self._stop.wait(LOG_EVERY_S):
             line = as_line(self._pipeline, status_of(self._platform.deployment))
-            messages.print(line, highlight=False, markup=False, soft_wrap=True)
+            tell(line)
 
     def _drain(self) -> None:
         with messages.status("waiting for the requests in flight"):
             try:
                 ended = self._platform.deployment.drain(DRAIN_S)
             except IpaError as error:
-                messages.print(f"not drained: {error}", highlight=False, markup=False, soft_wrap=True)
+                tell(f"not drained: {error}")
                 return
         if not ended:
             messages.print(f"requests were still in flight after {DRAIN_S:g} s", highlight=False)
@@ -118,9 +118,7 @@ class LiveSession:
     def _adapt(self) -> None:
         platform = RunningPlatform(self._platform, lambda left_s: not self._stop.wait(left_s))
         file = self._platform.deployment.folder.logs / "decisions.jsonl"
-        with recorded(
-            file, lambda step: messages.print(step_line(step), highlight=False, markup=False, soft_wrap=True)
-        ) as record:
+        with recorded(file, lambda step: tell(step_line(step))) as record:
             live_adapter(self._spec, platform, record).run(until_s=float("inf"))
 
     @contextmanager

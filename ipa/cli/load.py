@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ipa import limits
-from ipa.cli.messages import messages
+from ipa.cli.messages import messages, tell
 from ipa.cli.options import GapsOption, JsonOption, PerMinuteOption, SeedOption, TimestampsOption, TraceOption
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import load_format
@@ -171,7 +171,7 @@ def _run(settings: LoadSettings, *, as_json: bool) -> None:
         messages.print(f"interrupted: {report.requests} of {len(settings.arrivals_s)} requests were sent")
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.warning:
-        messages.print(f"warning: {report.warning}", highlight=False, markup=False, soft_wrap=True)
+        tell(f"warning: {report.warning}")
 
 
 def _to(settings: LoadSettings, output: Path) -> LoadSettings:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ipa.cli.messages import messages
+from ipa.cli.messages import tell
 from ipa.cli.options import ForceOption, JsonOption, SeedOption
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import seconds, share, whole_numbers
@@ -113,21 +113,17 @@ def _print(report: ProfileReport) -> None:
         print_table(allocation_rows(report), title="p99 = αb² + βb + γ (ms), base allocations, SLAs")
         typer.echo("")
     for name, problem in report.failures.items():
-        _tell(f"failed: {name}: {problem}")
+        tell(f"failed: {name}: {problem}")
     for missing in report.missing:
-        _tell(f"no pipeline file yet: {missing}")
+        tell(f"no pipeline file yet: {missing}")
     if disturbed := sum(bool(point.notes) for point in report.points):
-        _tell(
+        tell(
             f"{disturbed} of {len(report.points)} points were disturbed, their column says by what; measure"
             " them again with --redo-disturbed"
         )
     typer.echo(f"{len(report.measured)} points measured, {len(report.points) - len(report.measured)} kept")
     if report.points:
         typer.echo(str(report.files.table if report.missing else report.files.pipeline))
-
-
-def _tell(text: str) -> None:
-    messages.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _as_json(report: ProfileReport) -> dict[str, Any]:

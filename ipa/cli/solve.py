@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from ipa.cli.messages import messages
+from ipa.cli.messages import tell
 from ipa.cli.options import (
     DEFAULT_SOLVER,
     EXIT_INFEASIBLE,
@@ -144,7 +144,7 @@ def _print_report(report: dict[str, Any]) -> None:
     )
     for line in (f"note: {report['note']}" if report["note"] else "", _why_infeasible(report)):
         if line:
-            messages.print(line, highlight=False, markup=False, soft_wrap=True)
+            tell(line)
 
 
 def _proof(report: dict[str, Any]) -> str:

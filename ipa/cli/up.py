@@ -10,7 +10,7 @@ from ipa import limits
 from ipa.cli.adapt_loop import check_live
 from ipa.cli.how_to_call import described_inputs, with_client, with_curl
 from ipa.cli.live_session import LiveSession
-from ipa.cli.messages import messages
+from ipa.cli.messages import tell
 from ipa.cli.options import (
     DEFAULT_SOLVER,
     AlphaOption,
@@ -153,7 +153,7 @@ def _serve(spec: RunSpec, settings: LocalSettings, plan: Plan, name: str | None,
     own_name = re.sub(r"[^A-Za-z0-9._-]+", "-", parameters.pipeline.name)[:40]
     platform = LocalPlatform(settings, spec.conditions(parameters), name=name or own_name)
     LiveSession(spec, platform, adapts=adapts).serve(
-        plan, lambda about, served: _tell(about, served, platform)
+        plan, lambda about, served: _announce(about, served, platform)
     )
 
 
@@ -162,11 +162,11 @@ def _first_plan(spec: RunSpec, file: Path | None, rate_rps: float) -> Plan:
         return read_plan(file)
     decision = planner_for(spec).decide(rate_rps)
     if decision.why:
-        messages.print(f"note: {decision.why}", highlight=False, markup=False, soft_wrap=True)
+        tell(f"note: {decision.why}")
     return decision.plan
 
 
-def _tell(about: About, pipeline: Pipeline, platform: LocalPlatform) -> None:
+def _announce(about: About, pipeline: Pipeline, platform: LocalPlatform) -> None:
     model, grpc = pipeline.name, f"127.0.0.1:{about.grpc_port}"
     inputs = described_inputs(about, model)
     typer.echo(

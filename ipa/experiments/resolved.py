@@ -50,13 +50,7 @@ class ResolvedRun:
 
     def adapter_settings(self) -> AdapterSettings:
         """Return interval, margins, and what to do above capacity."""
-        parameters = self.parameters
-        return AdapterSettings(
-            parameters.interval_s,
-            parameters.forecast_margin,
-            parameters.round_rates,
-            parameters.on_infeasible,
-        )
+        return adapter_settings(self.parameters)
 
     def conditions(self) -> Conditions:
         """Return what the run asks of its platform."""
@@ -105,6 +99,16 @@ def resolve_run(spec: RunSpec, workload: Workload | None = None) -> ResolvedRun:
 def resolve(spec: RunSpec) -> RunSpec:
     """Return the spec with ``trace`` saying which workload will be used; checks all values on the way."""
     return resolve_run(spec).spec
+
+
+def adapter_settings(parameters: RunParameters) -> AdapterSettings:
+    """Return interval, margins, and what to do above capacity."""
+    return AdapterSettings(
+        parameters.interval_s,
+        parameters.forecast_margin,
+        parameters.round_rates,
+        parameters.on_infeasible,
+    )
 
 
 def planner_for(spec: RunSpec) -> Planner:

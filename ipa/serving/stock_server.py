@@ -71,15 +71,47 @@ def serve_model(
     ready
         Gets ``ServerReady`` or ``ServerFailed``; then it is closed.
     """
-    # A Ctrl-C in the terminal reaches every process, and uvicorn would take it as a wish to stop; only who
-    # started this process knows what has to end before it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT})
+    hold_back_interrupts()
     # What the template left is never garbage. Looking for it would take a tenth of a second now and then, in
     # the middle of a batch, and write to pages that all replicas share.
     gc.freeze()
     install_uvloop_event_loop()
     with tempfile.TemporaryDirectory(prefix="ipa-mlserver-") as folder, _reserved_port() as reserved:
         asyncio.run(_serve(_Stock(runtime, model, name, extra, Path(folder), reserved), ready))
+
+
+def server_settings(name: str, folder: Path, **doors: Any) -> Settings:
+    """Return what MLServer is to do; neither an .env file nor the environment changes it.
+
+    Parameters
+    ----------
+    name
+        Name of the server.
+    folder
+        Where it may put files.
+    doors
+        Its ports, and whatever else is not the same for all servers.
+    """
+    return Settings(
+        **FROM_NOWHERE_ELSE,
+        host=HOST,
+        debug=False,
+        parallel_workers=0,
+        server_name=name,
+        grpc_max_message_length=MAX_MESSAGE_BYTES,
+        environments_dir=str(folder),
+        metrics_dir=str(folder),
+        gzip_enabled=False,
+        **doors,
+    )
+
+
+def hold_back_interrupts() -> None:
+    """Let no Ctrl-C of the terminal, which reaches every process, end this one.
+
+    Only who started it knows what has to end before it; uvicorn would take it as a wish to stop.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +128,7 @@ class _Stock:
         return int(self.reserved.getsockname()[1])
 
     def settings(self) -> Settings:
-        """Return what MLServer is to do; neither an .env file nor the environment changes it."""
-        return Settings(
-            **FROM_NOWHERE_ELSE,
-            host=HOST,
-            http_port=0,
-            grpc_port=self.grpc_port,
-            metrics_port=0,
-            debug=False,
-            parallel_workers=0,
-            server_name=self.name,
-            grpc_max_message_length=MAX_MESSAGE_BYTES,
-            environments_dir=str(self.folder),
-            metrics_dir=str(self.folder),
-            gzip_enabled=False,
-        )
+        return server_settings(self.name, self.folder, http_port=0, grpc_port=self.grpc_port, metrics_port=0)
 
     def model_settings(self, start_up: StartUp) -> ModelSettings:
         parameters = ModelParameters(**FROM_NOWHERE_ELSE, extra={**self.extra, "start_up": start_up})

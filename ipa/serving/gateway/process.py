@@ -30,10 +30,7 @@ from ipa.serving.gateway.rest_door import RestDoor
 from ipa.serving.gateway.settings import GatewaySettings
 from ipa.serving.gateway.tasks import Tasks
 from ipa.serving.replica import ServerFailed, ServerReady
-from ipa.serving.stock_server import FROM_NOWHERE_ELSE
-from ipa.serving.v2.client import MAX_MESSAGE_BYTES
-
-HOST = "127.0.0.1"
+from ipa.serving.stock_server import FROM_NOWHERE_ELSE, hold_back_interrupts, server_settings
 
 STOP_DRAIN_S = 5.0
 """Time that requests in flight have to end when the process is told to stop; its owner drains it before."""
@@ -158,27 +155,19 @@ def stage_limits(settings: GatewaySettings) -> Sequence[StageLimits]:
 
 
 def mlserver_settings(settings: GatewaySettings, folder: Path) -> Settings:
-    """Return what MLServer is to do; neither an .env file nor the environment changes it."""
-    return Settings(
-        **FROM_NOWHERE_ELSE,
-        host=HOST,
+    """Return what MLServer is to do."""
+    return server_settings(
+        f"ipa-gateway-{settings.pipeline.name}",
+        folder,
         http_port=settings.http_port,
         grpc_port=settings.grpc_port,
         metrics_endpoint=None,
-        debug=False,
-        parallel_workers=0,
-        server_name=f"ipa-gateway-{settings.pipeline.name}",
-        grpc_max_message_length=MAX_MESSAGE_BYTES,
-        environments_dir=str(folder),
-        metrics_dir=str(folder),
-        gzip_enabled=False,
         load_models_at_startup=False,
     )
 
 
 def run(settings: GatewaySettings, ready: Connection) -> None:
     """Serve until SIGTERM, in the main thread of this process."""
-    # A Ctrl-C in the terminal reaches every process; only who started this one knows what ends before it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT})
+    hold_back_interrupts()
     install_uvloop_event_loop()
     asyncio.run(serve(settings, ready))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
@@ -15,6 +14,7 @@ import numpy as np
 
 from ipa.arrays import Ints
 from ipa.errors import MissingExtraError
+from ipa.garbage import garbage_settled
 from ipa.serving.load_generator.account import LoadAccount
 from ipa.serving.load_generator.endpoint import Endpoint, Failure
 from ipa.serving.load_generator.loop import NS, run_precisely, sleep_until_ns
@@ -98,7 +98,7 @@ class _Generator:
             )
             items = await asyncio.to_thread(lambda: [payload.tensors(item) for item in range(payload.items)])
             endpoint.prepare(items)
-            with _collected(), _preferred():
+            with garbage_settled(), _preferred():
                 return await self._send_all(endpoint, payload)
         finally:
             await endpoint.close()
@@ -197,17 +197,6 @@ def _due_ns(settings: LoadSettings, zero_ns: int) -> Ints:
 
 def _token(settings: LoadSettings) -> str:
     return settings.run_token or secrets.token_hex(4)
-
-
-@contextmanager
-def _collected() -> Iterator[None]:
-    """Keep the garbage collector away from what lives as long as the load: to look through it takes long."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

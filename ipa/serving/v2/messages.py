@@ -73,9 +73,7 @@ def make_request(
     """
     message = pb.ModelInferRequest(model_name=model, id=request_id)
     _put_parameters(message.parameters, parameters or {})
-    for tensor in tensors:
-        message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
-        message.raw_input_contents.append(pack(tensor))
+    _put_tensors(message.inputs, message.raw_input_contents, tensors)
     return message
 
 
@@ -100,9 +98,7 @@ def make_response(
     """Return the message of an answer, its tensors raw; the parameters are those of ``make_request``."""
     message = pb.ModelInferResponse(model_name=model, id=request_id)
     _put_parameters(message.parameters, parameters or {})
-    for tensor in tensors:
-        message.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
-        message.raw_output_contents.append(pack(tensor))
+    _put_tensors(message.outputs, message.raw_output_contents, tensors)
     return message
 
 
@@ -154,6 +150,12 @@ def _unpack_bytes(name: str, raw: bytes) -> tuple[bytes, ...]:
         elements.append(raw[start + 4 : end])
         start = end
     return tuple(elements)
+
+
+def _put_tensors(described: Any, raw: Any, tensors: Iterable[Tensor]) -> None:
+    for tensor in tensors:
+        described.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        raw.append(pack(tensor))
 
 
 def _read_tensors(described: Sequence[Any], raw: Sequence[bytes]) -> tuple[Tensor, ...]:
