@@ -155,3 +155,22 @@ class LivePipelineError(IpaError):
 
 class ProfilerError(IpaError):
     """A replica could not be measured: it did not start, or does not answer as a model has to."""
+
+
+class ClusterError(IpaError):
+    """A Kubernetes cluster cannot be reached, or refuses what it was asked for.
+
+    Parameters
+    ----------
+    problem
+        What was asked for, what came back, and what to do.
+    status
+        HTTP status of the answer; 0 if none came.
+    """
+
+    def __init__(self, problem: str, status: int = 0) -> None:
+        self.problem, self.status = problem, status
+        super().__init__(problem)
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.problem, self.status)

@@ -1,0 +1,1 @@
+"""Talks to a Kubernetes cluster: names, a typed client, watches, and the object InferencePipeline."""
