@@ -141,6 +141,10 @@ class GatewayError(IpaError):
     """The gateway of a live pipeline cannot be reached, or refuses what it was told."""
 
 
+class PodSettingsError(IpaError):
+    """A pod was not told, or cannot read, what it is to serve."""
+
+
 class EndpointError(IpaError):
     """An endpoint that is to take a load does not answer, or has no such model."""
 

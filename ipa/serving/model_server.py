@@ -1,14 +1,13 @@
 """One replica of one variant: a process of stock MLServer with a runtime of ours in it."""
 
-from multiprocessing.connection import Connection
-
 from ipa.errors import IpaError
-from ipa.serving.replica import ReplicaSettings, ServerFailed, ServerReady, Source
+from ipa.serving.doors import LOCAL_DOORS, Doors
+from ipa.serving.replica import ReplicaSettings, Report, ServerFailed, ServerReady, Source
 
 __all__ = ["ReplicaSettings", "ServerFailed", "ServerReady", "Source", "serve_replica"]
 
 
-def serve_replica(settings: ReplicaSettings, ready: Connection) -> None:
+def serve_replica(settings: ReplicaSettings, ready: Report, doors: Doors = LOCAL_DOORS) -> None:
     """Serve a variant until SIGTERM.
 
     To be run in a process of its own. Requests that are being served when the signal comes may be lost: let
@@ -21,6 +20,8 @@ def serve_replica(settings: ReplicaSettings, ready: Connection) -> None:
     ready
         Gets ``ServerReady`` once the variant is loaded, warmed and served, or ``ServerFailed``; then it is
         closed.
+    doors
+        Where it answers.
     """
     # The replica's cores have to be known before a library that computes is imported, and MLServer takes a
     # second to import: who only describes a replica waits for neither.
@@ -36,4 +37,4 @@ def serve_replica(settings: ReplicaSettings, ready: Connection) -> None:
         with ready:
             ready.send(ServerFailed(f"{settings.name}: {error}"))
         return
-    serve_model(runtime, settings.model, settings.name, {"replica": settings}, ready)
+    serve_model(runtime, settings.model, settings.name, {"replica": settings}, ready, doors)

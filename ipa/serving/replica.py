@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Protocol, Self
 
 from ipa.pipeline.pipeline import Setting
 from ipa.pipeline.profiles import ProfilePoint
@@ -96,3 +97,17 @@ class ServerFailed:
     """
 
     message: str
+
+
+class Report(Protocol):
+    """Takes a server's word on whether it serves; a pipe to another process does."""
+
+    def send(self, message: ServerReady | ServerFailed, /) -> None:
+        """Take the word."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

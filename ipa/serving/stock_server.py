@@ -1,4 +1,4 @@
-"""Runs stock MLServer with one model, on ports that the kernel picks."""
+"""Runs stock MLServer with one model, by default on ports that the kernel picks."""
 
 import asyncio
 import gc
@@ -7,8 +7,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from mlserver.utils import install_uvloop_event_loop
 
 from ipa.errors import ServerStartError
 from ipa.serving.closed_server import ClosedServer
-from ipa.serving.replica import ServerFailed, ServerReady
+from ipa.serving.doors import LOCAL_DOORS, Doors
+from ipa.serving.replica import Report, ServerFailed, ServerReady
 from ipa.serving.v2.client import MAX_MESSAGE_BYTES, V2Client
-
-HOST = "127.0.0.1"
 
 FROM_NOWHERE_ELSE: dict[str, Any] = {"_env_file": None, "_env_prefix": "IPA_NOT_READ_"}
 """Keeps settings of MLServer from being changed by its environment variables or a file .env."""
@@ -53,7 +51,12 @@ class StartUp:
 
 
 def serve_model(
-    runtime: type[MLModel], model: str, name: str, extra: Mapping[str, Any], ready: Connection
+    runtime: type[MLModel],
+    model: str,
+    name: str,
+    extra: Mapping[str, Any],
+    ready: Report,
+    doors: Doors = LOCAL_DOORS,
 ) -> None:
     """Serve one model until SIGTERM, in the main thread of a process of its own.
 
@@ -70,17 +73,25 @@ def serve_model(
         What the runtime is given.
     ready
         Gets ``ServerReady`` or ``ServerFailed``; then it is closed.
+    doors
+        Where it answers.
+
+    Raises
+    ------
+    OSError
+        If the port of its gRPC door is taken.
     """
     hold_back_interrupts()
     # What the template left is never garbage. Looking for it would take a tenth of a second now and then, in
     # the middle of a batch, and write to pages that all replicas share.
     gc.freeze()
     install_uvloop_event_loop()
-    with tempfile.TemporaryDirectory(prefix="ipa-mlserver-") as folder, _reserved_port() as reserved:
-        asyncio.run(_serve(_Stock(runtime, model, name, extra, Path(folder), reserved), ready))
+    with tempfile.TemporaryDirectory(prefix="ipa-mlserver-") as folder, _reserved_port(doors) as reserved:
+        stock = _Stock(runtime, model, name, extra, Path(folder), doors, reserved)
+        asyncio.run(_serve(stock, ready))
 
 
-def server_settings(name: str, folder: Path, **doors: Any) -> Settings:
+def server_settings(name: str, folder: Path, doors: Doors, **others: Any) -> Settings:
     """Return what MLServer is to do; neither an .env file nor the environment changes it.
 
     Parameters
@@ -90,11 +101,14 @@ def server_settings(name: str, folder: Path, **doors: Any) -> Settings:
     folder
         Where it may put files.
     doors
-        Its ports, and whatever else is not the same for all servers.
+        Where it answers.
+    others
+        Whatever else is not the same for all servers.
     """
+    ports = {"http_port": doors.http_port, "grpc_port": doors.grpc_port, "metrics_port": doors.metrics_port}
     return Settings(
         **FROM_NOWHERE_ELSE,
-        host=HOST,
+        host=doors.host,
         debug=False,
         parallel_workers=0,
         server_name=name,
@@ -102,7 +116,8 @@ def server_settings(name: str, folder: Path, **doors: Any) -> Settings:
         environments_dir=str(folder),
         metrics_dir=str(folder),
         gzip_enabled=False,
-        **doors,
+        **ports,
+        **others,
     )
 
 
@@ -121,6 +136,7 @@ class _Stock:
     name: str
     extra: Mapping[str, Any]
     folder: Path
+    doors: Doors
     reserved: socket.socket
 
     @property
@@ -128,7 +144,7 @@ class _Stock:
         return int(self.reserved.getsockname()[1])
 
     def settings(self) -> Settings:
-        return server_settings(self.name, self.folder, http_port=0, grpc_port=self.grpc_port, metrics_port=0)
+        return server_settings(self.name, self.folder, replace(self.doors, grpc_port=self.grpc_port))
 
     def model_settings(self, start_up: StartUp) -> ModelSettings:
         parameters = ModelParameters(**FROM_NOWHERE_ELSE, extra={**self.extra, "start_up": start_up})
@@ -137,7 +153,7 @@ class _Stock:
         )
 
 
-async def _serve(stock: _Stock, ready: Connection) -> None:
+async def _serve(stock: _Stock, ready: Report) -> None:
     start_up = StartUp()
     server = ClosedServer(stock.settings())
     serving = asyncio.create_task(server.start([stock.model_settings(start_up)]))
@@ -163,7 +179,7 @@ async def _first_signs(
         raise ServerStartError(f"{stock.name}: the model server ended while it loaded; see its log file")
     if start_up.problem:
         raise ServerStartError(f"{stock.name}: {start_up.problem}")
-    async with V2Client(f"{HOST}:{stock.grpc_port}") as client:
+    async with V2Client(f"{stock.doors.own_host}:{stock.grpc_port}") as client:
         try:
             async with asyncio.timeout(DOORS_TIMEOUT_S):
                 while not (_is_open(server) and await _answers(client, stock)):
@@ -198,13 +214,13 @@ def _is_open(server: MLServer) -> bool:
     return all(uvicorn is not None and uvicorn.started for uvicorn in _uvicorns(server))
 
 
-def _reserved_port() -> socket.socket:
-    """Return a socket that keeps a port of the kernel's choice for gRPC.
+def _reserved_port(doors: Doors) -> socket.socket:
+    """Return a socket that keeps the port for gRPC, which may be of the kernel's choice.
 
     gRPC binds with SO_REUSEPORT, so it can open the port though it is taken by a socket that does not listen;
     nobody else is given the port meanwhile.
     """
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind((HOST, 0))
+    reserved.bind((doors.host, doors.grpc_port))
     return reserved

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ipa.serving.doors import LOCAL_DOORS
 from ipa.serving.runtimes.emulated import EmulatedRuntime
 from ipa.serving.stock_server import StartUp, _reserved_port, _Stock
 
@@ -18,8 +19,8 @@ def test_neither_the_environment_nor_an_env_file_changes_the_server(
     monkeypatch.setenv("MLSERVER_PARALLEL_WORKERS", "3")
     monkeypatch.setenv("MLSERVER_MODEL_MAX_BATCH_SIZE", "16")
     monkeypatch.setenv("MLSERVER_MODEL_IMPLEMENTATION", "os.system")
-    with _reserved_port() as reserved:
-        stock = _Stock(EmulatedRuntime, "stage", "replica-1", {}, tmp_path, reserved)
+    with _reserved_port(LOCAL_DOORS) as reserved:
+        stock = _Stock(EmulatedRuntime, "stage", "replica-1", {}, tmp_path, LOCAL_DOORS, reserved)
         server, model = stock.settings(), stock.model_settings(StartUp())
     assert (server.host, server.parallel_workers, server.debug) == ("127.0.0.1", 0, False)
     assert (server.kafka_enabled, server.root_path) == (False, "")
@@ -28,8 +29,8 @@ def test_neither_the_environment_nor_an_env_file_changes_the_server(
 
 
 def test_a_reserved_port_is_given_to_nobody_else() -> None:
-    with _reserved_port() as reserved, socket.socket() as other:
+    with _reserved_port(LOCAL_DOORS) as reserved, socket.socket() as other:
         with pytest.raises(OSError, match="in use"):
             other.bind(reserved.getsockname())
-        with _reserved_port() as third:
+        with _reserved_port(LOCAL_DOORS) as third:
             assert third.getsockname() != reserved.getsockname()

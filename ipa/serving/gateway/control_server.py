@@ -1,6 +1,5 @@
 """The control socket: HTTP over a Unix socket that only this user can open, and a token on top."""
 
-import asyncio
 import hmac
 import os
 import socket
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ipa.errors import GatewayError, IpaError
+from ipa.serving.gateway.drain import drain
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.messages import StageAssignment, decode, encode
 from ipa.serving.gateway.replica_links import ReplicaLinks
@@ -103,24 +103,6 @@ class ControlServer:
 
     async def _drain(self, request: Request) -> Response:
         return JSONResponse(await drain(self._engine, float(request.query_params["timeout_s"])))
-
-
-async def drain(engine: Engine, timeout_s: float) -> bool:
-    """Refuse new requests; return whether all others ended within a time."""
-    engine.accepting = False
-    empty = asyncio.Event()
-
-    def look() -> None:
-        if not engine.unsettled:
-            empty.set()
-
-    engine.on_settled = look
-    look()
-    try:
-        await asyncio.wait_for(empty.wait(), timeout_s)
-    except TimeoutError:
-        return False
-    return True
 
 
 def _is_answered(path: Path) -> bool:

@@ -35,6 +35,7 @@ OPTIONS = (
 )
 
 STOP_GRACE_S = 1.0
+"""Time that calls have to end when the door closes, if nobody says another."""
 
 Context = aio.ServicerContext[pb.ModelInferRequest, pb.ModelInferResponse]
 
@@ -127,6 +128,6 @@ class GrpcDoor(GRPCServer):  # type: ignore[misc]
         self.port = self._server.add_insecure_port(f"{self._settings.host}:{self._settings.grpc_port}")
         await self._server.start()
 
-    async def close(self) -> None:
-        """Let calls end, at most for a moment, and take no more."""
-        await self._server.stop(STOP_GRACE_S)
+    async def close(self, grace_s: float) -> None:
+        """Take no more calls, and let those under way end within a time."""
+        await self._server.stop(grace_s)

@@ -81,7 +81,7 @@ class ReplicaLinks:
                     new.update((link.name, link) for link in links)
                     async with asyncio.TaskGroup() as group:
                         for link in links:
-                            group.create_task(_connect(link))
+                            group.create_task(shake_hands(link))
         except BaseException as error:
             for link in new.values():
                 link.close()
@@ -108,8 +108,14 @@ class ReplicaLinks:
         self._links.pop(name, None)
 
 
-async def _connect(link: GrpcLink) -> None:
-    """Return once a replica is ready; another one behind its address is an error."""
+async def shake_hands(link: GrpcLink) -> None:
+    """Return once a replica is ready and has told what its model is.
+
+    Raises
+    ------
+    GatewayError
+        If it does not tell, or another replica is behind its address.
+    """
     await link.connect()
     try:
         await link.ask()

@@ -1,16 +1,17 @@
-"""What a gateway has to know before it starts; the plan comes later, over its control socket."""
+"""What a gateway has to know before it starts; the plan comes later."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from ipa.errors import InvalidValueError
 from ipa.pipeline.pipeline import Pipeline
+from ipa.serving.doors import Doors
 
 
 @dataclass(frozen=True, slots=True)
-class GatewaySettings:
-    """One gateway; can be sent to another process.
+class ServedPipeline:
+    """What a gateway serves and what it bears, wherever it runs; can be sent to another process.
 
     Parameters
     ----------
@@ -18,10 +19,6 @@ class GatewaySettings:
         What it serves.
     model
         Name under which clients call the pipeline, as if it were a model of the V2 protocol.
-    control_socket
-        Unix socket on which the gateway is told its plan; created with mode 0600.
-    control_token
-        What every call on the control socket has to show.
     drop_after_s
         Per stage the age in seconds, since its arrival at the pipeline, beyond which a waiting request is
         dropped; infinity never drops. Empty: never in any stage.
@@ -35,8 +32,6 @@ class GatewaySettings:
     hang_after_s
         Seconds after which a batch without an answer counts as hung; None: the larger of 5 s and 20 times the
         p99 that the profile has for it.
-    grpc_port, http_port
-        Ports on 127.0.0.1; 0 lets the kernel pick one. A gateway that replaces another one gets its ports.
 
     Raises
     ------
@@ -46,15 +41,12 @@ class GatewaySettings:
 
     pipeline: Pipeline
     model: str
-    control_socket: Path
-    control_token: str
+    _: KW_ONLY
     drop_after_s: tuple[float, ...] = ()
     queue_limit: int = 10_000
     seed: int = 0
     journal_limit: int = 200_000
     hang_after_s: float | None = None
-    grpc_port: int = 0
-    http_port: int = 0
 
     def __post_init__(self) -> None:
         stages = len(self.pipeline.stages)
@@ -70,11 +62,46 @@ class GatewaySettings:
         for name in ("queue_limit", "journal_limit"):
             if getattr(self, name) < 1:
                 raise InvalidValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.control_token:
-            raise InvalidValueError("control_token is empty; whoever owns the gateway makes one up")
         if self.hang_after_s is not None and not 0 < self.hang_after_s < math.inf:
             raise InvalidValueError(f"hang_after_s is {self.hang_after_s}; it must be positive and finite")
 
     def drop_limit_s(self, place: int) -> float:
         """Return the age in seconds beyond which a request is dropped at a stage."""
         return self.drop_after_s[place] if self.drop_after_s else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings(ServedPipeline):
+    """A gateway on this machine, which is told its plan over a socket.
+
+    Parameters
+    ----------
+    control_socket
+        Unix socket on which the gateway is told its plan; created with mode 0600.
+    control_token
+        What every call on the control socket has to show.
+    grpc_port, http_port
+        Ports on 127.0.0.1; 0 lets the kernel pick one. A gateway that replaces another one gets its ports.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no token, or as for every served pipeline.
+    """
+
+    control_socket: Path
+    control_token: str
+    _: KW_ONLY
+    grpc_port: int = 0
+    http_port: int = 0
+
+    def __post_init__(self) -> None:
+        # A dataclass with slots is made anew: super() without arguments does not find itself in it.
+        ServedPipeline.__post_init__(self)
+        if not self.control_token:
+            raise InvalidValueError("control_token is empty; whoever owns the gateway makes one up")
+
+    @property
+    def doors(self) -> Doors:
+        """Where it opens its doors."""
+        return Doors(http_port=self.http_port, grpc_port=self.grpc_port)

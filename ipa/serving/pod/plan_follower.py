@@ -1,0 +1,185 @@
+"""Lets the gateway serve as the cluster says: with what shall serve, as far as it is there."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ipa.errors import GatewayError
+from ipa.serving.gateway.engine import Engine
+from ipa.serving.gateway.messages import ReplicaAddress, StageAssignment
+from ipa.serving.gateway.replica_links import check_plan
+from ipa.serving.pod.cluster_news import ClusterNews
+from ipa.serving.pod.endpoints import Endpoint, best
+from ipa.serving.pod.replica_pool import ReplicaPool
+from ipa.serving.pod.sharding import split_replicas
+from ipa.serving.pod.stage_serving import StageServing
+
+PATIENCE_S = 5.0
+"""Time that the last replicas of another variant have to be connected before the others take over."""
+
+Shares = Mapping[str, Mapping[str, Endpoint]]
+"""The endpoints of a shard behind every Service, by their names."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """A stage between what serves and what shall serve.
+
+    Parameters
+    ----------
+    current
+        What serves; None before the first plan.
+    alive
+        Whether any replica of it is connected.
+    target
+        What shall serve.
+    there
+        Replicas of the target that have endpoints.
+    connected
+        Those of them that are connected.
+    """
+
+    current: StageServing | None
+    alive: bool
+    target: StageServing
+    there: int
+    connected: int
+
+    def next(self, *, patient: bool) -> StageServing | None:
+        """Return what shall serve from now on.
+
+        Batch and wait change at once. Replicas behind another Service take over when all of them are
+        connected; when patience has come to its end, or nothing else serves, as soon as one is.
+
+        Parameters
+        ----------
+        patient
+            Whether replicas that are missing may still come.
+        """
+        if self.current and self.current.service == self.target.service:
+            return self.target
+        complete = 0 < self.there == self.connected
+        if complete or (self.connected and not (patient and (self.alive or self.current is None))):
+            return self.target
+        return self.current
+
+
+class PlanFollower:
+    """Brings what the engine serves with to what the cluster says, step by step.
+
+    Parameters
+    ----------
+    engine
+        Serves.
+    pool
+        Connects replicas.
+    pod
+        Name of this shard.
+
+    Attributes
+    ----------
+    in_force
+        What serves; nothing before the first plan.
+    problem
+        Why what shall serve cannot; empty if it can.
+    """
+
+    def __init__(self, engine: Engine, pool: ReplicaPool, pod: str) -> None:
+        self._engine, self._pool, self._pod = engine, pool, pod
+        self._stages = engine.pipeline.stages
+        self._asked: tuple[str, ...] = ()
+        self._asked_s = 0.0
+        self._assigned: object = None
+        self.in_force: tuple[StageServing, ...] = ()
+        self.problem = ""
+
+    def follow(self, news: ClusterNews, now_s: float) -> float | None:
+        """Do what can be done now.
+
+        Parameters
+        ----------
+        news
+            What the cluster shows.
+        now_s
+            The time, on a clock that only goes on.
+
+        Returns
+        -------
+        After how many seconds to look again though nothing has changed; None: not before something has.
+        """
+        if not news.serving:
+            return None
+        self.problem = self._refusal(news.serving)
+        if self.problem:
+            return None
+        services = tuple(one.service for one in news.serving)
+        if services != self._asked:
+            self._asked, self._asked_s = services, now_s
+        shares = self._shares(news)
+        self._pool.want(self._wanted(news.serving, shares))
+        left_s = self._asked_s + PATIENCE_S - now_s
+        upcoming = self._upcoming(news.serving, shares, patient=left_s > 0)
+        if upcoming:
+            self._serve(upcoming, shares)
+        return left_s if self.in_force != news.serving and left_s > 0 else None
+
+    def _refusal(self, serving: Sequence[StageServing]) -> str:
+        """Return why the pipeline cannot be served so; empty if it can."""
+        try:
+            check_plan(self._engine.pipeline, [StageAssignment(one.plan(1), ()) for one in serving])
+        except GatewayError as error:
+            return str(error)
+        return ""
+
+    def _shares(self, news: ClusterNews) -> Shares:
+        """Return this shard's endpoints behind every Service."""
+        members = news.shards | {self._pod}
+        found: dict[str, dict[str, Endpoint]] = {}
+        for service, endpoints in news.endpoints.items():
+            usable = best(endpoints.values())
+            mine = split_replicas(usable, members)[self._pod]
+            found[service] = {name: usable[name] for name in sorted(mine)}
+        return found
+
+    def _wanted(
+        self, serving: Sequence[StageServing], shares: Shares
+    ) -> dict[str, tuple[int, ReplicaAddress]]:
+        wanted: dict[str, tuple[int, ReplicaAddress]] = {}
+        for place, stage in enumerate(self._stages):
+            for one in (serving[place], *self.in_force[place : place + 1]):
+                server = stage.variant(one.variant).server
+                model = server.model if server else stage.name
+                for name, endpoint in shares.get(one.service, {}).items():
+                    wanted[name] = place, ReplicaAddress(name, endpoint.address, model)
+        return wanted
+
+    def _upcoming(
+        self, serving: Sequence[StageServing], shares: Shares, *, patient: bool
+    ) -> tuple[StageServing, ...]:
+        """Return what serves every stage next; nothing while one has nothing."""
+        found: list[StageServing] = []
+        for place, target in enumerate(serving):
+            current = self.in_force[place] if self.in_force else None
+            share = shares.get(target.service, {})
+            alive = bool(current and self._pool.connected(shares.get(current.service, {})))
+            view = StageView(current, alive, target, len(share), len(self._pool.connected(share)))
+            if (chosen := view.next(patient=patient)) is None:
+                return ()
+            found.append(chosen)
+        return tuple(found)
+
+    def _serve(self, serving: tuple[StageServing, ...], shares: Shares) -> None:
+        links = [self._pool.connected(shares.get(one.service, {})) for one in serving]
+        assigned = serving, [tuple(found) for found in links]
+        if assigned == self._assigned:
+            return
+        self._engine.assign(
+            [(one.plan(len(found)), list(found.values())) for one, found in zip(serving, links, strict=True)]
+        )
+        for found in links:
+            self._pool.used(found)
+        if serving != self.in_force:
+            _log.info("serves %s", ", ".join(f"{one.stage}: {one.variant} x{one.batch}" for one in serving))
+        self.in_force, self._assigned = serving, assigned
