@@ -28,7 +28,7 @@ from ipa.pipeline.accuracy import METRICS
 from ipa.results.json_files import read_json, write_json, writing
 from ipa.results.provenance import environment
 from ipa.results.run_folders import check_writable, locked
-from ipa.results.source_files import code_sha256
+from ipa.results.source_files import code_sha256_of
 from ipa.workers import worker_pool
 
 CHUNK = 250
@@ -274,7 +274,7 @@ def _begin(campaign: Campaign, *, resume: bool) -> None:
     identity = {
         "seed": campaign.seed,
         "opponents": [[o.solver, o.every] for o in campaign.opponents],
-        "code_sha256": code_sha256(Path(__file__)),
+        "code_sha256": code_sha256_of(Path(__file__)),
     }
     file = campaign.folder / "campaign.json"
     for link in (file, campaign.folder / "chunks"):

@@ -1,6 +1,7 @@
 """What a run's result depends on, as one hash: taken before the run, from what is loaded in memory."""
 
 from hashlib import sha256
+from pathlib import Path
 
 from ipa.experiments.editions import EDITIONS
 from ipa.experiments.resolved import ResolvedRun
@@ -9,8 +10,10 @@ from ipa.experiments.spec import RunSpec
 from ipa.forecast import FORECASTERS, ForecastContext, make_forecaster
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.solve import SOLVERS
+from ipa.paths import PACKAGE
 from ipa.platforms.registry import PLATFORMS
 from ipa.results.memory_digest import digest
+from ipa.results.own_code import file_of_class
 from ipa.results.provenance import package_versions
 from ipa.results.source_files import code_sha256
 from ipa.workload import ARRIVAL_PROCESSES
@@ -44,6 +47,17 @@ def fingerprint_of_run(run: ResolvedRun) -> str:
     )
 
 
+def platform_file(platform: str) -> Path | None:
+    """Return where the settings of a platform are written; None for a user's own: it may use any of ours."""
+    file = Path(file_of_class(PLATFORMS[platform])).resolve()
+    return file if file.is_relative_to(PACKAGE) else None
+
+
+def code_of_runs(platform: str) -> str:
+    """Return a hash of the code of IPA that runs on a platform depend on, as this process loaded it."""
+    return code_sha256(platform_file(platform))
+
+
 def inputs_digest(run: ResolvedRun) -> str:
     """Return a hash of what a run says and has read, and of the code of IPA."""
     return digest(_inputs(run))
@@ -57,7 +71,7 @@ def _inputs(run: ResolvedRun) -> tuple[object, ...]:
     }
     return (
         RESULT_FORMAT,
-        code_sha256(),
+        code_of_runs(run.spec.platform),
         package_versions(),
         run.spec.as_dict() | named,
         run.parameters,

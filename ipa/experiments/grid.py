@@ -1,6 +1,6 @@
 """Runs many experiments on all cores; what is complete and unchanged is not run again."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from ipa.errors import InvalidValueError, IpaError
+from ipa.experiments.fingerprint import code_of_runs
 from ipa.experiments.run import is_complete, run_once
 from ipa.experiments.spec import RunSpec
 from ipa.results.folder import ALL_FILES, KEPT_IN_BRIEF, KEPT_MEASURES
 from ipa.results.run_folders import check_writable, sweep
-from ipa.results.source_files import code_sha256
 from ipa.workers import worker_pool
 
 Progress = Callable[[int, int, str], None]
@@ -94,7 +94,8 @@ def _run_missing(
     if missing:
         check_writable(results_dir)
         sweep(results_dir)
-    task = partial(_run_once, results_dir=results_dir, force=force, code=code_sha256())
+    code = {platform: code_of_runs(platform) for platform in {spec.platform for spec, _ in missing}}
+    task = partial(_run_once, results_dir=results_dir, force=force, code=code)
     try:
         with closing(_runs(missing, task, min(jobs, len(missing)))) as ended:
             for spec, reused in ended:
@@ -108,9 +109,11 @@ def _run_missing(
     return GridReport(ran=ran, reused=len(wanted) - ran)
 
 
-def _run_once(spec: RunSpec, kept: Sequence[str], results_dir: Path, force: bool, code: str) -> bool:
+def _run_once(
+    spec: RunSpec, kept: Sequence[str], results_dir: Path, force: bool, code: Mapping[str, str]
+) -> bool:
     """Run a spec, in a process that has loaded the same code as the caller, and say if it was there."""
-    if code_sha256() != code:
+    if code_of_runs(spec.platform) != code[spec.platform]:
         raise IpaError("the code of IPA was edited while the runs were under way; run the same command again")
     settings = spec.settings.for_many_runs()
     return run_once(replace(spec, platform_settings=settings), results_dir, kept, force=force).reused

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from ipa.errors import IpaError
 from ipa.experiments.execute import Record, RunOutcome, execute
-from ipa.experiments.fingerprint import fingerprint, fingerprint_of_run, inputs_digest
+from ipa.experiments.fingerprint import (
+    code_of_runs,
+    fingerprint,
+    fingerprint_of_run,
+    inputs_digest,
+    platform_file,
+)
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.results.decision_log import decision_log
@@ -156,6 +162,7 @@ def _write(
                 "fingerprint": "" if changed else depends_on,
                 "incomplete": changed,
                 **environment(),
+                "code_sha256": code_of_runs(run.spec.platform),
                 **busy,
                 "seed": run.spec.seed,
                 "solver": run.spec.solver,
@@ -186,7 +193,7 @@ def _execute_logged(run: ResolvedRun, draft: Path, watch: Record | None) -> RunO
 
 def _find_change(spec: RunSpec, inputs: str) -> str:
     """Say what a run depends on that has changed since it began; empty if nothing has."""
-    if code_has_changed():
+    if code_has_changed(platform_file(spec.platform)):
         return "the code of IPA was edited after this process began"
     try:
         now = inputs_digest(resolve_run(spec))

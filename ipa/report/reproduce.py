@@ -37,6 +37,9 @@ class Target:
         Whether the notebook averages over several seeds.
     timed
         Whether the notebook shows times that it measured.
+    trace
+        What the notebook is run with in any case, because it takes no load from the trace; None: what is
+        asked for.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Target:
     pipelines: tuple[str, ...] = ()
     repeated: bool = False
     timed: bool = False
+    trace: TraceChoice | None = None
 
 
 TARGETS: Registry[Target] = Registry("target")
@@ -61,14 +65,14 @@ TARGETS.register("figure-13", Target("figure-13", "3-decision-time", timed=True)
 TARGETS.register("figure-14", Target("figure-14", "4-preferences"))
 TARGETS.register("figure-15", Target("figure-15", "6-latency", repeated=True))
 TARGETS.register("figure-16", Target("figure-16", "5-load-forecast"))
-TARGETS.register("profiling", Target("profiling", "7-profiling"))
 for _name, _notebook in (
+    ("profiling", "7-profiling"),
     ("serving", "8-serving"),
     ("live-against-simulated", "9-live-against-simulated"),
     ("is-pas-right", "10-is-pas-right"),
 ):
-    # What they show was measured live, under loads that need no trace.
-    TARGETS.register(_name, Target(_name, _notebook, {"trace": "synthetic"}))
+    # What they show was measured, under loads that need no trace.
+    TARGETS.register(_name, Target(_name, _notebook, trace="synthetic"))
 TARGETS.register("claims", Target("claims", "0-claims", repeated=True))
 
 QUICK = ("adaptation", f"figure-{FIRST_FIGURE}")
@@ -173,6 +177,7 @@ def run_notebooks(
 
 
 def _task(target: Target, results_dir: Path, trace: TraceChoice, seed: int, seeds: int) -> _Task:
+    trace = target.trace or trace
     shown = {"trace": trace, "seed": seed} | target.parameters
     if target.repeated:
         shown |= {"seeds": seeds}

@@ -137,7 +137,7 @@ def sources(file: str) -> list[tuple[str, str, str]]:
 @lru_cache(maxsize=4096)
 def is_of_a_run(file: str) -> bool:
     """Whether a file is part of this package's code that every run depends on."""
-    return bool(file) and Path(file).resolve() in source_files.run_sources()
+    return bool(file) and Path(file).resolve() in source_files.shared_sources()
 
 
 @lru_cache(maxsize=4096)

@@ -13,8 +13,11 @@ from pathlib import Path
 from ipa.file_stamps import file_stamp
 from ipa.paths import PACKAGE
 
-ROOT_OF_A_RUN = PACKAGE / "experiments" / "run.py"
-"""Whatever this file imports, directly or not, can change a result; figures and claims only read results."""
+ROOTS = (PACKAGE / "experiments" / "run.py", PACKAGE / "__init__.py")
+"""Whatever these import, directly or not, can change a result; figures and claims only read results."""
+
+PLATFORMS = PACKAGE / "platforms" / "registry.py"
+"""Imports the settings of every platform; what one of them serves with it imports when it is deployed."""
 
 _LIBRARIES = tuple(
     str(Path(folder).resolve())
@@ -27,21 +30,50 @@ _BEGAN_WITH = {file: file_stamp(file) for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 @cache
-def run_sources(root: Path = ROOT_OF_A_RUN) -> dict[Path, str]:
-    """Return the files of this package that a file depends on, with their hashes as they were loaded."""
-    files = imported_files([root, PACKAGE / "__init__.py"], within=PACKAGE)
+def run_sources(platform: Path | None = None) -> dict[Path, str]:
+    """Return the files of this package that runs depend on, with their hashes as they were loaded.
+
+    Parameters
+    ----------
+    platform
+        Where the settings of their platform are written; what only other platforms serve with does not count.
+        None: runs on any platform.
+    """
+    if platform is None:
+        return _as_loaded(imported_files(ROOTS, within=PACKAGE))
+    own = imported_files([*ROOTS, platform], within=PACKAGE, leaf=PLATFORMS)
+    return _as_loaded({*own, *_settings_of_all_platforms()})
+
+
+@cache
+def shared_sources() -> dict[Path, str]:
+    """Return the files of this package that every run depends on, whatever its platform."""
+    return _as_loaded({*imported_files(ROOTS, within=PACKAGE, leaf=PLATFORMS), *_settings_of_all_platforms()})
+
+
+def _settings_of_all_platforms() -> tuple[Path, ...]:
+    """Return what every run imports along with the names of the platforms."""
+    return imported_files([PLATFORMS], within=PACKAGE, at_once=True)
+
+
+def _as_loaded(files: Iterable[Path]) -> dict[Path, str]:
     return {file: _BEGAN_WITH.get(file, "") for file in files}
 
 
 @cache
-def code_sha256(root: Path = ROOT_OF_A_RUN) -> str:
-    """Return a hash of the code of this package that a file depends on, as this process loaded it."""
-    return _combine(run_sources(root.resolve()))
+def code_sha256(platform: Path | None = None) -> str:
+    """Return a hash of the code of this package that runs depend on (``run_sources``)."""
+    return _combine(run_sources(platform))
 
 
-def code_has_changed() -> bool:
+def code_sha256_of(root: Path) -> str:
+    """Return a hash of the code of this package that one of its files depends on, as it was loaded."""
+    return _combine(_as_loaded(imported_files([root, PACKAGE / "__init__.py"], within=PACKAGE)))
+
+
+def code_has_changed(platform: Path | None = None) -> bool:
     """Whether a file that can change a result was edited since this process began."""
-    return any(file_stamp(file) != loaded for file, loaded in run_sources().items())
+    return any(file_stamp(file) != loaded for file, loaded in run_sources(platform).items())
 
 
 def _combine(hashes: dict[Path, str]) -> str:
@@ -58,7 +90,12 @@ def is_library(file: str) -> bool:
 
 
 def imported_files(
-    roots: Iterable[Path], *, within: Path | None = None, without: Path | None = None
+    roots: Iterable[Path],
+    *,
+    within: Path | None = None,
+    without: Path | None = None,
+    leaf: Path | None = None,
+    at_once: bool = False,
 ) -> tuple[Path, ...]:
     """Return files and those they import, directly or not, wherever in them the import stands.
 
@@ -70,6 +107,10 @@ def imported_files(
         Only files below this folder; by default all but those of libraries.
     without
         No files below this folder.
+    leaf
+        A file of which nothing is followed.
+    at_once
+        Only what is imported when they are: not what stands in functions, or is for type checkers.
 
     Returns
     -------
@@ -89,18 +130,19 @@ def imported_files(
             continue
         if counts and file.is_file():
             found.add(file)
-            waiting.extend(_imports(file, file_stamp(file)))
+            if file != leaf:
+                waiting.extend(_imports(file, file_stamp(file), at_once))
     return tuple(sorted(found))
 
 
 @cache
-def _imports(file: Path, _stamp: str) -> tuple[Path, ...]:
+def _imports(file: Path, _stamp: str, at_once: bool) -> tuple[Path, ...]:
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()
     package, folder = _package_of(file.parent)
-    names = {name for statement in _statements(tree) for name in _find_named(statement, package)}
+    names = {name for statement in _statements(tree, at_once) for name in _find_named(statement, package)}
     return tuple({found for name in names for found in _files(name, folder)})
 
 
@@ -114,11 +156,19 @@ def _package_of(folder: Path) -> tuple[str, Path]:
     return ".".join(parts), folder
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
+def _statements(node: ast.AST, at_once: bool) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
+        if at_once and _waits(child):
+            continue
         if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
             yield child
-            yield from _statements(child)
+            yield from _statements(child, at_once)
+
+
+def _waits(node: ast.AST) -> bool:
+    """Whether a statement is not executed when its module is imported."""
+    for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
+    return for_types or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def _find_named(statement: ast.AST, package: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from ipa.experiments.editions import EDITIONS, corrected
-from ipa.experiments.fingerprint import fingerprint
+from ipa.experiments.fingerprint import code_of_runs, fingerprint, platform_file
 from ipa.experiments.finished import summaries
 from ipa.experiments.grid import GridReport, run_grid
 from ipa.experiments.grid_specs import grid_specs
@@ -25,10 +25,13 @@ from ipa.forecast.window import WindowForecaster
 from ipa.optimizer.methods import METHODS
 from ipa.optimizer.problem import Restriction
 from ipa.optimizer.solve import SOLVERS
-from ipa.paths import data_dir
+from ipa.paths import PACKAGE, data_dir
+from ipa.platforms.registry import PLATFORMS
+from ipa.platforms.simulated import SimulatedSettings
 from ipa.registry import Registry
 from ipa.results.folder import KEPT_IN_BRIEF, PROVENANCE, read_summary
 from ipa.results.json_files import read_json
+from ipa.results.source_files import code_sha256
 from ipa.workload import ARRIVAL_PROCESSES, WORKLOADS, Workload
 
 SHORT = RunSpec("video", "constant-5", trace="synthetic", duration_s=30)
@@ -121,6 +124,18 @@ def test_an_edited_edition_is_run_again_in_the_same_process(data: Path, tmp_path
     assert not report.reused
     assert again["pas_mean"] > first["pas_mean"]
     assert again["cost_mean_cores"] > first["cost_mean_cores"]
+
+
+def test_a_platform_of_the_users_may_use_all_code() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Mine(SimulatedSettings):
+        pass
+
+    assert platform_file("simulated") == PACKAGE / "platforms" / "simulated.py"
+    assert platform_file("local") == PACKAGE / "platforms" / "local" / "settings.py"
+    with PLATFORMS.temporarily("mine", Mine):
+        assert platform_file("mine") is None
+        assert code_of_runs("mine") == code_sha256() != code_of_runs("simulated")
 
 
 REGISTRIES: dict[str, Registry[Any]] = {

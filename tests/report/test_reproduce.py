@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ipa.errors import TraceError
+from ipa.report import reproduce as report
 from ipa.report.claims import claim_runs
 from ipa.report.reproduce import TARGETS, required_runs
 
@@ -34,6 +36,21 @@ def test_runs_that_several_targets_read_are_run_once() -> None:
 
 def test_notebooks_that_average_over_seeds_are_told_how_many() -> None:
     assert [name for name in TARGETS if TARGETS[name].repeated] == ["figure-15", "claims"]
+
+
+@pytest.mark.parametrize("name", ["profiling", "serving", "live-against-simulated", "is-pas-right"])
+def test_a_notebook_that_takes_no_load_is_the_same_whatever_the_trace(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IPA_TRACE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    real, synthetic = (
+        report._task(TARGETS[name], tmp_path, "real", seed=0, seeds=5),
+        report._task(TARGETS[name], tmp_path, "synthetic", seed=0, seeds=5),
+    )
+    assert real == synthetic
+    with pytest.raises(TraceError):
+        report._task(TARGETS["figure-9"], tmp_path, "real", seed=0, seeds=5)
 
 
 def reproduce(results: Path, *options: str) -> subprocess.Popen[str]:

@@ -11,11 +11,14 @@ import pytest
 import ipa
 from ipa.paths import PACKAGE
 from ipa.results import source_files
-from ipa.results.source_files import imported_files, run_sources
+from ipa.results.source_files import imported_files, run_sources, shared_sources
+
+SIMULATED = PACKAGE / "platforms" / "simulated.py"
+LOCAL = PACKAGE / "platforms" / "local" / "settings.py"
 
 
-def relative() -> set[str]:
-    return {file.relative_to(PACKAGE).as_posix() for file in run_sources()}
+def relative(platform: Path | None = None) -> set[str]:
+    return {file.relative_to(PACKAGE).as_posix() for file in run_sources(platform)}
 
 
 @pytest.mark.parametrize(
@@ -38,13 +41,39 @@ def relative() -> set[str]:
     ],
 )
 def test_code_that_can_change_a_result_counts(file: str) -> None:
-    assert file in relative()
+    assert file in relative() & relative(SIMULATED)
 
 
 @pytest.mark.parametrize("folder", ["bench", "cli", "figures", "report", "studies"])
 def test_code_that_only_reads_results_does_not(folder: str) -> None:
     assert not {file for file in relative() if file.startswith(folder)}
     assert not {"experiments/grid.py", "doctor.py", "workers.py"} & relative()
+
+
+def test_what_only_another_platform_serves_with_does_not_count() -> None:
+    simulated = relative(SIMULATED)
+    assert not {file for file in simulated if file.startswith("serving/")}
+    shared = {"platforms/local/__init__.py", "platforms/local/settings.py"}
+    assert shared <= {file for file in simulated if file.startswith("platforms/local/")}
+    assert "platforms/local/platform.py" not in simulated
+
+
+def test_what_a_live_run_serves_with_counts() -> None:
+    live = relative(LOCAL)
+    for name in ("serving/gateway", "serving/runtimes", "serving/v2"):
+        whole = {file.relative_to(PACKAGE).as_posix() for file in (PACKAGE / name).rglob("*.py")}
+        assert len(whole) > 4
+        assert not whole - live
+    assert {
+        "platforms/local/slot.py",
+        "serving/load_generator/generate.py",
+        "serving/model_server.py",
+    } <= live
+
+
+def test_any_platform_is_what_each_of_them_is() -> None:
+    assert relative() == relative(SIMULATED) | relative(LOCAL)
+    assert set(shared_sources()) == set(run_sources(SIMULATED)) & set(run_sources(LOCAL))
 
 
 def test_everything_that_a_run_loads_is_found() -> None:
@@ -61,7 +90,7 @@ def test_everything_that_a_run_loads_is_found() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {Path(line).resolve() for line in done.stdout.splitlines()}
     assert len(loaded) > 60
-    assert loaded <= set(run_sources())
+    assert loaded <= set(run_sources(SIMULATED))
 
 
 def test_no_code_of_a_run_is_imported_by_a_name_made_while_running() -> None:
@@ -76,7 +105,9 @@ def test_no_code_of_a_run_is_imported_by_a_name_made_while_running() -> None:
 NEW = """
 import sys
 from ipa.results.source_files import PACKAGE, code_sha256, run_sources
-print(PACKAGE, code_sha256(), *(file.relative_to(PACKAGE).as_posix() for file in run_sources()))
+platform = PACKAGE / sys.argv[1] if sys.argv[1:] else None
+names = (file.relative_to(PACKAGE).as_posix() for file in run_sources(platform))
+print(PACKAGE, code_sha256(platform), *names)
 """
 
 
@@ -87,9 +118,10 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path / "ipa"
 
 
-def code_of(package: Path) -> tuple[str, set[str]]:
+def code_of(package: Path, platform: Path | None = None) -> tuple[str, set[str]]:
+    where = [] if platform is None else [str(platform.relative_to(PACKAGE))]
     done = subprocess.run(
-        [sys.executable, "-c", NEW], capture_output=True, text=True, check=True, cwd=package.parent
+        [sys.executable, "-c", NEW, *where], capture_output=True, text=True, check=True, cwd=package.parent
     )
     found, code, *files = done.stdout.split()
     assert Path(found) == package.resolve()
@@ -124,6 +156,22 @@ def test_editing_a_figure_a_claim_or_a_command_changes_nothing(copy: Path) -> No
     assert code_of(copy)[0] == before
 
 
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("serving/gateway/engine/stage_queue.py", {LOCAL}),
+        ("platforms/local/slot.py", {LOCAL}),
+        ("platforms/local/settings.py", {LOCAL, SIMULATED}),
+        ("platforms/registry.py", {LOCAL, SIMULATED}),
+        ("simulator/stage.py", {LOCAL, SIMULATED}),
+    ],
+)
+def test_a_run_follows_the_code_of_its_own_platform(copy: Path, file: str, changed: set[Path]) -> None:
+    before = {platform: code_of(copy, platform)[0] for platform in (LOCAL, SIMULATED)}
+    (copy / file).write_text((copy / file).read_text() + "\n# edited\n")
+    assert {platform for platform, code in before.items() if code_of(copy, platform)[0] != code} == changed
+
+
 def test_code_counts_as_it_was_when_the_process_began(copy: Path) -> None:
     program = (
         "from ipa.results.source_files import PACKAGE, code_has_changed, code_sha256\n"
@@ -154,6 +202,23 @@ def test_helpers_are_found_and_libraries_are_not(tmp_path: Path) -> None:
     mine.write_text("import numpy as np\n\ndef f():\n    if True:\n        import helper\n    return np\n")
     found = {file.name for file in imported_files([mine])}
     assert found == {"mine.py", "helper.py", "__init__.py", "deep.py", "deeper.py"}
+
+
+def test_what_is_imported_at_once_stands_neither_in_a_function_nor_for_type_checkers(tmp_path: Path) -> None:
+    for name in ("always", "tried", "late", "typed", "held"):
+        (tmp_path / f"{name}.py").write_text("")
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "import always\n"
+        "if TYPE_CHECKING:\n    import typed\n"
+        "try:\n    import tried\nexcept ImportError:\n    pass\n"
+        "class C:\n    import held\n    def f(self):\n        import late\n"
+    )
+    at_once, ever = ({file.stem for file in imported_files([mine], at_once=once)} for once in (True, False))
+    assert at_once == {"mine", "always", "tried", "held"}
+    assert ever == at_once | {"late", "typed"}
+    assert imported_files([mine], leaf=mine) == (mine.resolve(),)
 
 
 def test_this_package_is_no_library() -> None:
