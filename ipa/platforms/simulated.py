@@ -22,10 +22,16 @@ class SimulatedPlatform(SimulatorPlatform):
         Of the simulator.
     window_s
         Seconds of history that an observation shows.
+    counted_after_s
+        Time that a request takes to whoever counts it: one that is due at the end of a second is counted in
+        the next one.
     """
 
-    def __init__(self, settings: SimulationSettings, window_s: int = 120) -> None:
+    def __init__(
+        self, settings: SimulationSettings, window_s: int = 120, counted_after_s: float = 0.0
+    ) -> None:
         super().__init__(settings, window_s)
+        self._counted_after_s = counted_after_s
         self._arrivals_s: NDArray[np.float64] = np.empty(0)
         self._per_second = np.zeros(1, dtype=np.int64)
         self._offered = 0
@@ -34,7 +40,7 @@ class SimulatedPlatform(SimulatorPlatform):
         """Take a load: when every request arrives, ascending, in seconds; shape (n,)."""
         self._arrivals_s = arrivals_s
         if len(arrivals_s):
-            self._per_second = np.bincount(arrivals_s.astype(np.int64))
+            self._per_second = np.bincount((arrivals_s + self._counted_after_s).astype(np.int64))
 
     def sleep_until(self, time_s: float) -> None:
         """Simulate up to ``time_s``."""

@@ -12,6 +12,8 @@ from ipa.experiments.spec import RunSpec
 from ipa.pipeline.pipeline import Variant
 from ipa.pipeline.plan import Plan
 from ipa.platforms.local.events import Event
+from ipa.platforms.simulated import SimulatedPlatform, SimulatedSettings
+from ipa.results.requests import RequestRecords
 from ipa.simulator import ClusterSettings
 from ipa.simulator.service import RandomStream, service_times
 
@@ -28,18 +30,29 @@ class Overheads:
         What a batch takes beside its service time: to be sent, to wake the replica, to come back.
     network_s
         What a request spends outside of all stages: on the way in and out of the gateway, and in the client.
+    way_in_s
+        The first part of that, from when a request is due until the gateway counts it. The adapter sees
+        requests per second, and one that is due at the end of a second is counted in the next one.
     """
 
     start_up_s: float
     dispatch_s: float
     network_s: float
+    way_in_s: float = 0.0
 
     def apply_to(self, spec: RunSpec) -> RunSpec:
         """Return a run as the simulator has to assume it."""
+        return replace(spec, platform="simulated", platform_settings=self._settings())
+
+    def platform(self, run: ResolvedRun) -> SimulatedPlatform:
+        """Return the simulator for such a run."""
+        return SimulatedPlatform(self._settings().simulation(run.conditions()), counted_after_s=self.way_in_s)
+
+    def _settings(self) -> SimulatedSettings:
         cluster = ClusterSettings(
             start_up_s=self.start_up_s, dispatch_s=self.dispatch_s, router_delay_s=self.network_s
         )
-        return replace(spec, platform="simulated", platform_settings=None).with_settings(cluster=cluster)
+        return SimulatedSettings(cluster=cluster)
 
 
 def start_ups_s(events: Sequence[Event], first: Plan, interval_s: float) -> Floats:
@@ -146,3 +159,8 @@ def network_s(requests: pd.DataFrame) -> float:
     )
     spent_s = requests["latency_s"] - inside_s
     return float(spent_s.mean())
+
+
+def way_in_s(requests: RequestRecords) -> float:
+    """Return how long after they were due requests entered the first stage, on average."""
+    return float(np.nanmean(requests.stages[0].enter_s - requests.arrival_s))

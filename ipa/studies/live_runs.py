@@ -34,7 +34,7 @@ from ipa.results.folder import (
 )
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
-from ipa.studies.live_overheads import Overheads, dispatch_s, network_s, start_ups_s
+from ipa.studies.live_overheads import Overheads, dispatch_s, network_s, start_ups_s, way_in_s
 from ipa.workload import Workload, load_workload
 
 EXCERPT = ("bursty", 350, 170)
@@ -143,7 +143,8 @@ def live_run(seed: int, seconds: int | None = None, **settings: Any) -> Resolved
 
 def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
     """Return the same run in the simulator, told what it costs to be real."""
-    return execute(resolve_run(overheads.apply_to(live.spec), live.workload))
+    run = resolve_run(overheads.apply_to(live.spec), live.workload)
+    return execute(run, platform=overheads.platform(run))
 
 
 def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
@@ -156,7 +157,9 @@ def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
     ups_s = start_ups_s(platform.events(), outcome.decisions[0].plan, run.parameters.interval_s)
     side = Side.of(outcome)
     start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
-    return side, Overheads(start_up_s, dispatch_s(side.requests, run), network_s(side.requests))
+    return side, Overheads(
+        start_up_s, dispatch_s(side.requests, run), network_s(side.requests), way_in_s(outcome.requests)
+    )
 
 
 def pairs_from(
@@ -199,6 +202,7 @@ def overheads_table(pairs: Sequence[Pair]) -> pd.DataFrame:
             "start of a replica (s)": pair.overheads.start_up_s,
             "a batch, beside its service (ms)": 1000 * pair.overheads.dispatch_s,
             "a request, outside of all stages (ms)": 1000 * pair.overheads.network_s,
+            "of that, until it is counted (ms)": 1000 * pair.overheads.way_in_s,
         }
         for pair in pairs
     ]

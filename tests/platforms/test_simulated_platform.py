@@ -80,6 +80,16 @@ def test_the_future_is_not_observed() -> None:
     assert platform.observe().rates_rps.tolist() == [1]
 
 
+def test_a_request_that_is_on_its_way_when_a_second_ends_is_counted_in_the_next_one() -> None:
+    platform = SimulatedPlatform(SETTINGS, counted_after_s=0.002)
+    platform.offer(np.array([0.5, 0.9975, 0.9985, 1.5, 1.999]))
+    platform.deploy(VIDEO, plan())
+    platform.sleep_until(2.0)
+    assert platform.observe().rates_rps.tolist() == [2, 2]
+    platform.sleep_until(3.0)
+    assert platform.observe().rates_rps.tolist() == [2, 2, 1]
+
+
 def test_a_new_replica_is_ready_after_its_start_up() -> None:
     platform = deployed([0.1, 30.0])
     assert platform.observe().ready_replicas == (2, 2)

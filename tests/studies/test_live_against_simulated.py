@@ -40,6 +40,17 @@ def test_what_a_batch_and_the_way_take_is_found() -> None:
     requests = live_runs.simulated_twin(run, REAL).requests.to_frame()
     assert live_overheads.dispatch_s(requests, run) == pytest.approx(0.004, abs=1e-4)
     assert live_overheads.network_s(requests) == pytest.approx(0.002, abs=1e-6)
+    assert live_overheads.way_in_s(live_runs.simulated_twin(run, REAL).requests) == pytest.approx(0.002)
+
+
+def test_the_simulation_counts_a_request_when_it_has_come_in() -> None:
+    run = live_runs.live_run(0, 60)
+    seen, seen_late = (
+        [record.observed_rps for record in live_runs.simulated_twin(run, given).decisions[1:]]
+        for given in (REAL, replace(REAL, way_in_s=1.0))
+    )
+    assert seen == [run.workload.rates_rps[second - 1] for second in range(10, 61, 10)]
+    assert seen_late == [run.workload.rates_rps[second - 2] for second in range(10, 61, 10)]
 
 
 def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
