@@ -178,3 +178,22 @@ class ClusterError(IpaError):
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.problem, self.status)
+
+
+class MonitoringError(IpaError):
+    """Prometheus does not answer, or not what it was asked.
+
+    Parameters
+    ----------
+    url
+        Where it is.
+    problem
+        What is wrong.
+    """
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url, self.problem = url, problem
+        super().__init__(f"Prometheus at {url}: {problem}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.url, self.problem)

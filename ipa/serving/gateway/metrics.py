@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from ipa.errors import IpaError
 from ipa.pipeline.pipeline import Pipeline
@@ -63,6 +64,8 @@ class PipelineMetrics:
         self._latency = Histogram(
             "ipa_request_latency_seconds", "From arrival to answer.", buckets=bounds_s, registry=registry
         )
+        sla = Gauge("ipa_sla_seconds", "SLA; le names the bucket of latencies within it.", ["le"], registry=registry)
+        sla.labels(floatToGoString(pipeline.sla_s)).set(pipeline.sla_s)
         self._batch = histogram("batch_size", "Requests in a batch that was sent to a replica.", BATCH_SIZES)
         self._queue = histogram("queue_seconds", "Waiting for a free replica.", bounds_s)
         self._batch_wait = histogram("batch_wait_seconds", "Waiting for the batch to fill.", bounds_s)

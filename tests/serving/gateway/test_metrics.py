@@ -42,6 +42,8 @@ def test_everything_that_happened_is_told() -> None:
     # The toy pipeline has an SLA of 1 s; buckets follow it.
     assert value("ipa_request_latency_seconds_bucket", {"le": "0.5"}) == 1
     assert value("ipa_request_latency_seconds_bucket", {"le": "0.6"}) == 2
+    assert value("ipa_sla_seconds", {"le": "1.0"}) == 1.0
+    assert value("ipa_request_latency_seconds_bucket", {"le": "1.0"}) == 2
     assert value("ipa_plan_info", {"stage": "s0", "variant": "a", "batch": "2"}) == 1
     assert value("ipa_serving_cores") == 1
     assert value("ipa_plan_pas") == 0.5
