@@ -1,8 +1,8 @@
 """What Prometheus tells about a pipeline that serves: arrivals per second, latencies, how requests ended.
 
 A second that nobody measured is NaN, and what to do without Prometheus is decided in one place
-(``FirstThatKnows``): the gateways have counted too, and if they cannot be asked either, nothing is known and the
-adapter keeps its plan.
+(``FirstThatKnows``): the gateways have counted too, and if they cannot be asked either, nothing is known and
+the adapter keeps its plan.
 """
 
 import json
@@ -72,7 +72,7 @@ class Prometheus:
         self.url, self._timeout_s = url.rstrip("/"), timeout_s
 
     def query(self, expression: str, time_s: float | None = None) -> list[Series]:
-        """Return what an expression gives at a time, now by default: one sample per series, or all of a range.
+        """Return what an expression gives at a time, now by default: a sample per series, or all of a range.
 
         Raises
         ------
@@ -129,10 +129,10 @@ def counts_per_second(
 ) -> NDArray[np.float64]:
     """Return how much all counters together counted in each second.
 
-    Between two samples a counter is taken to have grown evenly; one that falls was restarted at zero. A second
-    is NaN if no counter was read from its begin to its end, or if one that was read before and after it was not
-    read in between for longer than ``LONGEST_GAP_S``. A counter counts nothing before its first sample and after
-    its last one: it has come, or is gone.
+    Between two samples a counter is taken to have grown evenly; one that falls was restarted at zero. A
+    second is NaN if no counter was read from its begin to its end, or if one that was read before and after
+    it was not read in between for longer than ``LONGEST_GAP_S``. A counter counts nothing before its first
+    sample and after its last one: it has come, or is gone.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What Prometheus tells: counts per second out of samples, sources that stand in for each other, a real server."""
+"""What Prometheus tells: counts per second out of samples, sources that stand in, a real server."""
 
 import math
 import pickle
@@ -36,7 +36,7 @@ def read(times_s: Sequence[float], values: Sequence[float]) -> Series:
 
 
 def counts(series: Sequence[Series], first_s: int, end_s: int, down: Sequence[Series] = ()) -> list[float]:
-    return counts_per_second(series, ZERO_S + first_s, ZERO_S + end_s, down).tolist()
+    return list(counts_per_second(series, ZERO_S + first_s, ZERO_S + end_s, down))
 
 
 scrapes = st.lists(st.floats(0.3, 2.0), min_size=12, max_size=40).map(lambda steps: np.cumsum([-1.0, *steps]))
@@ -78,7 +78,7 @@ def test_a_counter_that_begins_anew_goes_on_from_zero() -> None:
 @given(gap_s=st.floats(LONGEST_GAP_S + 0.01, 20), begin_s=st.floats(1, 5))
 def test_seconds_that_nobody_measured_are_nan(gap_s: float, begin_s: float) -> None:
     times_s = np.concatenate([np.arange(begin_s, -1, -1)[::-1], np.arange(begin_s + gap_s, 40)])
-    found = np.array(counts([read(times_s, 3 * times_s)], 0, 30))
+    found: NDArray[np.float64] = np.array(counts([read(times_s, 3 * times_s)], 0, 30))
     seconds = np.arange(30)
     touched = (seconds + 1 > begin_s) & (seconds < begin_s + gap_s)
     assert np.isnan(found[touched]).all()
@@ -179,7 +179,7 @@ class Other(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<html>hello</html>")
 
-    def log_message(self, *_arguments: object) -> None:  # type: ignore[override]
+    def log_message(self, *_arguments: object) -> None:
         pass
 
 

@@ -100,7 +100,7 @@ def _free_port() -> int:
 
 def _is_ready(address: str) -> bool:
     try:
-        with urlopen(f"http://{address}/-/ready", timeout=1) as answer:  # noqa: S310
+        with urlopen(f"http://{address}/-/ready", timeout=1) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -64,8 +64,9 @@ class PipelineMetrics:
         self._latency = Histogram(
             "ipa_request_latency_seconds", "From arrival to answer.", buckets=bounds_s, registry=registry
         )
-        sla = Gauge("ipa_sla_seconds", "SLA; le names the bucket of latencies within it.", ["le"], registry=registry)
-        sla.labels(floatToGoString(pipeline.sla_s)).set(pipeline.sla_s)
+        sla = Gauge("ipa_sla_seconds", "The SLA; le names the bucket up to it.", ["le"], registry=registry)
+        bucket = floatToGoString(pipeline.sla_s)  # type: ignore[no-untyped-call]
+        sla.labels(bucket).set(pipeline.sla_s)
         self._batch = histogram("batch_size", "Requests in a batch that was sent to a replica.", BATCH_SIZES)
         self._queue = histogram("queue_seconds", "Waiting for a free replica.", bounds_s)
         self._batch_wait = histogram("batch_wait_seconds", "Waiting for the batch to fill.", bounds_s)
