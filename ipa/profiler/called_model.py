@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-import psutil
 
 from ipa.errors import ProfilerError, brief
 from ipa.profiler.items import Item, batch_of
+from ipa.profiler.meter import Meter
 from ipa.serving.gateway.messages import ReplicaAddress
 from ipa.serving.payloads import Input
 from ipa.serving.runtimes.emulated import BATCH_NUMBER
@@ -28,12 +28,12 @@ class CalledModel:
     ----------
     replica
         Where it answers.
-    process
-        The process that serves it, if it is one of this machine.
+    meter
+        Looks at it and its machine.
     """
 
-    def __init__(self, replica: ReplicaAddress, process: psutil.Process | None) -> None:
-        self._replica, self.process = replica, process
+    def __init__(self, replica: ReplicaAddress, meter: Meter) -> None:
+        self._replica, self.meter = replica, meter
         self._client = V2Client(replica.address)
         self._batches: dict[int, list[list[Tensor]]] = {}
 

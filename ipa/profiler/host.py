@@ -3,11 +3,10 @@
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-import psutil
-
+from ipa.profiler.meter import Meter, ProcessMeter
 from ipa.profiler.target import Target
 
 
@@ -19,14 +18,14 @@ class Replica:
     ----------
     send
         (batch size, number of the batch) -> answered; an answer that cannot be right is an IpaError.
-    process
-        The process that serves, if it is one of this machine.
+    meter
+        Looks at it and its machine; by default, at this machine only.
     start_up_s
         From asking for it until it was ready; NaN if it ran already.
     """
 
     send: Callable[[int, int], Awaitable[object]]
-    process: psutil.Process | None = None
+    meter: Meter = field(default_factory=ProcessMeter)
     start_up_s: float = math.nan
 
 

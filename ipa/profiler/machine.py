@@ -1,6 +1,7 @@
 """What a measurement belongs to besides its code: the machine, and what else it did."""
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
-def same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def same_machine(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two sets of facts are of one machine, as far as measurements are concerned."""
     return all(one.get(fact) == other.get(fact) for fact in IDENTITY)
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ipa.errors import IpaError, MissingExtraError
+from ipa.errors import IpaError, MissingExtraError, ResultsError
 from ipa.pipeline.config import PipelineConfig
 from ipa.pipeline.load import pipeline_config, pipeline_file
 from ipa.profiler.closed_loop import ClosedLoop, Samples
-from ipa.profiler.disturbance import Usage, disturbances, usage_now, uss_mb
-from ipa.profiler.files import ProfileFiles
+from ipa.profiler.disturbance import Usage, disturbances
+from ipa.profiler.files import ProfileFiles, SessionFacts
 from ipa.profiler.host import Replica, ReplicaHost
-from ipa.profiler.machine import moment
 from ipa.profiler.pipeline_file import Allocations, Missing, allocations, pipeline_content, write_pipeline
 from ipa.profiler.point import Circumstances, MeasuredPoint, PointKey, measured_point
 from ipa.profiler.table import add_point, write_points
@@ -92,12 +91,11 @@ def profile_pipeline(
     files.check(pipeline_file(wanted.pipeline))
     known = fingerprints(config, wanted)
     session = _Session(wanted, files, files.take_up(wanted, known, force=force), progress, redo_disturbed)
-    begun = moment()
     try:
         asyncio.run(session.measure(targets, opened, force=force))
     finally:
-        if session.measured:
-            files.note_session(wanted, begun, len(session.measured))
+        if session.facts is not None and session.measured:
+            files.note_session(wanted, session.facts, len(session.measured))
     return _conclude(config, wanted, session)
 
 
@@ -112,6 +110,7 @@ class _Session:
     redo_disturbed: bool = False
     measured: list[PointKey] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    facts: SessionFacts | None = None
     _done: int = 0
     _total: int = 0
 
@@ -125,15 +124,19 @@ class _Session:
             async with opened as host:
                 for target, batches in open_batches.items():
                     if batches:
-                        await self._measure_target(target, host, batches)
+                        await self._measure_target(target, host, batches, force=force)
         self.progress(self._done, self._total, "")
 
-    async def _measure_target(self, target: Target, host: ReplicaHost, batches: Sequence[int]) -> None:
+    async def _measure_target(
+        self, target: Target, host: ReplicaHost, batches: Sequence[int], *, force: bool
+    ) -> None:
         self.progress(self._done, self._total, f"starting {target}")
         try:
             async with host.replica(target) as replica:
+                if self.facts is None:
+                    await self._meet(replica, force=force)
                 await self._measure_replica(target, replica, batches)
-        except MissingExtraError:
+        except (MissingExtraError, ResultsError):
             raise
         except IpaError as error:
             self.failures[str(target)] = str(error)
@@ -142,10 +145,20 @@ class _Session:
         for batch in batches:
             key = target.key(batch)
             loop = ClosedLoop(partial(replica.send, batch))
-            before = usage_now(replica.process)
+            before = await replica.meter.usage()
             samples = await loop.measure(self.wanted.rule, partial(self._tell, key))
-            circumstances = _circumstances(target, replica, samples, usage_now(replica.process) - before)
+            used = await replica.meter.usage() - before
+            circumstances = _circumstances(target, replica, samples, used, await replica.meter.memory_mb())
             self._keep(measured_point(key, samples, self.wanted.rule, circumstances))
+            if self.facts is not None:
+                self.facts.ended = await replica.meter.moment()
+
+    async def _meet(self, replica: Replica, *, force: bool) -> None:
+        """Look at the machine of the first replica: what is there already has to be of the same one."""
+        machine, begun = await replica.meter.machine(), await replica.meter.moment()
+        if self.files.check_machine(machine, force=force):
+            self.points.clear()
+        self.facts = SessionFacts(machine, begun, begun)
 
     def _open_batches(self, target: Target, *, force: bool) -> list[int]:
         def finished(batch: int) -> bool:
@@ -172,7 +185,9 @@ class _Session:
         self.progress(self._done, self._total, f"{key}: {count} batches, {known}")
 
 
-def _circumstances(target: Target, replica: Replica, samples: Samples, used: Usage) -> Circumstances:
+def _circumstances(
+    target: Target, replica: Replica, samples: Samples, used: Usage, memory_mb: float
+) -> Circumstances:
     notes = list(disturbances(used, samples.latencies_s.tolist()))
     if not samples.warm:
         notes.insert(0, f"not warm after {samples.warm_up_batches} batches")
@@ -180,7 +195,7 @@ def _circumstances(target: Target, replica: Replica, samples: Samples, used: Usa
     return Circumstances(
         fingerprint=target.fingerprint,
         start_up_s=replica.start_up_s,
-        memory_uss_mb=math.nan if replica.process is None else uss_mb(replica.process),
+        memory_uss_mb=memory_mb,
         cpu_s_per_batch=used.replica_s / batches,
         notes="; ".join(notes),
     )

@@ -13,6 +13,7 @@ from ipa.limits import BATCH, CORES, RATE_RPS
 from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile
+from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.profiler.point import PointKey
 from ipa.profiler.precision import StoppingRule
 from ipa.serving.payloads import PAYLOADS
@@ -20,6 +21,9 @@ from ipa.serving.replica import Source
 
 EMULATED: Source = "emulated"
 """The source of weights that needs a profile, and no more cores than there are."""
+
+LOCAL = "local"
+"""The platform whose replicas are processes of this machine."""
 
 NOT_MEASURED = frozenset({"accuracy", "base_cores", "start_up_s", "enabled"})
 """Keys of a variant that do not change what a batch takes."""
@@ -52,6 +56,10 @@ class Wanted:
         model. What later stages get is made by the stages before them.
     seed
         Seed of the payload, and of the emulated service times.
+    platform
+        Where the replicas run, a name of ``ipa.profiler.hosts.HOSTS``.
+    serving
+        How they are served there, settings of that platform; None: its defaults. The source is the one above.
     """
 
     pipeline: str | Path
@@ -64,6 +72,8 @@ class Wanted:
     threshold_rps: float = 1.0
     payload: str = ""
     seed: int = 0
+    platform: str = LOCAL
+    serving: ServingSettings | None = None
 
     def __post_init__(self) -> None:
         if self.source not in get_args(Source):
@@ -141,7 +151,8 @@ def targets_of(config: PipelineConfig, wanted: Wanted) -> list[Target]:
         if not wanted.variants or variant.name in wanted.variants
         for cores in _cores(variant, wanted)
     ]
-    _check_cores(target for target in found if target.emulated is None and not _runs_already(target.variant))
+    if wanted.platform == LOCAL:
+        _check_cores(t for t in found if t.emulated is None and not _runs_already(t.variant))
     return found
 
 
