@@ -21,7 +21,7 @@ from ipa.results.folder import REQUESTS, SUMMARY, write_requests
 from ipa.results.json_files import write_json, writing
 from ipa.results.requests import RequestRecords
 from ipa.serving.load_generator import LoadReport, LoadSettings, read_account, records_of_answers
-from ipa.serving.load_generator.settings import TIMEOUT_S
+from ipa.serving.load_generator.settings import MOST_CONNECTIONS, TIMEOUT_S
 from ipa.serving.payloads import PAYLOADS
 from ipa.workload import arrival_times, load_workload
 
@@ -38,6 +38,7 @@ SHOWN = {
     "ok": "answered",
     "dropped": "dropped",
     "errors": "errors",
+    "sent_again": "sent again",
     "seconds": "seconds until the last answer",
     "latency_mean_s": "latency mean, s",
     "latency_p50_s": "latency p50, s",
@@ -76,6 +77,18 @@ PayloadSettingOption = Annotated[
     ),
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds after which a request is given up.")]
+RetriesOption = Annotated[
+    int,
+    typer.Option(
+        "--retries", min=0, help="How often a request is sent again, same id, that failed and may be."
+    ),
+]
+ConnectionsOption = Annotated[
+    int,
+    typer.Option(
+        "--connections", min=1, max=MOST_CONNECTIONS, help="Connections that requests take in turns."
+    ),
+]
 FolderOption = Annotated[
     Path | None, typer.Option("--results", help="Folder for the account of every request.")
 ]
@@ -95,6 +108,8 @@ def load_command(
     payload: PayloadOption = None,
     payload_setting: PayloadSettingOption = None,
     timeout_s: TimeoutOption = TIMEOUT_S,
+    retries: RetriesOption = 0,
+    connections: ConnectionsOption = 1,
     seed: SeedOption = 0,
     results: FolderOption = None,
     as_json: JsonOption = False,
@@ -138,6 +153,8 @@ def load_command(
         payload=payload or "",
         payload_settings=_assignments(payload_setting or ()),
         seed=seed,
+        retries=retries,
+        connections=connections,
     )
     _run(settings, as_json=as_json)
 

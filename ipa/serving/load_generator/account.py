@@ -23,6 +23,9 @@ NOT_YET = 0
 
 METADATA_KEY = b"ipa.load"
 
+SENT_AGAIN = "sent_again"
+"""Name of the numbers that say how often a request was sent again."""
+
 
 @dataclass(slots=True, eq=False)
 class Texts:
@@ -89,6 +92,13 @@ class LoadAccount:
         """Return the id of a request."""
         return f"{self.run_token}-{place}"
 
+    def sent(self, place: int, now_ns: int) -> None:
+        """Write that a request goes out, for the first time or again."""
+        if self.sent_ns[place] == NOT_YET:
+            self.sent_ns[place] = now_ns
+        else:
+            self._number(SENT_AGAIN)[place] += 1
+
     def answered(self, place: int, end_ns: int, parameters: Mapping[str, Any], right: bool | None) -> None:
         """Write a request that was answered, and what the server said beside the answer."""
         self.end_ns[place], self.outcome[place] = end_ns, OK
@@ -140,6 +150,7 @@ class LoadAccount:
             lateness_p99_s=_quantile(lateness_s, 0.99),
             lateness_max_s=_quantile(lateness_s, 1.0),
             seconds=float(ended.max() - self.due_ns[0]) / 1e9 if len(ended) else 0.0,
+            sent_again=int((self.numbers[SENT_AGAIN] > 0).sum()) if SENT_AGAIN in self.numbers else 0,
         )
 
     def write(self, file: Path, about: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ipa.serving.load_generator.account import LoadAccount
 from ipa.serving.load_generator.endpoint import Endpoint, Failure
 from ipa.serving.load_generator.loop import NS, run_precisely, sleep_until_ns
 from ipa.serving.load_generator.report import LoadReport
+from ipa.serving.load_generator.retrying_endpoint import RetryingEndpoint
 from ipa.serving.load_generator.settings import LoadSettings
 from ipa.serving.payloads import Payload, make_payload
 from ipa.serving.v2 import Answer
@@ -143,7 +144,7 @@ class _Generator:
 
     async def _send_one(self, account: LoadAccount, place: int, endpoint: Endpoint, payload: Payload) -> None:
         def stamp() -> None:
-            account.sent_ns[place] = time.monotonic_ns()
+            account.sent(place, time.monotonic_ns())
 
         came: Answer | Failure
         try:
@@ -179,6 +180,13 @@ class _Generator:
 
 
 def _endpoint(settings: LoadSettings) -> Endpoint:
+    if settings.retries == 0 and settings.connections == 1:
+        return _connection(settings)
+    connections = [_connection(settings) for _ in range(settings.connections)]
+    return RetryingEndpoint(connections, settings.retries, settings.timeout_s)
+
+
+def _connection(settings: LoadSettings) -> Endpoint:
     given = settings.address, settings.model, settings.timeout_s
     try:
         if settings.uses_rest:

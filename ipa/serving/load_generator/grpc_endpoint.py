@@ -7,7 +7,7 @@ import grpc
 from mlserver.grpc import dataplane_pb2 as pb
 
 from ipa.errors import EndpointError, TensorError, brief
-from ipa.serving.load_generator.endpoint import Failure, Stamp, failure
+from ipa.serving.load_generator.endpoint import Failure, Stamp, failure, pause_s
 from ipa.serving.payloads import Input
 from ipa.serving.v2 import Answer, Tensor, V2Client
 from ipa.serving.v2.client import CHANNEL_OPTIONS
@@ -70,7 +70,8 @@ class GrpcEndpoint:
         try:
             return read_response(await self._infer(request, timeout=self._timeout_s))
         except grpc.aio.AioRpcError as error:
-            return failure(error.details() or "", REASON_OF_STATUS.get(error.code(), "model-error"))
+            reason = REASON_OF_STATUS.get(error.code(), "model-error")
+            return failure(error.details() or "", reason, _again_after_s(error))
         except TensorError as error:
             return Failure("bad-answer", "", str(error))
 
@@ -83,6 +84,12 @@ def _stamped(request: tuple[bytes, str, Stamp]) -> bytes:
     item, request_id, stamp = request
     stamp()
     return item + bytes(pb.ModelInferRequest(id=request_id).SerializeToString())
+
+
+def _again_after_s(error: grpc.aio.AioRpcError) -> float | None:
+    """Return when a call may be made again: by gRPC's rules any that ended as unavailable."""
+    told = dict(error.trailing_metadata() or ()).get("retry-after")
+    return pause_s(told, 0.0 if error.code() is grpc.StatusCode.UNAVAILABLE else None)
 
 
 def _no_such_model(address: str, model: str) -> EndpointError:

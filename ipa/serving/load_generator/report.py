@@ -29,6 +29,8 @@ class LoadReport:
         By how much requests were sent later than due: what the generator itself adds.
     seconds
         From the first request that was due to the last answer.
+    sent_again
+        Requests that were sent more than once, because they failed and might be.
     """
 
     requests: int
@@ -47,6 +49,7 @@ class LoadReport:
     lateness_p99_s: float
     lateness_max_s: float
     seconds: float
+    sent_again: int = 0
 
     @property
     def warning(self) -> str:

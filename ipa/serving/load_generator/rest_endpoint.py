@@ -11,7 +11,7 @@ import aiohttp
 from mlserver import types
 
 from ipa.errors import EndpointError, TensorError, brief
-from ipa.serving.load_generator.endpoint import Failure, Stamp, failure
+from ipa.serving.load_generator.endpoint import Failure, Stamp, failure, pause_s
 from ipa.serving.load_generator.grpc_endpoint import ASK_S
 from ipa.serving.payloads import Input
 from ipa.serving.v2 import Answer, Tensor
@@ -70,9 +70,10 @@ class RestEndpoint:
         except TimeoutError:
             return Failure("timeout")
         except aiohttp.ClientError as error:
-            return Failure("unavailable", "", str(error))
+            return Failure("unavailable", "", str(error), 0.0)
         if response.status != 200:
-            return failure(_error(said), REASON_OF_STATUS.get(response.status, "model-error"))
+            again_after_s = pause_s(response.headers.get("Retry-After"), None)
+            return failure(_error(said), REASON_OF_STATUS.get(response.status, "model-error"), again_after_s)
         try:
             return read_response(types.InferenceResponse.model_validate_json(said))
         except (TensorError, ValueError) as error:

@@ -18,6 +18,9 @@ IN_FLIGHT_LIMIT = 20_000
 """Requests that may wait for their answers at the same time, by default."""
 
 
+MOST_CONNECTIONS = 256
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadSettings:
     """One load on one endpoint; can be sent to another process.
@@ -47,6 +50,10 @@ class LoadSettings:
     in_flight_limit
         Requests that may wait for their answers at once; one that is due beyond that is not sent, and ends
         as ``unavailable``, so that a dead endpoint does not fill the memory.
+    retries
+        How often a request is sent again, under the same id, that failed and may be.
+    connections
+        Connections among which requests take turns; behind a Service of Kubernetes each leads to one server.
 
     Raises
     ------
@@ -65,6 +72,8 @@ class LoadSettings:
     seed: int = 0
     run_token: str = ""
     in_flight_limit: int = IN_FLIGHT_LIMIT
+    retries: int = 0
+    connections: int = 1
 
     def __post_init__(self) -> None:
         arrivals_s = self.arrivals_s
@@ -75,6 +84,12 @@ class LoadSettings:
             raise InvalidValueError(f"timeout_s is {self.timeout_s}; it must be positive and finite")
         if self.in_flight_limit < 1:
             raise InvalidValueError(f"in_flight_limit is {self.in_flight_limit}; it must be at least 1")
+        if self.retries < 0:
+            raise InvalidValueError(f"retries is {self.retries}; it must be at least 0")
+        if not 1 <= self.connections <= MOST_CONNECTIONS:
+            raise InvalidValueError(
+                f"connections is {self.connections}; it must be from 1 to {MOST_CONNECTIONS}"
+            )
 
     @property
     def uses_rest(self) -> bool:

@@ -45,6 +45,15 @@ def test_latency_counts_from_when_a_request_was_due_and_lateness_is_reported() -
     assert report.warning == ""
 
 
+def test_a_request_that_is_sent_again_keeps_when_it_was_sent_first() -> None:
+    account = filled()
+    assert account.report().sent_again == 0
+    for now_ns in (7, 8, 9):
+        account.sent(4, now_ns)
+    assert (account.sent_ns[4], account.numbers["sent_again"].tolist()) == (7, [0, 0, 0, 0, 2])
+    assert account.report().sent_again == 1
+
+
 def test_a_generator_that_was_late_says_so() -> None:
     account = filled()
     account.sent_ns[3] += 30 * MS

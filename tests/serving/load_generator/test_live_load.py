@@ -126,6 +126,25 @@ def test_a_server_that_dies_leaves_errors_and_no_request_without_an_end(tmp_path
 
 
 @pytest.mark.parametrize("door", [grpc, rest])
+def test_requests_of_a_server_that_died_are_sent_again(door: object, tmp_path: Path) -> None:
+    assert callable(door)
+    file = tmp_path / "a.parquet"
+    with replica(SETTINGS) as server:
+        killing = later(zero_ns := soon_ns(), 0.3, server.pid, signal.SIGKILL)
+        load = LoadSettings(
+            door(server), MODEL, np.linspace(0, 0.6, 60), file, zero_ns, retries=2, connections=2
+        )
+        report = generate_load(load)
+        killing.join()
+    account = read_account(file)
+    failed = account.outcome == OUTCOMES.index("error")
+    assert failed.any()
+    assert (account.numbers["sent_again"][failed] == 2).all()
+    assert report.ok + report.errors == 60
+    assert report.sent_again >= report.errors
+
+
+@pytest.mark.parametrize("door", [grpc, rest])
 def test_a_model_that_is_not_there_is_told(server: ServerReady, door: object) -> None:
     assert callable(door)
     with pytest.raises(EndpointError, match=r"no model 'nobody' is ready at .*; check --model"):
