@@ -7,12 +7,13 @@ up to are limited (:mod:`ipa.limits`), so that no file makes the reader hang.
 
 import re
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
 
 from ipa.errors import ConfigError, UnreadableFileError, brief
 from ipa.files import read_text
@@ -32,6 +33,19 @@ _PLAIN_VALUES = {
 """What a plain text has to look like, and begin with, to be a number."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Within(AfterValidator):
+    """Refuses a number outside a range, and tells the range to who asks for a JSON schema."""
+
+    allowed: Range
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        low = 0 if self.allowed.or_zero else self.allowed.low
+        return handler(schema) | {"minimum": low, "maximum": self.allowed.high}
+
+
 def within(allowed: Range) -> AfterValidator:
     """Return what refuses a number outside a range, for ``Annotated``."""
 
@@ -40,7 +54,7 @@ def within(allowed: Range) -> AfterValidator:
             raise PydanticCustomError("range", "must {range}", {"range": str(allowed)})
         return value
 
-    return AfterValidator(check)
+    return _Within(check, allowed)
 
 
 def _shown(value: str) -> str:
@@ -54,7 +68,17 @@ def _shown(value: str) -> str:
 Real = Annotated[float, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
 
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=NAME_CHARACTERS), AfterValidator(_shown)]
+Name = Annotated[
+    str,
+    Field(
+        strict=True,
+        min_length=1,
+        max_length=NAME_CHARACTERS,
+        # For those who read the JSON schema only; the validator says better what is wrong.
+        json_schema_extra={"pattern": r"^\S(.*\S)?$"},
+    ),
+    AfterValidator(_shown),
+]
 """A name that can be printed on a line and compared with one in another file."""
 
 

@@ -1,13 +1,15 @@
 """``ipa describe``: what a pipeline file says, beside what its profiles give."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
 
 from ipa.cli.options import JsonOption, PipelineOption, within
 from ipa.cli.output import print_json, print_table
+from ipa.cli.pipeline_object import object_yaml
+from ipa.errors import InvalidValueError
 from ipa.limits import THROUGHPUT_RPS
 from ipa.pipeline.load import load_pipeline, pipeline_warnings
 from ipa.pipeline.pipeline import Pipeline, Stage, Variant
@@ -23,6 +25,14 @@ def describe_command(
         4.0, "--threshold", callback=within(THROUGHPUT_RPS), help="Rate that Eq. 1 asks of one replica."
     ),
     as_json: JsonOption = False,
+    as_object: Annotated[
+        bool,
+        typer.Option(
+            "--as-object",
+            help="Print the InferencePipeline for `kubectl apply -f -` instead, with the settings of the"
+            " corrected edition.",
+        ),
+    ] = False,
 ) -> None:
     """Check a pipeline file and show its stages, variants, base allocations and SLA.
 
@@ -34,7 +44,15 @@ def describe_command(
     Examples:
       ipa describe --pipeline video
       ipa describe --pipeline my-pipeline.yaml --threshold 10
+      ipa describe --pipeline video --as-object | kubectl apply -f -
     """
+    if as_json and as_object:
+        raise InvalidValueError(
+            "--json and --as-object exclude each other: kubectl reads the YAML of the latter"
+        )
+    if as_object:
+        typer.echo(object_yaml(pipeline), nl=False)
+        return
     chosen = load_pipeline(pipeline)
     if as_json:
         print_json(_report(chosen, threshold_rps) | {"warnings": pipeline_warnings(pipeline)})

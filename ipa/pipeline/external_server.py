@@ -23,20 +23,25 @@ class ExternalServer:
         Words of the command that starts one replica; ``{port}`` in a word is replaced by the port that its
         gRPC door has to open on 127.0.0.1. Empty if the server runs already.
     address
-        Host and port of a server that runs already; empty if there is a command.
+        Host and port of a server that runs already; empty if there is a command or an image.
+    image
+        Image of a container that serves one replica on Kubernetes, by its own command or by the one given,
+        where ``{port}`` becomes 8081; its gRPC door has to be open there, its REST door on 8080. Empty: the
+        image of IPA, with the command.
 
     Raises
     ------
     InvalidValueError
-        If there is not one of command and address, or it cannot be used.
+        If there is not either an address or a command or image, or it cannot be used.
     """
 
     model: str
     command: tuple[str, ...] = ()
     address: str = ""
+    image: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.command) == bool(self.address):
+        if bool(self.command or self.image) == bool(self.address):
             raise InvalidValueError("takes either a command or an address, and one of them")
         if self.command and not any(PORT in word for word in self.command):
             raise InvalidValueError(

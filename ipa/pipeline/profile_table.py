@@ -165,9 +165,21 @@ def read_profile_table(file: Path) -> ProfileTable:
 def _read(file: Path, _stamp: FileStamp) -> ProfileTable:
     try:
         text = read_text(file, TABLE_BYTES)
-        return ProfileTable(file, _measurements(file, csv.reader(io.StringIO(text, newline=""))))
     except UnreadableFileError as error:
         raise ConfigError(file, "", error.problem) from error
+    return parse_profile_table(file, text)
+
+
+def parse_profile_table(file: Path, text: str) -> ProfileTable:
+    """Return the table that a text holds; ``file`` is where it comes from, as it reads in an error.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`read_profile_table`.
+    """
+    try:
+        return ProfileTable(file, _measurements(file, csv.reader(io.StringIO(text, newline=""))))
     except csv.Error as error:
         raise ConfigError(file, "", f"is not a CSV file: {error}") from error
 
@@ -219,8 +231,6 @@ def _measurement(file: Path, line: int, record: dict[str, str]) -> Measurement |
 
     cores, batch, p99_s, throughput_rps = map(number, ("cores", "batch", "latency_p99_s", "throughput_rps"))
     given = bool(record.get("latency_avg_s", "").strip())
-    # A replica that is busy all the time completes a batch every batch / throughput seconds.
-    derived_s = max(min(batch / throughput_rps, p99_s), LATENCY_S.low)
     load = bool(record.get("offered_load_rps", "").strip())
     return Measurement(
         stage=record["stage"],
@@ -229,11 +239,20 @@ def _measurement(file: Path, line: int, record: dict[str, str]) -> Measurement |
         series=record.get("series", ""),
         offered_load_rps=number("offered_load_rps") if load else math.nan,
         point=ProfilePoint(
-            int(batch), p99_s, number("latency_avg_s") if given else derived_s, throughput_rps
+            int(batch),
+            p99_s,
+            number("latency_avg_s") if given else mean_latency_s(batch, p99_s, throughput_rps),
+            throughput_rps,
         ),
         line=line,
         mean_given=given,
     )
+
+
+def mean_latency_s(batch: float, p99_s: float, throughput_rps: float) -> float:
+    """Return the mean latency of a batch where only its p99 and the throughput were measured."""
+    # A replica that is busy all the time completes a batch every batch / throughput seconds.
+    return max(min(batch / throughput_rps, p99_s), LATENCY_S.low)
 
 
 def _number(file: Path, key: str, text: str, allowed: Range) -> float:

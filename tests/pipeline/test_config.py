@@ -52,7 +52,7 @@ def test_the_inputs_of_a_pipeline_are_its_file_and_its_profiles(folder: Path) ->
         pytest.param(
             changed("    profile:", "    replicas: 3\n    profile:"),
             "stages[0].replicas",
-            "allowed: name, profile, variants, sla_s",
+            "allowed: name, variants, sla_s",
             id="stage",
         ),
         pytest.param(

@@ -1,6 +1,7 @@
 """Whether a pipeline can be served on this machine, found out before anything is started."""
 
 from ipa.errors import IpaError, LivePipelineError
+from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.serving.replica import ReplicaSettings, Source
 from ipa.serving.runtimes.catalogue import task_of
@@ -21,12 +22,20 @@ def check_servable(pipeline: Pipeline, source: Source) -> None:
     LivePipelineError
         Names the stage, the variant, what is missing and what to do.
     """
-    if source == "emulated":
-        return
     for stage in pipeline.stages:
         for variant in stage.choices:
-            if variant.server is None:
+            if variant.server is not None:
+                _check_startable(stage, variant, variant.server)
+            elif source != "emulated":
                 _check(stage, variant, source)
+
+
+def _check_startable(stage: Stage, variant: Variant, server: ExternalServer) -> None:
+    if server.image and not server.command:
+        raise LivePipelineError(
+            f"stage {stage.name}, variant {variant.name}: its server is the image {server.image}, which runs"
+            " on Kubernetes only; give it a command too, or disable the variant"
+        )
 
 
 def _check(stage: Stage, variant: Variant, source: Source) -> None:
