@@ -1,4 +1,4 @@
-"""Seven minutes of the ocr pipeline, live, with real weights, adapted by IPA to a load that rises and falls.
+"""Ten minutes of the ocr pipeline, live, with real weights, adapted by IPA to a load that rises and falls.
 
 ``python -m ipa.studies.ocr_live_run`` runs it anew and stores it.
 """
@@ -15,7 +15,7 @@ from ipa.studies.live_accuracy import stored_run
 from ipa.studies.ocr_accuracy import PIPELINE, TEST_SEED
 from ipa.workload import Workload
 
-LOAD = ((90, 3), (90, 17), (90, 4), (90, 17), (60, 3))
+LOAD = ((120, 3), (150, 17), (120, 4), (150, 17), (60, 3))
 """Seconds, and requests per second in them."""
 IMAGES = 1000
 PLAN_CORES, CORES = 2, 3
