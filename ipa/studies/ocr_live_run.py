@@ -15,7 +15,7 @@ from ipa.studies.live_accuracy import stored_run
 from ipa.studies.ocr_accuracy import PIPELINE, TEST_SEED
 from ipa.workload import Workload
 
-LOAD = ((120, 3), (150, 17), (120, 4), (150, 17), (60, 3))
+LOAD = ((100, 4), (100, 25), (100, 45), (100, 8), (100, 40), (100, 4))
 """Seconds, and requests per second in them."""
 IMAGES = 1000
 PLAN_CORES, CORES = 2, 3
