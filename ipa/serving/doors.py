@@ -15,12 +15,16 @@ class Doors:
         Address that it listens on: this machine only, or ``0.0.0.0`` for all.
     http_port, grpc_port, metrics_port
         V2 over REST, V2 over gRPC, and what only monitoring asks.
+    connection_age_s
+        About the age at which connections over gRPC are ended in order, so that clients spread anew over all
+        servers behind one address; None: never.
     """
 
     host: str = LOOPBACK
     http_port: int = 0
     grpc_port: int = 0
     metrics_port: int = 0
+    connection_age_s: float | None = None
 
     @property
     def own_host(self) -> str:

@@ -38,17 +38,19 @@ class PipelineServer(MLServer):  # type: ignore[misc]
         Of MLServer.
     front
         Serves requests.
+    connection_age_s
+        Age at which connections over gRPC are ended in order; None: never.
     """
 
-    def __init__(self, settings: Settings, front: Front) -> None:
-        self._front = front
+    def __init__(self, settings: Settings, front: Front, connection_age_s: float | None) -> None:
+        self._front, self._connection_age_s = front, connection_age_s
         super().__init__(settings)
 
     def _create_servers(self) -> None:
         parts = self._settings, self._data_plane, self._model_repository_handlers
         self._kafka_server = None
         self._rest_server = self.rest = RestDoor(*parts)
-        self._grpc_server = self.grpc = GrpcDoor(*parts, self._front)
+        self._grpc_server = self.grpc = GrpcDoor(*parts, self._front, self._connection_age_s)
 
     def _add_signal_handlers(self) -> None:
         """Leave the signals to the process."""
@@ -94,7 +96,7 @@ class Gateway:
         )
         metrics.watch(self.engine)
         front = Front(self.engine, served.model)
-        self._server = PipelineServer(mlserver_settings(served, doors, folder), front)
+        self._server = PipelineServer(mlserver_settings(served, doors, folder), front, doors.connection_age_s)
         self._model = ModelSettings(
             **FROM_NOWHERE_ELSE,
             name=served.model,

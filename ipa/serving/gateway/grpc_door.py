@@ -34,6 +34,9 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 
+AGED_GRACE_S = 300.0
+"""Time that calls have to end on a connection that is too old."""
+
 STOP_GRACE_S = 1.0
 """Time that calls have to end when the door closes, if nobody says another."""
 
@@ -111,18 +114,31 @@ class GrpcDoor(GRPCServer):  # type: ignore[misc]
         Of MLServer.
     front
         Serves requests.
+    connection_age_s
+        Age at which connections are ended in order; None: never.
     """
 
     def __init__(
-        self, settings: Settings, data_plane: DataPlane, handlers: ModelRepositoryHandlers, front: Front
+        self,
+        settings: Settings,
+        data_plane: DataPlane,
+        handlers: ModelRepositoryHandlers,
+        front: Front,
+        connection_age_s: float | None,
     ) -> None:
         super().__init__(settings, data_plane, handlers)
+        self._options: tuple[tuple[str, int], ...] = OPTIONS
+        if connection_age_s is not None:
+            self._options += (
+                ("grpc.max_connection_age_ms", round(connection_age_s * 1000)),
+                ("grpc.max_connection_age_grace_ms", round(AGED_GRACE_S * 1000)),
+            )
         self._servicer = PipelineServicer(data_plane, handlers, front)
         self.port = 0
 
     async def open(self) -> None:
         """Take requests from now on."""
-        self._server = aio.server(options=OPTIONS)
+        self._server = aio.server(options=self._options)
         add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
         # An address that is taken is an exception here.
         self.port = self._server.add_insecure_port(f"{self._settings.host}:{self._settings.grpc_port}")

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ipa.cluster.resource import read_status
+from ipa.cluster.resource_status import ServedStage
 from ipa.serving.pod.endpoints import Condition, Endpoint, endpoints_by_service
 from ipa.serving.pod.settings import GRPC_PORT_NAME
-from ipa.serving.pod.stage_serving import StageServing, read_serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ClusterNews:
     """
 
     version: str = ""
-    serving: tuple[StageServing, ...] = ()
+    serving: tuple[ServedStage, ...] = ()
     endpoints: Mapping[str, Mapping[str, Endpoint]] = field(default_factory=dict)
     shards: frozenset[str] = frozenset()
 
@@ -44,17 +45,12 @@ def read_news(
         All EndpointSlices of the pipeline.
     gateway
         Name of the gateway's Service.
-
-    Raises
-    ------
-    PodSettingsError
-        If the object's status cannot be read.
     """
     endpoints = endpoints_by_service(slices, GRPC_PORT_NAME)
     members = endpoints.pop(gateway, {})
     return ClusterNews(
         str(thing["metadata"]["resourceVersion"]) if thing else "",
-        read_serving(thing) if thing else (),
+        read_status(thing).serving if thing else (),
         endpoints,
         frozenset(name for name, one in members.items() if one.condition is Condition.READY),
     )

@@ -1,10 +1,12 @@
 """Lets the gateway serve as the cluster says: with what shall serve, as far as it is there."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ipa.cluster.resource_status import ServedStage
 from ipa.errors import GatewayError
+from ipa.pipeline.plan import StagePlan
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.messages import ReplicaAddress, StageAssignment
 from ipa.serving.gateway.replica_links import check_plan
@@ -12,7 +14,6 @@ from ipa.serving.pod.cluster_news import ClusterNews
 from ipa.serving.pod.endpoints import Endpoint, best
 from ipa.serving.pod.replica_pool import ReplicaPool
 from ipa.serving.pod.sharding import split_replicas
-from ipa.serving.pod.stage_serving import StageServing
 
 PATIENCE_S = 5.0
 """Time that the last replicas of another variant have to be connected before the others take over."""
@@ -41,13 +42,13 @@ class StageView:
         Those of them that are connected.
     """
 
-    current: StageServing | None
+    current: ServedStage | None
     alive: bool
-    target: StageServing
+    target: ServedStage
     there: int
     connected: int
 
-    def next(self, *, patient: bool) -> StageServing | None:
+    def next(self, *, patient: bool) -> ServedStage | None:
         """Return what shall serve from now on.
 
         Batch and wait change at once. Replicas behind another Service take over when all of them are
@@ -92,7 +93,7 @@ class PlanFollower:
         self._asked: tuple[str, ...] = ()
         self._asked_s = 0.0
         self._assigned: object = None
-        self.in_force: tuple[StageServing, ...] = ()
+        self.in_force: tuple[ServedStage, ...] = ()
         self.problem = ""
 
     def follow(self, news: ClusterNews, now_s: float) -> float | None:
@@ -111,24 +112,29 @@ class PlanFollower:
         """
         if not news.serving:
             return None
-        self.problem = self._refusal(news.serving)
+        serving = self._in_order(news.serving)
+        self.problem = self._refusal(serving)
         if self.problem:
             return None
-        services = tuple(one.service for one in news.serving)
+        services = tuple(one.service for one in serving)
         if services != self._asked:
             self._asked, self._asked_s = services, now_s
         shares = self._shares(news)
-        self._pool.want(self._wanted(news.serving, shares))
+        self._pool.want(self._wanted(serving, shares))
         left_s = self._asked_s + PATIENCE_S - now_s
-        upcoming = self._upcoming(news.serving, shares, patient=left_s > 0)
+        upcoming = self._upcoming(serving, shares, patient=left_s > 0)
         if upcoming:
             self._serve(upcoming, shares)
-        return left_s if self.in_force != news.serving and left_s > 0 else None
+        return left_s if self.in_force != serving and left_s > 0 else None
 
-    def _refusal(self, serving: Sequence[StageServing]) -> str:
+    def _in_order(self, serving: Iterable[ServedStage]) -> tuple[ServedStage, ...]:
+        places = {stage.name: place for place, stage in enumerate(self._stages)}
+        return tuple(sorted(serving, key=lambda one: places.get(one.stage, len(places))))
+
+    def _refusal(self, serving: Sequence[ServedStage]) -> str:
         """Return why the pipeline cannot be served so; empty if it can."""
         try:
-            check_plan(self._engine.pipeline, [StageAssignment(one.plan(1), ()) for one in serving])
+            check_plan(self._engine.pipeline, [StageAssignment(_plan(one, 1), ()) for one in serving])
         except GatewayError as error:
             return str(error)
         return ""
@@ -144,7 +150,7 @@ class PlanFollower:
         return found
 
     def _wanted(
-        self, serving: Sequence[StageServing], shares: Shares
+        self, serving: Sequence[ServedStage], shares: Shares
     ) -> dict[str, tuple[int, ReplicaAddress]]:
         wanted: dict[str, tuple[int, ReplicaAddress]] = {}
         for place, stage in enumerate(self._stages):
@@ -156,10 +162,10 @@ class PlanFollower:
         return wanted
 
     def _upcoming(
-        self, serving: Sequence[StageServing], shares: Shares, *, patient: bool
-    ) -> tuple[StageServing, ...]:
+        self, serving: Sequence[ServedStage], shares: Shares, *, patient: bool
+    ) -> tuple[ServedStage, ...]:
         """Return what serves every stage next; nothing while one has nothing."""
-        found: list[StageServing] = []
+        found: list[ServedStage] = []
         for place, target in enumerate(serving):
             current = self.in_force[place] if self.in_force else None
             share = shares.get(target.service, {})
@@ -170,16 +176,19 @@ class PlanFollower:
             found.append(chosen)
         return tuple(found)
 
-    def _serve(self, serving: tuple[StageServing, ...], shares: Shares) -> None:
+    def _serve(self, serving: tuple[ServedStage, ...], shares: Shares) -> None:
         links = [self._pool.connected(shares.get(one.service, {})) for one in serving]
         assigned = serving, [tuple(found) for found in links]
         if assigned == self._assigned:
             return
-        self._engine.assign(
-            [(one.plan(len(found)), list(found.values())) for one, found in zip(serving, links, strict=True)]
-        )
+        plans = [_plan(one, len(found)) for one, found in zip(serving, links, strict=True)]
+        self._engine.assign([(plan, list(found.values())) for plan, found in zip(plans, links, strict=True)])
         for found in links:
             self._pool.used(found)
         if serving != self.in_force:
             _log.info("serves %s", ", ".join(f"{one.stage}: {one.variant} x{one.batch}" for one in serving))
         self.in_force, self._assigned = serving, assigned
+
+
+def _plan(one: ServedStage, replicas: int) -> StagePlan:
+    return StagePlan(one.stage, one.variant, one.batch, replicas, one.cores, one.batch_wait_s)

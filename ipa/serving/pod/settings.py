@@ -12,7 +12,13 @@ from ipa.serving.doors import Doors
 from ipa.serving.gateway.settings import ServedPipeline
 from ipa.serving.replica import ReplicaSettings
 
-POD_DOORS = Doors("0.0.0.0", http_port=8080, grpc_port=8081, metrics_port=8082)  # noqa: S104 (a pod's own)
+POD_DOORS = Doors(
+    "0.0.0.0",  # noqa: S104 (a pod's own)
+    http_port=8080,
+    grpc_port=8081,
+    metrics_port=8082,
+    connection_age_s=25.0,
+)
 
 POD_NAME, POD_NAMESPACE, PIPELINE = "POD_NAME", "POD_NAMESPACE", "IPA_PIPELINE"
 """Environment variables: the pod's name and namespace, and the name of the pipeline's object."""

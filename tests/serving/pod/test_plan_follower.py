@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from ipa.cluster.resource_status import ServedStage
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.engine.stage_queue import StageLimits
 from ipa.serving.gateway.messages import ReplicaAddress
 from ipa.serving.pod.cluster_news import ClusterNews
 from ipa.serving.pod.endpoints import Condition, Endpoint
 from ipa.serving.pod.plan_follower import PATIENCE_S, PlanFollower
-from ipa.serving.pod.stage_serving import StageServing
 from tests.support.scripted_links import INPUTS, ScriptedLink
 from tests.support.simulator_toys import pipeline, variant
 from tests.support.virtual_gateway import VirtualClock
@@ -63,13 +63,13 @@ class Shard:
         }
 
 
-def told(stage: str, service: str = "", batch: int = 1) -> StageServing:
+def told(stage: str, service: str = "", batch: int = 1) -> ServedStage:
     service = service or f"{stage}-a"
-    return StageServing(stage, service[-1], 1, batch, 0.0, service)
+    return ServedStage(stage=stage, variant=service[-1], cores=1, batch=batch, service=service)
 
 
 def news(
-    *serving: StageServing,
+    *serving: ServedStage,
     shards: Collection[str] = (),
     condition: Condition = Condition.READY,
     **pods: Collection[str],
@@ -115,6 +115,12 @@ def test_a_batch_changes_at_once_and_nothing_else() -> None:
     shard = started()
     shard.follow(replace(FIRST, serving=(told("s0", batch=4), told("s1"))))
     assert shard.serving() == BOTH | {"s0": ("a", 4, {"x0", "y0"})}
+
+
+def test_the_order_in_which_stages_are_told_does_not_matter() -> None:
+    shard = started()
+    shard.follow(replace(FIRST, serving=(told("s1", batch=2), told("s0"))))
+    assert shard.serving() == BOTH | {"s1": ("a", 2, {"x1"})}
 
 
 def test_the_same_news_touch_nothing() -> None:
