@@ -7,8 +7,9 @@ from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ipa.errors import ConfigError
+from ipa.errors import ConfigError, InvalidValueError, UnknownNameError
 from ipa.pipeline.config import PipelineKeys, StageKeys
+from ipa.pipeline.task_settings import TASK_SETTINGS, read_settings
 from ipa.strict_yaml import key_of, problem_of
 
 Keys = TypeVar("Keys", bound=PipelineKeys)
@@ -57,6 +58,7 @@ def check_pipeline(origin: Path | str, config: Keys) -> Keys:
         if not any(variant.enabled for variant in stage.variants):
             raise ConfigError(origin, f"stages[{i}].variants", "at least one variant must be enabled")
         _check_join(origin, f"stages[{i}]", stage)
+        _check_task(origin, f"stages[{i}]", stage)
     lacking = [f"stages[{i}].sla_s" for i, stage in enumerate(config.stages) if stage.sla_s is None]
     if lacking and len(lacking) < len(config.stages):
         raise ConfigError(origin, lacking[0], "is missing; give an SLA to every stage or to none")
@@ -77,6 +79,20 @@ def _check_join(origin: Path | str, key: str, stage: StageKeys) -> None:
             f" ({largest:g}) has no meaning; put it on a stage after this one, or serve every visit on its"
             " own (join: sum)",
         )
+
+
+def _check_task(origin: Path | str, key: str, stage: StageKeys) -> None:
+    """Check the task of a stage, and what its variants are told; those of other servers are theirs."""
+    if not stage.task:
+        return
+    if stage.task not in TASK_SETTINGS:
+        raise ConfigError(origin, f"{key}.task", str(UnknownNameError("task", stage.task, TASK_SETTINGS)))
+    for place, variant in enumerate(stage.variants):
+        if variant.server is None:
+            try:
+                read_settings(stage.task, dict(variant.settings))
+            except (InvalidValueError, UnknownNameError) as error:
+                raise ConfigError(origin, f"{key}.variants[{place}].settings", str(error)) from None
 
 
 def _in_order(origin: Path | str, config: Keys) -> Keys:

@@ -73,6 +73,36 @@ def test_wrong_keys_for_serving_are_named(folder: Path, keys: str, key: str, mes
     assert message in error.problem
 
 
+def with_task(task: str, keys: str = "") -> str:
+    text = stage_keys(f"task: {task}")
+    return text.replace("base_cores: 1}", f"base_cores: 1, {keys}}}") if keys else text
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "key", "message"),
+    [
+        ("nope", "", "task", "unknown task 'nope'; allowed: object-detection, image-classification, "),
+        ("object-detecton", "", "task", "Did you mean 'object-detection'?"),
+        ("object-detection", "pixles: 320", "settings", "unknown setting of task object-detection 'pixles'"),
+        ("object-detection", "pixels: 3.5", "settings", "pixels must be a whole number between 32 and 4,096"),
+        ("translation", "new_tokens: 0", "settings", "new_tokens must be a whole number between 1 and"),
+        ("ocr-detection", "weights: none", "settings", "unknown value of the setting weights 'none'"),
+        ("ocr-recognition", "weights: ppocrv6-tiny-rec", "settings", "width_px must be a whole number"),
+    ],
+)
+def test_a_task_and_its_settings_are_known_before_anything_is_served(
+    folder: Path, task: str, settings: str, key: str, message: str
+) -> None:
+    error = error_of(folder, with_task(task, f"settings: {{{settings}}}" if settings else ""))
+    assert error.key == f"stages[0].{key if key == 'task' else f'variants[0].{key}'}"
+    assert message in error.problem
+
+
+def test_a_server_of_somebody_elses_may_be_told_anything(folder: Path) -> None:
+    text = with_task("object-detection", 'settings: {theirs: 1}, server: {model: m, address: "a:1"}')
+    assert load_pipeline(written(folder, text)).stages[0].variants[0].settings == (("theirs", 1),)
+
+
 SECOND = """  - name: classify
     profile: {file: measured/profile.csv, stage: detect}
     inputs: {image: detect.crops, language: request.language}

@@ -308,11 +308,16 @@ def test_a_graph_stays_a_graph(tmp_path: Path, keys: dict[str, Any]) -> None:
 
 def test_how_a_stage_is_served_stays_as_it_was_given(tmp_path: Path) -> None:
     profiling = Profiling(tmp_path)
-    light = {"name": "a", "accuracy": 0.9, "base_cores": 1, "settings": {"width": 320, "file": "a.onnx"}}
+    light = {
+        "name": "a",
+        "accuracy": 0.9,
+        "base_cores": 1,
+        "settings": {"weights": "ppocrv6-tiny-rec", "width_px": 320},
+    }
     server = {"command": ["serve", "--port={port}"], "model": "m"}
     heavy = {"name": "b", "accuracy": 0.8, "base_cores": 1, "server": server}
     inputs = {"image": "find.crop", "frame": "request.image"}
-    given = write_toy_pipeline(tmp_path, task="text-recognition", inputs=inputs, variants=[light, heavy])
+    given = write_toy_pipeline(tmp_path, task="ocr-recognition", inputs=inputs, variants=[light, heavy])
     (_, before), (_, after) = (pipeline_config(file).stages for file in (given, profiling().files.pipeline))
     assert (after.task, after.inputs) == (before.task, before.inputs) != ("", ())
     for old, new in zip(before.variants, after.variants, strict=True):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import pictures_of, pixels_of
 from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, probabilities
@@ -18,7 +17,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def _load(replica: ReplicaSettings) -> Model:
-    pixels = read_options(replica, {"pixels": (224, Range(32, 4096, "pixels", whole=True))})["pixels"]
+    pixels = read_options(replica)["pixels"]
     network = Network(replica, "ForImageClassification")
 
     def classify(inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.image_classification import DEVIATION, MEAN
 from ipa.serving.runtimes.items import Float32s, pictures_of, pixels_of
@@ -18,7 +17,7 @@ from ipa.serving.v2 import Tensor
 
 
 def _load(replica: ReplicaSettings) -> Model:
-    pixels = read_options(replica, {"pixels": (512, Range(32, 4096, "pixels", whole=True))})["pixels"]
+    pixels = read_options(replica)["pixels"]
     network = Network(replica, "ForObjectDetection")
 
     def detect(inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:

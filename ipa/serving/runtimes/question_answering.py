@@ -10,7 +10,6 @@ from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, pro
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_text
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
-from ipa.serving.runtimes.text_generation import MAX_TOKENS
 from ipa.serving.runtimes.tokens import tokenizer_of
 from ipa.serving.v2 import Tensor
 
@@ -19,7 +18,7 @@ LONGEST_ANSWER = 30
 
 
 def _load(replica: ReplicaSettings) -> Model:
-    max_tokens = read_options(replica, {"max_tokens": MAX_TOKENS})["max_tokens"]
+    max_tokens = read_options(replica)["max_tokens"]
     network = Network(replica, "ForQuestionAnswering")
     tokenizer = tokenizer_of(network, max_tokens)
 

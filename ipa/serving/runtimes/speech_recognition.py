@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipa.errors import InvalidValueError
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import of_texts
 from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network, transformers_library
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_sound
 from ipa.serving.runtimes.task import Model, Task, TensorSpec
-from ipa.serving.runtimes.text_generation import NEW_TOKENS, generation_options
+from ipa.serving.runtimes.text_generation import generation_options
 from ipa.serving.runtimes.tokens import tokenizer_of
 from ipa.serving.v2 import Tensor
 
@@ -25,7 +26,7 @@ def _load(replica: ReplicaSettings) -> Model:
 
 def _speech2text(replica: ReplicaSettings) -> Model:
     """Load a network that writes what it hears word by word."""
-    new_tokens = read_options(replica, {"new_tokens": NEW_TOKENS})["new_tokens"]
+    new_tokens = read_options(replica)["new_tokens"]
     network = Network(replica, "ForSpeechSeq2Seq")
     extract = _extractor(network, "Speech2TextFeatureExtractor")
     tokenizer = tokenizer_of(network, new_tokens)
@@ -40,7 +41,8 @@ def _speech2text(replica: ReplicaSettings) -> Model:
 
 def _wav2vec2(replica: ReplicaSettings) -> Model:
     """Load a network that tells a letter for every fiftieth of a second."""
-    read_options(replica, {})
+    if replica.settings:
+        raise InvalidValueError("wav2vec2 writes as much as it hears and takes no settings")
     network = Network(replica, "ForCTC")
     extract = _extractor(network, "Wav2Vec2FeatureExtractor")
     letters = _letters(network)

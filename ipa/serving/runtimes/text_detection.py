@@ -15,8 +15,6 @@ from ipa.serving.runtimes.onnx_model import Float32s, OnnxModel
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-STRIDE_PX = 32
-"""The networks take images whose sides are multiples of this."""
 SMALLEST_SIDE_PX = 3.0
 MOST_CANDIDATES = 1000
 

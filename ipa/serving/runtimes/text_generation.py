@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipa.limits import Range
 from ipa.serving.replica import ReplicaSettings
 from ipa.serving.runtimes.items import of_texts, texts_of
 from ipa.serving.runtimes.networks import LIBRARIES, Network, check_network
@@ -13,16 +12,9 @@ from ipa.serving.runtimes.task import Model, Task, TensorSpec
 from ipa.serving.runtimes.tokens import tokenizer_of
 from ipa.serving.v2 import Tensor
 
-TOKENS = Range(8, 100_000, "tokens", whole=True)
-MAX_TOKENS = (256, TOKENS)
-"""How much of a text is read, unless a setting says otherwise."""
-
-NEW_TOKENS = (20, Range(1, 10_000, "tokens", whole=True))
-"""How long a text is written: by random weights exactly, by trained ones at most."""
-
 
 def _load(replica: ReplicaSettings) -> Model:
-    options = read_options(replica, {"max_tokens": MAX_TOKENS, "new_tokens": NEW_TOKENS})
+    options = read_options(replica)
     network = Network(replica, "ForSeq2SeqLM")
     tokenizer = tokenizer_of(network, options["max_tokens"])
     written = generation_options(network, options["new_tokens"])

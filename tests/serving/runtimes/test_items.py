@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ipa.errors import InvalidValueError, UnknownNameError
-from ipa.limits import Range
+from ipa.pipeline.task_settings import TASK_SETTINGS
 from ipa.serving.replica import ReplicaSettings
+from ipa.serving.runtimes.catalogue import TASKS
 from ipa.serving.runtimes.items import of_texts, pictures_of, pixels_of, texts_of
 from ipa.serving.runtimes.options import read_options
 from ipa.serving.runtimes.samples import sample_picture, sample_sound, sample_text
@@ -47,18 +48,19 @@ def test_samples_are_items() -> None:
     assert sample_sound("audio").shape == (1, 16_000)
 
 
-ALLOWED = {"pixels": (224, Range(32, 512, "pixels", whole=True))}
-
-
 def replica(**settings: object) -> ReplicaSettings:
-    return ReplicaSettings("r", "m", "v", task="looking", settings=settings)
+    return ReplicaSettings("r", "m", "v", task="image-classification", settings=settings)
 
 
 def test_settings_have_defaults_and_ranges() -> None:
-    assert read_options(replica(), ALLOWED) == {"pixels": 224}
-    assert read_options(replica(pixels=64), ALLOWED) == {"pixels": 64}
-    with pytest.raises(UnknownNameError, match="unknown setting of task looking 'pixel'; allowed: pixels"):
-        read_options(replica(pixel=64), ALLOWED)
+    assert read_options(replica()) == {"pixels": 224}
+    assert read_options(replica(pixels=64)) == {"pixels": 64}
+    with pytest.raises(UnknownNameError, match="setting of task image-classification 'pixel'; allowed: pix"):
+        read_options(replica(pixel=64))
     for wrong in (16, 64.5, "64", True):
         with pytest.raises(InvalidValueError, match="pixels must be a whole number between 32"):
-            read_options(replica(pixels=wrong), ALLOWED)
+            read_options(replica(pixels=wrong))
+
+
+def test_every_task_says_what_its_settings_may_be() -> None:
+    assert list(TASKS) == list(TASK_SETTINGS)

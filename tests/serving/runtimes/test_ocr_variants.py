@@ -3,26 +3,29 @@
 import pytest
 
 from ipa.errors import InvalidValueError, UnknownNameError, WeightsError
-from ipa.serving.runtimes.ocr_variants import load_detector, load_recogniser
+from ipa.pipeline.task_settings import TASK_SETTINGS
+from ipa.serving.runtimes.ocr_variants import DETECTORS, load_detector, load_recogniser
 from ipa.serving.weights.ocr import OCR_WEIGHTS
 
 
 def test_every_network_that_is_known_is_pinned() -> None:
-    from ipa.serving.runtimes.ocr_variants import DETECTORS, RECOGNISERS
-
-    networks = {f"{name}.onnx" for name in (*DETECTORS, *RECOGNISERS)}
-    assert networks | {f"{name}.txt" for name in RECOGNISERS} == set(OCR_WEIGHTS.files)
+    detectors, recognisers = (
+        TASK_SETTINGS[task]["weights"].names for task in ("ocr-detection", "ocr-recognition")
+    )
+    assert set(detectors) == set(DETECTORS)
+    networks = {f"{name}.onnx" for name in (*detectors, *recognisers)}
+    assert networks | {f"{name}.txt" for name in recognisers} == set(OCR_WEIGHTS.files)
 
 
 @pytest.mark.parametrize("side_px", [None, True, 320.5, "320", 16, 4096])
 def test_a_size_that_is_no_number_of_pixels_is_refused(side_px: object) -> None:
     settings = {"weights": "ppocrv3-det"} | ({} if side_px is None else {"side_px": side_px})
-    with pytest.raises(InvalidValueError, match=r"side_px is .*; it must be a whole number and lie"):
+    with pytest.raises(InvalidValueError, match=r"side_px must be a whole number between 32 and 2,048"):
         load_detector(settings, 1)
 
 
 def test_a_size_that_the_network_cannot_take_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match=r"side_px is 200; it must be a multiple of 32"):
+    with pytest.raises(InvalidValueError, match=r"side_px must be a multiple of 32, not 200"):
         load_detector({"weights": "ppocrv3-det", "side_px": 200}, 1)
 
 
