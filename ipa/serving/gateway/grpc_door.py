@@ -4,6 +4,8 @@ MLServer's own servicer turns every tensor into a list of Python numbers and bac
 request that was refused or came too late; ``docs/serving.md`` has what that costs.
 """
 
+from typing import Any
+
 import grpc
 from grpc import aio
 from mlserver.grpc import dataplane_pb2 as pb
@@ -61,9 +63,7 @@ class PipelineServicer(InferenceServicer):  # type: ignore[misc]
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:  # noqa: N802
         """Serve one request."""
         front = self._front
-        if request.model_name != front.model:
-            problem = f"no model {brief(request.model_name)!r} here; this gateway serves {front.model!r}"
-            await context.abort(grpc.StatusCode.NOT_FOUND, problem)
+        await self._find(request.model_name, request.model_version, context)
         try:
             call = read_request(request)
             wanted = frozenset(output.name for output in request.outputs)
@@ -77,9 +77,20 @@ class PipelineServicer(InferenceServicer):  # type: ignore[misc]
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802
         """Tell whether the pipeline takes requests; a model that is not here is an error, not a crash."""
-        if request.name != self._front.model:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {brief(request.name)!r} here")
+        await self._find(request.name, request.version, context)
         return pb.ModelReadyResponse(ready=self._front.engine.ready)
+
+    async def _find(self, model: str, version: str, context: "aio.ServicerContext[Any, Any]") -> None:
+        """End a call that is for another model, or for a version: a pipeline has none."""
+        served = self._front.model
+        if model != served:
+            problem = f"no model {brief(model)!r} here; this gateway serves {served!r}"
+            await context.abort(grpc.StatusCode.NOT_FOUND, problem)
+        if version:
+            problem = (
+                f"no version {brief(version)!r} of {served!r} here; a pipeline has no versions, name none"
+            )
+            await context.abort(grpc.StatusCode.NOT_FOUND, problem)
 
     async def ModelStreamInfer(self, _requests: object, context: Context) -> None:  # noqa: N802
         """Refuse to stream."""

@@ -22,6 +22,7 @@ from mlserver.grpc.model_repository_pb2_grpc import ModelRepositoryServiceStub
 from ipa.errors import GatewayError
 from ipa.serving.gateway import GatewayControl
 from ipa.serving.v2 import Answer, Tensor, V2Client
+from ipa.serving.v2.messages import make_request
 from tests.support.faulty_server import marked
 from tests.support.gateway_lab import MODEL, Lab, expected
 
@@ -190,6 +191,28 @@ def test_another_model_is_not_found(live: Lab) -> None:
     error = live.run(lambda client: refused(client.infer("another", marked(""))))
     assert error == grpc.StatusCode.NOT_FOUND
     assert ask(f"{live.http}/v2/models/another/infer", BODY)[0] == 404
+
+
+def test_a_version_that_the_pipeline_does_not_have_is_not_found(live: Lab) -> None:
+    arrived = live.control.state().arrived
+
+    async def with_version(_: V2Client, version: str) -> list[grpc.StatusCode]:
+        item = make_request(MODEL, marked(""))
+        item.model_version = version
+        async with grpc.aio.insecure_channel(live.address) as channel:
+            stub = GRPCInferenceServiceStub(channel)
+            calls = (
+                stub.ModelInfer(item),
+                stub.ModelReady(pb.ModelReadyRequest(name=MODEL, version=version)),
+                stub.ModelMetadata(pb.ModelMetadataRequest(name=MODEL, version=version)),
+            )
+            return [await call.code() for call in calls]
+
+    assert live.run(lambda client: with_version(client, "7")) == 3 * [grpc.StatusCode.NOT_FOUND]
+    assert live.run(lambda client: with_version(client, "")) == 3 * [grpc.StatusCode.OK]
+    for path, body in (("/infer", BODY), ("/ready", None), ("", None)):
+        assert ask(f"{live.http}/v2/models/{MODEL}/versions/7{path}", body)[0] == 404
+    assert live.control.state().arrived == arrived + 1
 
 
 async def refused(call: "Awaitable[object]") -> grpc.StatusCode:
