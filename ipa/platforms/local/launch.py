@@ -1,23 +1,37 @@
 """A replica that was started: a model server of IPA, a command, or a server that ran already."""
 
 import asyncio
+import logging
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from ipa.errors import LivePipelineError
 from ipa.platforms.local.async_host import AsyncHost, ended, server_ready
 from ipa.platforms.local.processes import Process
 from ipa.serving.gateway.messages import ReplicaAddress
 
+if TYPE_CHECKING:
+    from ipa.serving.v2 import V2Client
+
 START_TIMEOUT_S = 300.0
 """Time that a replica has to load and warm its variant."""
+
+SILENT_S = 15.0
+"""Time that a server which should run already has to answer at all; a deployment tries twice."""
+
+ANSWER_S = 5.0
+"""Time that a server has to answer the question whether its model is ready."""
 
 POLL_S = 0.1
 """Time between two questions whether a server that cannot report to us is ready."""
 
 HOST = "127.0.0.1"
+
+_log = logging.getLogger(__name__)
 
 
 class Launch(ABC):
@@ -178,8 +192,8 @@ class AddressLaunch(Launch):
         self._address = ReplicaAddress(name, address, model)
 
     async def ready(self) -> ReplicaAddress:
-        """Return where it answers."""
-        return await model_ready(self._address)
+        """Return where it answers; one that nobody has started is not waited for long."""
+        return await model_ready(self._address, silent_s=SILENT_S)
 
     async def ended(self) -> None:
         """Wait for ever: it is not ours to watch."""
@@ -193,19 +207,53 @@ class AddressLaunch(Launch):
         return "not known"
 
 
-async def model_ready(replica: ReplicaAddress, timeout_s: float = START_TIMEOUT_S) -> ReplicaAddress:
-    """Return a replica once its server says that its model is ready."""
-    import grpc
+async def model_ready(
+    replica: ReplicaAddress, timeout_s: float = START_TIMEOUT_S, silent_s: float = math.inf
+) -> ReplicaAddress:
+    """Return a replica once its server says that its model is ready.
 
+    Parameters
+    ----------
+    replica
+        Where the server is, and what its model is called.
+    timeout_s
+        Time that the model has.
+    silent_s
+        Time in which the server has to have answered for the first time.
+
+    Raises
+    ------
+    LivePipelineError
+        If it took longer.
+    """
     from ipa.serving.v2 import V2Client
 
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s), V2Client(replica.address) as client:
-            while True:
-                with suppress(grpc.aio.AioRpcError):
-                    if await client.model_ready(replica.model, timeout_s=5.0):
-                        return replica
-                await asyncio.sleep(POLL_S)
+    began_s, heard, first_s = time.monotonic(), False, min(timeout_s, silent_s)
+    async with V2Client(replica.address) as client:
+        while (passed_s := time.monotonic() - began_s) < (limit_s := timeout_s if heard else first_s):
+            answer = await _asked(client, replica.model, min(ANSWER_S, limit_s - passed_s))
+            if answer:
+                return replica
+            heard = heard or answer is not None
+            if not heard and passed_s < POLL_S and silent_s < math.inf:
+                _log.warning(
+                    "%s: nobody answers at %s; asked again for %g s", replica.name, replica.address, silent_s
+                )
+            await asyncio.sleep(POLL_S)
     raise LivePipelineError(
         f"{replica.name}: model {replica.model} at {replica.address} was not ready after {timeout_s:g} s"
+        if heard or first_s == timeout_s
+        else f"{replica.name}: nobody answered at {replica.address} for {silent_s:g} s; start that server, or"
+        " mend its address in the pipeline file"
     )
+
+
+async def _asked(client: "V2Client", model: str, timeout_s: float) -> bool | None:
+    """Return whether a server says that its model is ready; None if it says nothing."""
+    import grpc
+
+    try:
+        return await client.model_ready(model, timeout_s)
+    except grpc.aio.AioRpcError as error:
+        silent = error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+        return None if silent else False
