@@ -1,5 +1,6 @@
 """The replicas of all stages of a pipeline, on the way from one plan to the next, within a limit of cores."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -9,6 +10,11 @@ from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport
 from ipa.platforms.local.stage_fleet import Place, StageFleet
 from ipa.serving.gateway.messages import StageAssignment
+
+ROOM = "raise --core-limit, or let plans leave room with a smaller --max-cores"
+"""What to do about a limit that holds a plan but not a change of it."""
+
+_log = logging.getLogger(__name__)
 
 
 class Fleet:
@@ -49,6 +55,8 @@ class Fleet:
             raise InvalidValueError(
                 f"the first plan takes {plan.cost_cores} cores; core_limit is {self._core_limit}"
             )
+        if narrow := self._too_narrow(plan, self._core_limit):
+            _log.warning("%s", narrow)
         self.stages = tuple(
             StageFleet(chosen, partial(self._add, place)) for place, chosen in enumerate(plan.stages)
         )
@@ -120,8 +128,25 @@ class Fleet:
                 raise InvalidValueError(f"{stage.name}: {chosen.replicas} replicas; a stage needs at least 1")
             stage.variant(chosen.variant).profile_on(chosen.cores).at(chosen.batch)
 
+    def _too_narrow(self, plan: Plan, core_limit: int | None) -> str:
+        """Return why no other variant could take over from a plan, in words; empty if one could."""
+        least = {
+            stage.name: min(others)
+            for stage, chosen in zip(self._pipeline.stages, plan.stages, strict=True)
+            if (others := [one.base_cores for one in stage.choices if one.name != chosen.variant])
+        }
+        if core_limit is None or not least or plan.cost_cores + max(least.values()) <= core_limit:
+            return ""
+        stage, cores = max(least.items(), key=lambda item: item[1])
+        return (
+            f"core_limit {core_limit} leaves {core_limit - plan.cost_cores} cores beside the"
+            f" {plan.cost_cores} of this plan: another variant of {stage} takes {cores} or more and starts"
+            f" beside the one it replaces, so a plan with one waits; {ROOM} ({plan.cost_cores + cores} cores"
+            " would do)"
+        )
+
     def _waits_for_room(self, plan: Plan) -> str:
         return (
             f"the plan waits for room: with what it replaces it takes {self.cores_with(plan)} cores of"
-            f" {self._core_limit}"
+            f" {self._core_limit}; {ROOM}"
         )

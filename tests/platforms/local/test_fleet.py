@@ -91,10 +91,26 @@ def test_a_plan_waits_for_room_and_says_so() -> None:
     fleet = started_fleet(machine, toy_plan(replicas=(2, 2)), core_limit=6)
     wanted = toy_plan(("large", "large"), (2, 2))
     report = fleet.reconfigure(wanted, {})
-    said = "the plan waits for room: with what it replaces it takes 8 cores of 6"
+    said = (
+        "the plan waits for room: with what it replaces it takes 8 cores of 6; raise --core-limit, or let"
+        " plans leave room with a smaller --max-cores"
+    )
     assert (report.pending, report.reason, fleet.still_to_come()) == (True, said, said)
     assert not fleet.runs(wanted)
     assert fleet.target == toy_plan(replicas=(2, 2))
+
+
+@pytest.mark.parametrize(("core_limit", "told"), [(4, True), (5, False), (None, False)])
+def test_a_limit_that_no_other_variant_fits_into_is_told_at_the_start(
+    core_limit: int | None, *, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    started_fleet(Machine(), toy_plan(), core_limit)
+    warning = (
+        "core_limit 4 leaves 0 cores beside the 4 of this plan: another variant of first takes 1 or more and"
+        " starts beside the one it replaces, so a plan with one waits; raise --core-limit, or let plans leave"
+        " room with a smaller --max-cores (5 cores would do)"
+    )
+    assert [record.getMessage() for record in caplog.records] == [warning] * told
 
 
 def test_what_runs_is_told_from_what_does_not() -> None:
