@@ -20,6 +20,19 @@ settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=Tru
 settings.load_profile("ipa")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what tests of faults found out about recovering from them."""
+    found = [
+        str(value)
+        for report in terminalreporter.stats.get("passed", ())
+        for name, value in report.user_properties
+        if name == "recovery"
+    ]
+    if found:
+        terminalreporter.section("recovery")
+        terminalreporter.write_line("\n".join(found))
+
+
 @pytest.fixture(scope="session")
 def trace_path() -> str:
     """Path of the real load trace; tests that need it are skipped where there is none."""

@@ -11,6 +11,7 @@ from ipa.platforms.local.async_host import AsyncHost, ended, server_ready
 from ipa.platforms.local.events import EventLog
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.processes import Process
+from ipa.platforms.local.pulse import until_stuck
 from ipa.serving.gateway import GatewayControl, GatewaySettings, serve_gateway
 from ipa.serving.model_server import ServerReady
 
@@ -19,9 +20,6 @@ T = TypeVar("T")
 NAME = "gateway"
 
 START_TIMEOUT_S = 60.0
-
-FAILURES_OF_A_HUNG_ONE = 2
-"""Calls in a row that a gateway leaves unanswered before it is replaced."""
 
 BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Times before the first and every further attempt in a row; the last one counts for all that follow."""
@@ -63,8 +61,6 @@ class GatewayKeeper:
         self._settings = settings
         self._control = GatewayControl(settings.control_socket, settings.control_token)
         self._process: Process | None = None
-        self._unanswered = 0
-        self._hung = asyncio.Event()
         self._zero_ns: int | None = None
         self.ready: ServerReady | None = None
         self.since_ns = 0
@@ -78,8 +74,6 @@ class GatewayKeeper:
             If it does not start; nothing of it is left then.
         """
         self._settings.control_socket.unlink(missing_ok=True)
-        self._hung.clear()
-        self._unanswered = 0
         self._events.add("starting", NAME)
         self._process, reader = await self._host.start_reporting(
             NAME, serve_gateway, self._settings, self._folder.log_file(NAME)
@@ -108,9 +102,12 @@ class GatewayKeeper:
     async def keep(self) -> None:
         """Replace the gateway whenever it dies or hangs, until cancelled; ``start`` comes first."""
         while self._process is not None:
-            lost = await self._lost(self._process)
+            stuck = await self._lost(self._process)
             self.ready = None
-            self._events.add("hung" if self._hung.is_set() else "died", NAME, lost)
+            if stuck:
+                self._events.add("hung", NAME, "it does not answer; it is replaced")
+            else:
+                self._events.add("died", NAME, await self._host.exit_of(self._process))
             await self._host.kill(self._process)
             for attempt in range(2**31):
                 await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
@@ -131,19 +128,7 @@ class GatewayKeeper:
         """
         if self.ready is None:
             raise GatewayError("the gateway is down; it is being started anew")
-        asked_ns = self.since_ns
-        try:
-            answer = await asyncio.to_thread(method, self._control)
-        except GatewayError as error:
-            # One that refuses has answered: there, no other error is the cause. What the gateway before this
-            # one left unanswered does not count.
-            if asked_ns == self.since_ns:
-                self._unanswered = self._unanswered + 1 if error.__cause__ else 0
-            if self._unanswered >= FAILURES_OF_A_HUNG_ONE:
-                self._hung.set()
-            raise
-        self._unanswered = 0
-        return answer
+        return await asyncio.to_thread(method, self._control)
 
     async def stop(self) -> None:
         """End the gateway."""
@@ -152,15 +137,14 @@ class GatewayKeeper:
             await self._host.stop(self._process)
             self._events.add("stopped", NAME)
 
-    async def _lost(self, process: Process) -> str:
-        """Wait until the gateway dies or hangs and return which, in words."""
-        waits = [asyncio.ensure_future(ended(process)), asyncio.ensure_future(self._hung.wait())]
+    async def _lost(self, process: Process) -> bool:
+        """Wait until the gateway has died or is stuck; return whether it is stuck."""
+        death = asyncio.ensure_future(ended(process))
+        waits = [death, asyncio.ensure_future(until_stuck(self._settings.control_socket, process.pid))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return not death.done()
         finally:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        if self._hung.is_set():
-            return "it does not answer; it is replaced"
-        return await self._host.exit_of(process)
