@@ -59,12 +59,7 @@ test-live: $(READY)
 
 # The run with adaptation, then what the gateway, the load generator and reconfigurations cost.
 live: $(READY)
-	@mkdir -p results/live
-	$(BIN)/ipa run --platform local --pipeline video --workload bursty --duration 300 $(ARGS)
-	$(BIN)/ipa run --platform simulated --pipeline video --workload bursty --duration 300
-	$(BIN)/ipa bench serving --json > results/live/serving.json
-	$(BIN)/ipa bench load --json > results/live/load.json
-	$(BIN)/ipa bench reconfigure --json > results/live/reconfigure.json
+	$(BIN)/python scripts/make_live.py $(ARGS)
 
 test-cluster: $(READY)
 	$(BIN)/python -m pytest -q -n 0 -m cluster $(ARGS)
