@@ -101,7 +101,11 @@ def adapt_command(
     file = record or folder.logs / "decisions.jsonl"
     tell(f"decisions go to {file}")
     with recorded(file, lambda step: typer.echo(step_line(step))) as take:
-        live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take).run(until_s=float("inf"))
+        adapter = live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take)
+        try:
+            adapter.run(until_s=float("inf"))
+        except KeyboardInterrupt:
+            tell(f"{about.name} goes on with its last plan")
 
 
 def _wait_for(folder: LiveFolder) -> Callable[[float], bool]:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ipa.cli.commands import CommandsByName, listed_command
-from ipa.cli.messages import messages, tell
+from ipa.cli.messages import tell
 from ipa.cli.version import show_version
 from ipa.errors import IpaError, brief
 
@@ -66,7 +66,8 @@ class Commands(TyperGroup):
             tell(message, style="red")
             raise typer.Exit(EXIT_ERROR) from error
         except KeyboardInterrupt as error:
-            messages.print("interrupted; what was complete is kept, the same command goes on from there")
+            kept = "what was complete is kept, the same command goes on from there"
+            tell(f"interrupted; {str(error) or kept}")
             raise typer.Exit(EXIT_INTERRUPTED) from error
 
 

@@ -44,7 +44,9 @@ def grid_command(
             " have. May be repeated.",
         ),
     ] = None,
-    pipeline: Annotated[list[str] | None, typer.Option("--pipeline", "-p", help="All by default.")] = None,
+    pipeline: Annotated[
+        list[str] | None, typer.Option("--pipeline", "-p", help="The paper's by default.")
+    ] = None,
     workload: Annotated[
         list[str] | None, typer.Option("--workload", "-w", help="All four by default.")
     ] = None,

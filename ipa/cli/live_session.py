@@ -13,6 +13,7 @@ from ipa.cli.messages import messages, tell
 from ipa.cli.output import LOG_EVERY_S
 from ipa.errors import IpaError
 from ipa.experiments.spec import RunSpec
+from ipa.pipeline.load import pipeline_file, pipeline_names
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.local.platform import LocalPlatform
@@ -50,7 +51,7 @@ class LiveSession:
         deployment, endpoint = self._platform.deployment, self._platform.deployment.endpoint
         return About(
             name=deployment.folder.name,
-            pipeline=self._spec.pipeline,
+            pipeline=_anywhere(self._spec.pipeline),
             source=str(self._spec.settings.as_dict()["source"]),
             grpc_port=endpoint.grpc_port,
             http_port=endpoint.http_port,
@@ -71,9 +72,7 @@ class LiveSession:
         """
         with self._ended_by_signals():
             try:
-                with messages.status(f"starting {self._pipeline.name}"):
-                    self._platform.deploy(self._pipeline, plan)
-                self._serving = True
+                self._start(plan)
                 server = publish(self._platform, lambda: self.about, self._stop.set)
                 try:
                     started(self.about, self._pipeline)
@@ -82,6 +81,14 @@ class LiveSession:
                     server.close()
             finally:
                 self._platform.teardown()
+
+    def _start(self, plan: Plan) -> None:
+        try:
+            with messages.status(f"starting {self._pipeline.name}"):
+                self._platform.deploy(self._pipeline, plan)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("it had not served yet, and nothing of it is left") from None
+        self._serving = True
 
     def _show_until_stopped(self) -> None:
         adapting = Thread(target=self._adapt, name="adapter", daemon=True) if self._adapts else None
@@ -109,6 +116,8 @@ class LiveSession:
         with messages.status("waiting for the requests in flight"):
             try:
                 ended = self._platform.deployment.drain(DRAIN_S)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("requests that were in flight got no answer") from None
             except IpaError as error:
                 tell(f"not drained: {error}")
                 return
@@ -148,6 +157,11 @@ class LiveSession:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _anywhere(pipeline: str) -> str:
+    """Return what names a pipeline in whichever folder it is asked for."""
+    return pipeline if pipeline in pipeline_names() else str(pipeline_file(pipeline))
 
 
 def _write_nowhere(streams: Sequence[int]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import signal
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,8 @@ from ipa import limits
 from ipa.cli.messages import messages, tell
 from ipa.cli.options import GapsOption, JsonOption, PerMinuteOption, SeedOption, TimestampsOption, TraceOption
 from ipa.cli.output import print_json, print_table, progress_bar
-from ipa.cli.parse import load_format
+from ipa.cli.parse import assignments, load_format
+from ipa.cli.serving_options import PayloadSettingOption
 from ipa.errors import InvalidValueError, brief
 from ipa.results.folder import REQUESTS, SUMMARY, write_requests
 from ipa.results.json_files import write_json, writing
@@ -69,12 +69,6 @@ ArrivalsOption = Annotated[str, typer.Option(help="Arrivals within a second: poi
 PayloadOption = Annotated[
     str | None,
     typer.Option("--payload", help=f"{', '.join(PAYLOADS)}; by default what fits the model's inputs."),
-]
-PayloadSettingOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--payload-setting", metavar="NAME=VALUE", help="For example size=4096 or width=320; repeatable."
-    ),
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds after which a request is given up.")]
 RetriesOption = Annotated[
@@ -151,7 +145,7 @@ def load_command(
         output=results / ACCOUNT if results else None,
         timeout_s=timeout_s,
         payload=payload or "",
-        payload_settings=_assignments(payload_setting or ()),
+        payload_settings=assignments("--payload-setting", payload_setting or ()),
         seed=seed,
         retries=retries,
         connections=connections,
@@ -259,13 +253,3 @@ def _checked_address(address: str) -> str:
         f"{brief(address)!r} is no address; give HOST:PORT of a gRPC door, as 127.0.0.1:8081, or the"
         " http://HOST:PORT of a REST door"
     )
-
-
-def _assignments(texts: Sequence[str]) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or name in given:
-            raise InvalidValueError(f"--payload-setting takes NAME=VALUE, each once, not {brief(text)!r}")
-        given[name] = value
-    return given

@@ -23,10 +23,16 @@ def within(allowed: Range) -> Callable[[typer.CallbackParam, float | None], floa
     return check
 
 
+OTHER_PIPELINES = ("calls", "ocr", "traffic")
+"""Pipelines that come with IPA and are not the paper's."""
+
+NAMED_PIPELINES = ", ".join((*PAPER_PIPELINES, *OTHER_PIPELINES))
+"""What help says that pipelines are called."""
+
 RateOption = Annotated[float, typer.Option("--rate", "-r", help="Arrival rate in requests per second.")]
 PipelineOption = Annotated[
     str,
-    typer.Option("--pipeline", "-p", help=f"{', '.join(PAPER_PIPELINES)}, or a YAML file of your own."),
+    typer.Option("--pipeline", "-p", help=f"{NAMED_PIPELINES}, or a YAML file of your own."),
 ]
 WorkloadOption = Annotated[
     str,

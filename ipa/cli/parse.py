@@ -80,6 +80,23 @@ def share(text: str) -> float:
     return float(found[1]) / (100 if found[2] else 1)
 
 
+def assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return the values that the texts ``NAME=VALUE`` of an option give, by name.
+
+    Raises
+    ------
+    InvalidValueError
+        If a text is no assignment, or a name is given twice.
+    """
+    given: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name) or name in given:
+            raise InvalidValueError(f"{option} takes NAME=VALUE, each once, not {brief(text)!r}")
+        given[name] = value
+    return given
+
+
 def cluster_settings(assignments: Sequence[str] | None) -> ClusterSettings:
     """Return what ``name=value`` texts say about a cluster.
 

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from ipa.cli.messages import tell
-from ipa.cli.options import ForceOption, JsonOption, SeedOption
+from ipa.cli.options import NAMED_PIPELINES, ForceOption, JsonOption, SeedOption
 from ipa.cli.output import print_json, print_table, progress_bar
 from ipa.cli.parse import seconds, share, whole_numbers
-from ipa.paper import PAPER_PIPELINES
 from ipa.profiler.hosts import HOSTS
 from ipa.profiler.precision import StoppingRule
 from ipa.profiler.profile import ProfileReport, profile_pipeline
@@ -26,9 +25,7 @@ DEFAULT_OUT = Path("results") / "profiles"
 def profile_command(
     pipeline: Annotated[
         str,
-        typer.Argument(
-            help=f"{', '.join(PAPER_PIPELINES)}, or a YAML file, whose profiles need not exist yet."
-        ),
+        typer.Argument(help=f"{NAMED_PIPELINES}, or a YAML file, whose profiles need not exist yet."),
     ],
     platform: Annotated[
         str, typer.Option("--platform", help="Where the replicas run: " + ", ".join(HOSTS) + ".")

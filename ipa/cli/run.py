@@ -32,10 +32,11 @@ from ipa.cli.options import (
     WorkloadOption,
 )
 from ipa.cli.output import print_json, print_table, progress_bar
-from ipa.cli.parse import cluster_settings, load_format, names, whole_numbers
+from ipa.cli.parse import assignments, cluster_settings, load_format, names, whole_numbers
 from ipa.cli.serving_options import (
     CoreLimitOption,
     PayloadOption,
+    PayloadSettingOption,
     QueueLimitOption,
     SourceOption,
     StartUpOption,
@@ -156,6 +157,7 @@ def run_command(
     platform: PlatformOption = "simulated",
     source: SourceOption = None,
     payload: PayloadOption = None,
+    payload_setting: PayloadSettingOption = None,
     queue_limit: QueueLimitOption = None,
     core_limit: CoreLimitOption = None,
     timeout_s: TimeoutOption = None,
@@ -167,8 +169,8 @@ def run_command(
     """Run one pipeline, workload and method on a platform and write its folder under results/.
 
     --network-delay and --cluster say what is assumed where it is simulated; --source, --payload,
-    --queue-limit, --core-limit, --timeout and --emulate-start-up how it is served by processes on this
-    machine (--platform local), in real time.
+    --payload-setting, --queue-limit, --core-limit, --timeout and --emulate-start-up how it is served by
+    processes on this machine (--platform local), in real time.
 
     \b
     Examples:
@@ -185,6 +187,7 @@ def run_command(
     served = {
         "source": source,
         "payload": payload,
+        "payload_settings": _sorted_pairs(assignments("--payload-setting", payload_setting or ())),
         "queue_limit": queue_limit,
         "core_limit": core_limit,
         "timeout_s": timeout_s,
@@ -266,6 +269,10 @@ def _given(settings: SimulatedSettings) -> dict[str, object]:
         for field in fields(settings)
         if (value := getattr(settings, field.name)) != getattr(default, field.name)
     }
+
+
+def _sorted_pairs(given: dict[str, str]) -> tuple[tuple[str, str], ...] | None:
+    return tuple(sorted(given.items())) or None
 
 
 def _shown(measure: str, value: float | None) -> float | None:

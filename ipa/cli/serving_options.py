@@ -35,6 +35,12 @@ StartUpOption = Annotated[
 PayloadOption = Annotated[
     str | None, typer.Option("--payload", help="What requests carry; what the pipeline takes by default.")
 ]
+PayloadSettingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--payload-setting", metavar="NAME=VALUE", help="For example size=4096 or width=320; repeatable."
+    ),
+]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(

@@ -13,6 +13,7 @@ from ipa.cli.live_session import LiveSession
 from ipa.cli.messages import tell
 from ipa.cli.options import (
     DEFAULT_SOLVER,
+    NAMED_PIPELINES,
     AlphaOption,
     BetaOption,
     EditionOption,
@@ -32,12 +33,12 @@ from ipa.cli.parse import names, whole_numbers
 from ipa.cli.plan_file import read_plan
 from ipa.cli.run import DropMultipleOption, DropOption, ForecasterOption, IntervalOption, ServiceOption
 from ipa.cli.serving_options import CoreLimitOption, QueueLimitOption, SourceOption, StartUpOption
-from ipa.errors import InvalidValueError
+from ipa.errors import InvalidValueError, LivePipelineError
 from ipa.experiments.resolved import planner_for
 from ipa.experiments.spec import RunSpec
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
-from ipa.platforms.local.folder import find_folder, running_names
+from ipa.platforms.local.folder import LiveFolder, find_folder, live_root, running_names
 from ipa.platforms.local.platform import LocalPlatform
 from ipa.platforms.local.remote import RemotePlatform
 from ipa.platforms.local.settings import LocalSettings
@@ -45,13 +46,14 @@ from ipa.platforms.local.wire import About
 
 PipelineArgument = Annotated[
     str | None,
-    typer.Argument(metavar="PIPELINE", help="Name of a pipeline, or a YAML file of your own."),
+    typer.Argument(metavar="PIPELINE", help=f"{NAMED_PIPELINES}, or a YAML file of your own."),
 ]
 NameOption = Annotated[
     str | None, typer.Option("--name", help="Name of this live pipeline; that of the pipeline by default.")
 ]
 RateOption = Annotated[
-    float, typer.Option("--rate", "-r", callback=within(limits.RATE_RPS), help="Requests/s to start for.")
+    float,
+    typer.Option("--rate", "-r", callback=within(limits.FIRST_RATE_RPS), help="Requests/s to start for."),
 ]
 PlanOption = Annotated[
     Path | None,
@@ -180,20 +182,27 @@ def _announce(about: About, pipeline: Pipeline, platform: LocalPlatform) -> None
 
 
 def _list() -> None:
-    found = []
-    for name in running_names():
-        about = RemotePlatform(find_folder(name)).about
-        found.append(
-            {
-                "name": about.name,
-                "pipeline": about.pipeline,
-                "weights": about.source,
-                "gRPC": f"127.0.0.1:{about.grpc_port}",
-                "REST": f"http://127.0.0.1:{about.http_port}",
-                "adapts itself": "yes" if about.adapts else "no",
-            }
-        )
+    found = [_listed(name) for name in running_names()]
     if found:
         print_table(found)
     else:
         typer.echo("no live pipeline runs")
+
+
+def _listed(name: str) -> dict[str, str]:
+    try:
+        about = RemotePlatform(LiveFolder(live_root() / name, name)).about
+    except LivePipelineError as error:
+        # One that is starting, or hangs, does not hide the others.
+        return dict.fromkeys(("name", "pipeline", "weights", "gRPC", "REST", "adapts itself"), "") | {
+            "name": name,
+            "pipeline": str(error),
+        }
+    return {
+        "name": about.name,
+        "pipeline": about.pipeline,
+        "weights": about.source,
+        "gRPC": f"127.0.0.1:{about.grpc_port}",
+        "REST": f"http://127.0.0.1:{about.http_port}",
+        "adapts itself": "yes" if about.adapts else "no",
+    }

@@ -140,6 +140,22 @@ def test_it_is_adapted_until_it_is_stopped_and_leaves_nothing(
     assert [path.name for path in (terminal.folder / "run" / "ipa").iterdir()] == [".lock"]
 
 
+def test_ctrl_c_while_it_starts_says_so_and_leaves_nothing(terminal: Terminal) -> None:
+    up = terminal.start("early", "-v", "up", "video", "--name", "early")
+    try:
+        wait_for(lambda: "gateway starting" in terminal.said("early") or up.poll() is not None)
+        assert "early" in terminal.run("ipa", "up", "--list").stdout
+        processes = family(up)
+        interrupt(up)
+        assert up.wait(TIMEOUT_S) == 130
+        assert all_gone(processes)
+    finally:
+        up.kill()
+        up.wait()
+    assert "interrupted; it had not served yet, and nothing of it is left" in terminal.said("early")
+    assert "Traceback" not in terminal.said("early")
+
+
 @pytest.mark.parametrize("serving", [False, True])
 def test_ctrl_c_ends_a_run_at_any_moment_and_leaves_nothing(terminal: Terminal, *, serving: bool) -> None:
     name = f"run-{serving}"

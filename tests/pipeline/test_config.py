@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ipa.cli.options import OTHER_PIPELINES
 from ipa.errors import ConfigError, UnknownNameError
 from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.pipeline.load import load_pipeline, pipeline_inputs, pipeline_names
@@ -240,7 +241,7 @@ def test_an_unknown_name_lists_the_pipelines_and_suggests_one() -> None:
 
 
 def test_the_five_pipelines_of_the_paper_come_with_it() -> None:
-    assert pipeline_names() == [*PAPER_PIPELINES, "calls", "ocr", "traffic"]
+    assert pipeline_names() == [*PAPER_PIPELINES, *OTHER_PIPELINES]
 
 
 @pytest.mark.parametrize("name", PAPER_PIPELINES)

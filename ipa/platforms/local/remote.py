@@ -67,6 +67,10 @@ class RemotePlatform:
             token = self._folder.token_file.read_text(encoding="ascii")
             headers = {"Authorization": f"Bearer {token}"}
             status, data = call_unix(self._folder.control_socket, method, path, body, headers, TIMEOUT_S)
+        except FileNotFoundError:
+            raise LivePipelineError(
+                f"{self._folder.name} is starting, or has just ended; try again"
+            ) from None
         except OSError as error:
             raise LivePipelineError(f"{self._folder.name} does not answer: {error}") from error
         if status != http.client.OK:

@@ -1,6 +1,7 @@
 """A live pipeline is observed and changed over its control socket, by who can read its token."""
 
 import math
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,5 +125,14 @@ def test_the_socket_and_the_token_are_this_user_s_alone(folder: LiveFolder) -> N
 
 
 def test_a_pipeline_that_is_gone_does_not_answer(folder: LiveFolder) -> None:
-    with pytest.raises(LivePipelineError, match=r"^toy does not answer:"):
+    with pytest.raises(LivePipelineError, match=r"^toy is starting, or has just ended; try again$"):
         RemotePlatform(folder)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_pipeline_that_hangs_does_not_answer(folder: LiveFolder) -> None:
+    folder.control_socket.unlink()
+    with socket.socket(socket.AF_UNIX) as closed:
+        closed.bind(str(folder.control_socket))
+        with pytest.raises(LivePipelineError, match=r"^toy does not answer: .*refused"):
+            RemotePlatform(folder)
