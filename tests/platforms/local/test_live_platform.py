@@ -143,28 +143,38 @@ def test_no_request_suffers_from_reconfigurations(story: Story) -> None:
     assert story.seen["reconfigured"].ready_replicas == (2, 2)
 
 
-def test_a_killed_replica_costs_no_request_and_is_replaced_at_once(story: Story) -> None:
+def test_a_killed_replica_costs_no_request_and_is_replaced_at_once(
+    story: Story, record_property: Callable[[str, object], None]
+) -> None:
     assert (story.during(REPLICA_KILLED)["outcome"] == "ok").all()
     died = story.event("died", story.victims["killed"])
     assert died.detail == "killed by signal 9"
-    assert story.event("in-force", "pipeline", died.time_s).time_s - died.time_s < 5.0
+    took_s = story.event("in-force", "pipeline", died.time_s).time_s - died.time_s
+    record_property("recovery", f"replica killed: replaced after {took_s:.2f} s")
+    assert took_s < 5.0
     assert story.seen["replaced"].ready_replicas == (2, 2)
 
 
-def test_a_replica_that_hangs_costs_no_request_and_is_replaced(story: Story) -> None:
+def test_a_replica_that_hangs_costs_no_request_and_is_replaced(
+    story: Story, record_property: Callable[[str, object], None]
+) -> None:
     # Those due in the last moment are still in flight when the gateway is killed.
     assert (story.during((REPLICA_STOPPED[0], REPLICA_STOPPED[1] - 0.5))["outcome"] == "ok").all()
     hung = story.event("hung", story.victims["stopped"])
     # It counts as hung after a second, and is replaced if it still is some looks later.
+    record_property("recovery", f"replica hung: noticed after {hung.time_s - REPLICA_STOPPED[0]:.2f} s")
     assert hung.time_s - REPLICA_STOPPED[0] < 5.5
     assert story.seen["unstuck"].ready_replicas == (2, 2)
 
 
-def test_a_killed_gateway_comes_back_with_its_plan_and_its_ports(story: Story) -> None:
+def test_a_killed_gateway_comes_back_with_its_plan_and_its_ports(
+    story: Story, record_property: Callable[[str, object], None]
+) -> None:
     died = story.event("died", "gateway")
     ready = story.event("ready", "gateway", died.time_s)
     assert ready.detail == story.event("ready", "gateway").detail
     back_s = story.event("in-force", "pipeline", died.time_s).time_s
+    record_property("recovery", f"gateway killed: serves again after {back_s - died.time_s:.2f} s")
     assert back_s < GATEWAY_KILLED[1]
     hit = story.requests[story.requests["outcome"] != "ok"]
     assert set(hit["reason"]) == {"unavailable"}
