@@ -5,6 +5,8 @@ from mlserver.errors import MLServerError
 from mlserver.handlers import ModelRepositoryHandlers
 from mlserver.types import RepositoryIndexRequest, RepositoryIndexResponse
 
+from ipa.serving.replica_door import ReplicaDoor
+
 
 class NoRepository(ModelRepositoryHandlers):  # type: ignore[misc]
     """Refuses what the repository part of the protocol asks for."""
@@ -29,6 +31,7 @@ class ClosedServer(MLServer):  # type: ignore[misc]
     def _create_servers(self) -> None:
         self._model_repository_handlers = NoRepository(self._model_repository, self._model_registry)
         super()._create_servers()
+        self._grpc_server = ReplicaDoor(self._settings, self._data_plane, self._model_repository_handlers)
 
 
 def _refusal(name: str) -> MLServerError:

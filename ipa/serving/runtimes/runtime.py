@@ -57,14 +57,23 @@ class ReplicaRuntime(MLModel):  # type: ignore[misc]
         return metadata
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer one batch; what is wrong with it is the client's (400), what goes wrong here ours (500)."""
+        """Answer one batch that came over REST."""
         try:
             tensors = read_request(payload)
+        except TensorError as error:
+            raise InferenceError(str(error)) from error
+        outputs, parameters = await self.serve(tensors, read_parameters(payload))
+        return make_response(self.name, outputs, payload.id or "", parameters)
+
+    async def serve(
+        self, tensors: Sequence[Tensor], parameters: Parameters
+    ) -> tuple[Sequence[Tensor], Parameters]:
+        """Answer one batch; what is wrong with it is the client's (400), what goes wrong here ours (500)."""
+        try:
             items = self._check(tensors)
         except TensorError as error:
             raise InferenceError(str(error)) from error
-        outputs, parameters = await self.answer(tensors, items, read_parameters(payload))
-        return make_response(self.name, outputs, payload.id or "", parameters)
+        return await self.answer(tensors, items, parameters)
 
     def _check(self, tensors: Sequence[Tensor]) -> int:
         """Return how many items a batch has, or raise a TensorError."""
