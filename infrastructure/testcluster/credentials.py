@@ -3,9 +3,10 @@
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
-from infrastructure.testcluster.layout import DOMAIN, FIRST_SERVICE, Layout
+from infrastructure.testcluster.layout import DOMAIN, FIRST_SERVICE, Layout, Node
 from infrastructure.testcluster.machine import call
 
 DAYS = "2"
@@ -17,6 +18,8 @@ def make_credentials(layout: Layout) -> None:
     keys.chmod(0o700)
     _make_authority(keys)
     _make_server_certificate(keys, layout.control.address)
+    for node in layout.nodes:
+        make_node_certificate(keys, layout.folder(node.name, "kubelet-pki"), node)
     call("openssl", "genrsa", "-out", str(keys / "sa.key"), "2048")
     call("openssl", "rsa", "-in", str(keys / "sa.key"), "-pubout", "-out", str(keys / "sa.pub"))
     lines = []
@@ -76,16 +79,29 @@ def _make_authority(keys: Path) -> None:
 
 def _make_server_certificate(keys: Path, address: str) -> None:
     names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}"]
-    alternatives = [f"DNS:{name}" for name in names]
-    alternatives += [f"IP:{ip}" for ip in ("127.0.0.1", address, FIRST_SERVICE)]
-    extensions = keys / "server.ext"
+    addresses = ("127.0.0.1", address, FIRST_SERVICE)
+    alternatives = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in addresses]
+    _make_certificate(keys, keys / "server", "kube-apiserver", alternatives)
+
+
+def make_node_certificate(keys: Path, folder: Path, node: Node) -> None:
+    """Write what a kubelet serves logs, exec and port-forward with, where it looks for it.
+
+    One that it makes itself is not trusted by the API server, which asks it.
+    """
+    _make_certificate(keys, folder / "kubelet", node.name, [f"DNS:{node.name}", f"IP:{node.address}"])
+
+
+def _make_certificate(keys: Path, stem: Path, name: str, alternatives: Sequence[str]) -> None:
+    """Write a certificate and its key, signed by the authority, as ``stem.crt`` and ``stem.key``."""
+    extensions, request = stem.with_suffix(".ext"), stem.with_suffix(".csr")
     extensions.write_text(f"subjectAltName={','.join(alternatives)}\n")
     call(
-        *("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kube-apiserver"),
-        *("-keyout", str(keys / "server.key"), "-out", str(keys / "server.csr")),
+        *("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"),
+        *("-keyout", str(stem.with_suffix(".key")), "-out", str(request)),
     )
     call(
-        *("openssl", "x509", "-req", "-days", DAYS, "-in", str(keys / "server.csr"), "-CAcreateserial"),
+        *("openssl", "x509", "-req", "-days", DAYS, "-in", str(request), "-CAcreateserial"),
         *("-CA", str(keys / "ca.crt"), "-CAkey", str(keys / "ca.key"), "-extfile", str(extensions)),
-        *("-out", str(keys / "server.crt")),
+        *("-out", str(stem.with_suffix(".crt"))),
     )

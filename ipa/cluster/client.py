@@ -13,7 +13,15 @@ from urllib.parse import quote
 from ipa.cluster.kinds import EVENT, EVERYWHERE, POD, Kind, Object, kind_of, name_of
 from ipa.cluster.names import FIELD_MANAGER
 from ipa.cluster.refusals import CONFLICT, NOT_FOUND, TOO_MANY, TRANSIENT, is_unknown_kind, refusal
-from ipa.cluster.transport import Answer, Request, Stream, Transport, TransportError, connect_transport
+from ipa.cluster.transport import (
+    Answer,
+    HttpTransport,
+    Request,
+    Stream,
+    Transport,
+    TransportError,
+    connect_transport,
+)
 from ipa.errors import ClusterError
 
 RETRY_FOR_S = 15.0
@@ -246,6 +254,18 @@ class ClusterClient:
         if answer.status >= 300:
             raise refusal("ask", "the version of the API server", answer)
         return str(json.loads(answer.data)["gitVersion"])
+
+    def official(self) -> Any:
+        """Return a client of the official library, for what is more than a request: exec and port-forward.
+
+        Raises
+        ------
+        ClusterError
+            If requests do not go over HTTPS.
+        """
+        if not isinstance(self._transport, HttpTransport):
+            raise ClusterError("this connection carries requests only")
+        return self._transport.official()
 
     def close(self) -> None:
         """Close all connections; calls that wait to be tried again fail at once."""

@@ -138,6 +138,12 @@ class HttpTransport:
         """Send a request whose answer goes on."""
         return HttpStream(self._request(request, preload=False))
 
+    def official(self) -> Any:
+        """Return a client of the official library of its own, with the same address and credentials."""
+        from kubernetes.client import ApiClient
+
+        return ApiClient(self._api.configuration)
+
     def close(self) -> None:
         """Close all connections."""
         self._pool.clear()

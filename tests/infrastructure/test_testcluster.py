@@ -90,6 +90,11 @@ def test_pods_run_on_both_nodes(cluster: Layout) -> None:
     assert set(nodes) == {node.name for node in cluster.nodes}
 
 
+def test_the_api_server_trusts_the_nodes_which_logs_and_commands_come_from(cluster: Layout) -> None:
+    (pod, *_) = kubectl(cluster, "get", "pods", "-o", "name").split()
+    assert kubectl(cluster, "logs", pod) == ""
+
+
 def test_only_the_administrator_may_do_everything(cluster: Layout) -> None:
     assert "yes" in kubectl(cluster, "auth", "can-i", "*", "*")
     account = "--as=system:serviceaccount:default:default"
