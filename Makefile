@@ -18,7 +18,7 @@ UV := $(BIN)/python scripts/call_uv.py
 EXTRAS := --extra gurobi --extra notebooks --extra docs --extra dev --extra fast --extra kubernetes --extra ocr
 
 .PHONY: help kick reproduce test test-fast test-notebooks test-lowest test-bare test-live test-cluster live coverage notebooks docs install \
-	lint format lock lab clean
+	lint format lock manifests lab clean
 
 help:
 	@echo "make kick        run what the claims need and say PASS or FAIL (about two minutes)"
@@ -30,6 +30,7 @@ help:
 	@echo "make live        serve pipelines for real on this machine, about ten minutes; figures into results/live"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make docs        build the documentation (docs/_build/html/index.html)"
+	@echo "make manifests   render the Kubernetes manifests that come with the package (needs kubectl)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make lint        ruff and mypy only"
 	@echo "make format      let ruff format the code and the notebooks"
@@ -112,6 +113,9 @@ lock: $(READY)
 		--generate-hashes -o requirements.lock
 	$(UV) pip compile pyproject.toml --extra serving --extra kubernetes -c requirements.lock \
 		--universal --python-version 3.11 --no-strip-extras --generate-hashes -o infrastructure/images/requirements.lock
+
+manifests: $(READY)
+	$(BIN)/python -m infrastructure.render
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

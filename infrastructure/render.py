@@ -7,6 +7,7 @@ cluster.
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,8 @@ def render_overlay(name: str) -> str:
     done = subprocess.run(
         ["kubectl", "kustomize", str(OVERLAYS / name)], check=True, capture_output=True, text=True
     )
-    return head + done.stdout
+    # YAML 1.1, which Python reads, knows a number with an exponent by its point only.
+    return head + re.sub(r"(: -?\d+)(e[+-]?\d+)$", r"\1.0\2", done.stdout, flags=re.MULTILINE)
 
 
 def render_rules() -> str:

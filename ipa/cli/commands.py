@@ -99,6 +99,9 @@ SOURCES = {
     "forecast": Source("forecast", "app", "Train the load forecasters, or measure them."),
     "trace": Source("trace", "app", "Fetch the real load trace, or say which one is used."),
     "models": Source("models", "app", "Fetch pretrained weights, or say which are here."),
+    "cluster": Source(
+        "cluster", "app", "Install IPA into a Kubernetes cluster, look at it there, remove it."
+    ),
     "bench": Source("bench", "app", "Measure this machine. Compare within one run only: machines are noisy."),
 }
 """Commands in the order in which help lists them."""

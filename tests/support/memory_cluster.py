@@ -221,12 +221,14 @@ def _place(path: str) -> tuple[Kind | None, str, str, str]:
 
 
 def _selector(request: Request) -> dict[str, str]:
+    """Return the labels that are asked for; empty values where only the label has to be there."""
     pairs = filter(None, request.query.get("labelSelector", "").split(","))
-    return dict(pair.split("=", 1) for pair in pairs)
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _matches(thing: Object, chosen: dict[str, str]) -> bool:
-    return chosen.items() <= (thing["metadata"].get("labels") or {}).items()
+    labels = thing["metadata"].get("labels") or {}
+    return all(labels.get(name) == value if value else name in labels for name, value in chosen.items())
 
 
 def _merge(known: Any, change: Any) -> Any:
