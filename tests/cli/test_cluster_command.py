@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import typer
 
 from ipa.cli import cluster as command
 from ipa.cluster.client import ClusterClient
@@ -111,7 +112,7 @@ def test_whoever_sits_there_is_asked(
     ipa(*INSTALL)
     put_video(reached)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(command.typer, "confirm", lambda *_arguments, **_more: answer)
+    monkeypatch.setattr(typer, "confirm", lambda *_arguments, **_more: answer)
     outcome = ipa("cluster", "uninstall")
     assert "This deletes what serves: inferencepipeline default/video" in outcome.err
     assert count(reached, PIPELINE) == left
