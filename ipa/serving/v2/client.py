@@ -19,9 +19,10 @@ CHANNEL_OPTIONS = (
     # A server counts more than two pings within five minutes of silence as an attack; gRPC sends at most two.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # A server that was restarted is found again at once and not after up to two minutes.
+    # A server that was restarted is found again at once and not after up to two minutes. The least is also
+    # how long an attempt to connect may take, where the server is busy.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # Of its own, so that no other client's back-off or broken connection is shared.
     ("grpc.use_local_subchannel_pool", 1),
