@@ -9,7 +9,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
-from infrastructure.testcluster import components
+from infrastructure.testcluster.components import all_components
 from infrastructure.testcluster.credentials import make_credentials
 from infrastructure.testcluster.images import import_images
 from infrastructure.testcluster.layout import Layout, Node
@@ -95,26 +95,37 @@ def _bring_up(layout: Layout) -> None:
     make_networks(layout)
     make_credentials(layout)
     processes = Processes(layout)
-    control = layout.control
     for node in layout.nodes:
         make_cgroups(node)
-        processes.start(f"containerd-{node.name}", node, components.containerd(layout, node))
-    processes.start("etcd", control, components.etcd(layout))
-    processes.start("kube-apiserver", control, components.api_server(layout))
+        start_component(layout, f"containerd-{node.name}")
+    start_component(layout, "etcd")
+    start_component(layout, "kube-apiserver")
     for node in layout.nodes:
         wait_for("containerd", layout.socket(node).exists, 20)
         import_images(layout, node)
-    wait_for("the API server", lambda: _api_ready(layout), 60, lambda: processes.log_end("kube-apiserver"))
-    processes.start("kube-controller-manager", control, components.controller_manager(layout))
-    processes.start("kube-scheduler", control, components.scheduler(layout))
+    wait_for_api(layout)
+    start_component(layout, "kube-controller-manager")
+    start_component(layout, "kube-scheduler")
     for node in layout.nodes:
-        processes.start(f"kubelet-{node.name}", node, components.kubelet(layout, node))
-        processes.start(f"kube-proxy-{node.name}", node, components.proxy(layout, node))
+        start_component(layout, f"kubelet-{node.name}")
+        start_component(layout, f"kube-proxy-{node.name}")
     allow_kubelet_access(layout)
     for node in layout.nodes:
         ready, why = partial(node_ready, layout, node), partial(processes.log_end, f"kubelet-{node.name}")
         wait_for(f"node {node.name}", ready, 60, why)
     wait_for("the first service account", partial(_takes_pods, layout), 30)
+
+
+def start_component(layout: Layout, name: str) -> None:
+    """Start one component."""
+    node, command = all_components(layout)[name]
+    Processes(layout).start(name, node, command())
+
+
+def wait_for_api(layout: Layout) -> None:
+    """Return once the API server is ready."""
+    log_end = partial(Processes(layout).log_end, "kube-apiserver")
+    wait_for("the API server", lambda: _api_ready(layout), 60, log_end)
 
 
 def _link_programs(layout: Layout) -> None:

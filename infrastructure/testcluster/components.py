@@ -1,11 +1,32 @@
 """Command lines and configuration files of the components of a test cluster."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from infrastructure.testcluster.layout import API_PORT, DOMAIN, SERVICES, Layout, Node
 
 PAUSE_IMAGE = "localhost/pause:3"
+
+Command = Callable[[], list[str]]
+"""Writes the configuration of a component and returns its command."""
+
+
+def all_components(layout: Layout) -> dict[str, tuple[Node, Command]]:
+    """Return where each component runs, and its command, by its name."""
+    control = layout.control
+    found: dict[str, tuple[Node, Command]] = {
+        "etcd": (control, partial(etcd, layout)),
+        "kube-apiserver": (control, partial(api_server, layout)),
+        "kube-controller-manager": (control, partial(controller_manager, layout)),
+        "kube-scheduler": (control, partial(scheduler, layout)),
+    }
+    for node in layout.nodes:
+        found[f"containerd-{node.name}"] = node, partial(containerd, layout, node)
+        found[f"kubelet-{node.name}"] = node, partial(kubelet, layout, node)
+        found[f"kube-proxy-{node.name}"] = node, partial(proxy, layout, node)
+    return found
 
 
 def etcd(layout: Layout) -> list[str]:

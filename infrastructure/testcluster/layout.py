@@ -1,6 +1,6 @@
 """Names, addresses and folders of a test cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 DOMAIN = "cluster.local"
@@ -107,3 +107,9 @@ def default_layout(nodes: int = 1) -> Layout:
         cache=Path("/var/cache/ipa-testcluster"),
         nodes=tuple(Node(number) for number in range(1, nodes + 1)),
     )
+
+
+def running_layout() -> Layout:
+    """Return the layout of the cluster that runs: with the nodes that it was brought up with."""
+    layout = default_layout(2)
+    return replace(layout, nodes=tuple(node for node in layout.nodes if (layout.state / node.name).exists()))
