@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from infrastructure.testcluster.layout import API_PORT, DOMAIN, SERVICES, Layout, Node
+from infrastructure.testcluster.layout import API_PORT, DOMAIN, PODS, SERVICES, Layout, Node
 
 PAUSE_IMAGE = "localhost/pause:3"
 
@@ -142,6 +142,9 @@ def proxy(layout: Layout, node: Node) -> list[str]:
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "iptables",
+        # What comes from outside, from this machine that is, goes back the way it came, also where a Service
+        # leads to a pod on the other node.
+        "clusterCIDR": PODS,
         "hostnameOverride": node.name,
         "clientConnection": {"kubeconfig": str(layout.state / "proxy.kubeconfig")},
         "conntrack": {"maxPerCore": 0, "min": 0},

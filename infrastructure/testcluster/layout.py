@@ -10,6 +10,9 @@ OUTSIDE = "10.200.0.1"
 
 NODE_NETWORK = "10.200.0.0/24"
 SERVICES = "10.96.0.0/16"
+PODS = "10.210.0.0/16"
+"""What the ranges of all nodes are parts of."""
+
 FIRST_SERVICE = "10.96.0.1"
 API_PORT = 6443
 
