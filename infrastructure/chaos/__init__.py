@@ -1,0 +1,1 @@
+"""Breaks what a pipeline stands on, again and again under load, and accounts for every request."""
