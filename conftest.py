@@ -39,6 +39,10 @@ NEEDS = {
         "tests/support/faulty_server.py",
         "tests/support/gateway_lab.py",
     ],
+    "prometheus_client": [
+        "tests/infrastructure/test_monitoring_files.py",
+        "tests/platforms/test_monitoring.py",
+    ],
 }
 """Module -> the files that cannot even be imported without it."""
 
