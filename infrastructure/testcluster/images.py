@@ -125,13 +125,13 @@ def import_images(layout: Layout, node: Node) -> None:
 
 
 def import_image(layout: Layout, node: Node, archive: Path) -> None:
-    """Give an image to a node unless the same one is there."""
-    mark = layout.cache / node.name / "imported" / archive.name
-    if mark.exists():
+    """Give an image to a node unless it is the one of this name that the node got last."""
+    mark = layout.cache / node.name / "imported" / archive.name.rsplit("-", 1)[0]
+    if mark.exists() and mark.read_text(encoding="utf-8") == archive.name:
         return
     call("ctr", "-a", str(layout.socket(node)), "-n", "k8s.io", "images", "import", str(archive))
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    mark.write_text(archive.name, encoding="utf-8")
 
 
 def _bud(layout: Layout, name: str, containerfile: Path, context: str, *options: str) -> None:

@@ -111,13 +111,21 @@ class ClusterClient:
         )
 
     def stream(
-        self, kind: Kind, namespace: str, version: str, *, selector: str, silence_s: float, lasts_s: float
+        self,
+        kind: Kind,
+        namespace: str,
+        version: str,
+        *,
+        selector: str,
+        fields: str = "",
+        silence_s: float,
+        lasts_s: float,
     ) -> Stream:
         """Return the changes of the objects of a kind from a version of their list on, as they come.
 
         Parameters
         ----------
-        kind, namespace, selector
+        kind, namespace, selector, fields
             Which objects.
         version
             Of the list, or of the latest change that was seen.
@@ -132,6 +140,7 @@ class ClusterClient:
             "resourceVersion": version,
             "timeoutSeconds": f"{lasts_s:.0f}",
             "labelSelector": selector,
+            "fieldSelector": fields,
         }
         path = self._path(kind, namespace)
         return self._transport.open(Request("GET", path, _given(query), timeout_s=silence_s))

@@ -68,6 +68,8 @@ class Informer:
         Labels that they must have.
     changed
         Called after every change, in the thread of the informer; it must not take long.
+    fields
+        Fields that they must have, for example ``metadata.name=video``.
     """
 
     def __init__(
@@ -77,9 +79,10 @@ class Informer:
         namespace: str = "",
         selector: str = "",
         changed: Callable[[Change], None] | None = None,
+        fields: str = "",
     ) -> None:
         self._client, self._kind = client, kind
-        self._namespace, self._selector = namespace, selector
+        self._namespace, self._selector, self._fields = namespace, selector, fields
         self._changed = changed
         self._objects: dict[Key, Object] = {}
         self._condition = Condition()
@@ -140,6 +143,13 @@ class Informer:
             if known is None or not _is_older(thing, known):
                 self._objects[_key(thing)] = thing
 
+    def forget(self, thing: Object) -> None:
+        """Take out what a call of our own has deleted, before the watch tells of it."""
+        with self._condition:
+            known = self._objects.get(_key(thing))
+            if known is not None and known["metadata"].get("uid") == thing["metadata"].get("uid"):
+                del self._objects[_key(thing)]
+
     def stop(self) -> None:
         """End it; nothing is called any more once this has returned."""
         self._stopped.set()
@@ -179,7 +189,7 @@ class Informer:
 
     def _list(self) -> None:
         """Take all objects anew, and tell of what has changed since they were known last."""
-        listed = self._client.list(self._kind, self._namespace, selector=self._selector)
+        listed = self._client.list(self._kind, self._namespace, selector=self._selector, fields=self._fields)
         found = {_key(thing): thing for thing in listed.items}
         with self._condition:
             before, self._objects = self._objects, found
@@ -202,6 +212,7 @@ class Informer:
             self._namespace,
             self._version,
             selector=self._selector,
+            fields=self._fields,
             silence_s=SILENCE_S,
             lasts_s=LASTS_S,
         )

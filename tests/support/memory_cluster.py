@@ -103,10 +103,10 @@ class MemoryCluster:
             stream.events.put(TransportError("the connection was reset"))
 
     def all(self, kind: Kind, namespace: str = "") -> list[Object]:
-        """Return the objects of a kind."""
+        """Return the objects of a kind; they must not be changed."""
         with self._lock:
             return [
-                _copy(thing)
+                thing
                 for (found, where, _), thing in sorted(self._objects.items(), key=lambda item: item[0][1:])
                 if found == kind and namespace in ("", where)
             ]
@@ -122,7 +122,7 @@ class MemoryCluster:
     def remove(self, kind: Kind, name: str, namespace: str = "default") -> None:
         """Remove an object and all that it owns."""
         with self._lock:
-            thing = self._objects.pop((kind, namespace, name))
+            thing = _copy(self._objects.pop((kind, namespace, name)))
             self._version += 1
             thing["metadata"]["resourceVersion"] = str(self._version)
             self._tell(kind, namespace, "DELETED", thing)

@@ -1,0 +1,1 @@
+"""A pipeline in a Kubernetes cluster: its objects, and what keeps them as a plan says."""

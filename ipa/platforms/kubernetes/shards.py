@@ -1,0 +1,158 @@
+"""All pods of a gateway: asked again and again what arrived, what they serve, and what became of requests."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipa.cluster.client import ClusterClient
+from ipa.cluster.kinds import Object, name_of
+from ipa.cluster.names import GATEWAY
+from ipa.errors import ClusterError
+from ipa.platforms.kubernetes.arrivals import Counts, ShardArrivals
+from ipa.platforms.kubernetes.journal import ShardJournal
+from ipa.platforms.kubernetes.pods import address, component
+from ipa.platforms.kubernetes.shard import Shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EVERY_S, SOON_S = 1.0, 0.2
+"""Time between two looks at the shards, and while they are still being told."""
+
+NS = 1_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+class GatewayShards:
+    """The shards of one gateway.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    pods
+        Returns the pods of the pipeline as they are now.
+    zero_unix_ns
+        When the clock by whose seconds arrivals are counted showed 0, since the epoch.
+    journal_limit
+        Ended requests that are remembered, about.
+    looked
+        Called after every look.
+    """
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        pods: Callable[[], Iterable[Object]],
+        zero_unix_ns: int,
+        journal_limit: int,
+        looked: Callable[[], None],
+    ) -> None:
+        self._client, self._pods, self._looked = client, pods, looked
+        self._zero_unix_ns = zero_unix_ns
+        self._arrivals, self._journal = ShardArrivals(), ShardJournal(journal_limit)
+        self._shards: dict[str, Shard] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+        self._lock, self._stopped, self._hurry = Lock(), Event(), Event()
+        self._thread = Thread(target=self._run, name="gateway shards", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self._hurry.set()
+        self._thread.join(timeout=10.0)
+        for shard in self._shards.values():
+            shard.close()
+
+    def set_clock(self, zero_unix_ns: int) -> None:
+        """Count arrivals by a clock that showed 0 at an instant since the epoch."""
+        with self._lock:
+            self._zero_unix_ns, self._arrivals = zero_unix_ns, ShardArrivals()
+
+    def hurry(self) -> None:
+        """Look at once: something has been told that they have to take in."""
+        self._hurry.set()
+
+    def look(self) -> None:
+        """Ask all shards what there is to know, now."""
+        with self._lock:
+            self._find()
+            told: dict[str, Counts | None] = {}
+            first, end = self._arrivals.known_s, int((time.time_ns() - self._zero_unix_ns) // NS)
+            for name, shard in self._shards.items():
+                told[name] = self._ask(shard, first, max(first, end))
+            self._arrivals.add(first, end, told)
+
+    def rates_rps(self, first_s: int, end_s: int) -> NDArray[np.float64]:
+        """Return the requests that arrived in each second."""
+        with self._lock:
+            return self._arrivals.rates_rps(first_s, end_s)
+
+    def states(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what each shard told of itself last, by its name."""
+        return dict(self._states)
+
+    def obey(self, serving: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether all shards serve as the status of the pipeline says."""
+        wanted = {stage["stage"]: stage for stage in serving}
+        return all(
+            name in self._states
+            and {stage["stage"]: stage for stage in self._states[name].get("serving") or ()} == wanted
+            for name in self._shards
+        )
+
+    def latencies_s(self, seconds: float) -> NDArray[np.float64]:
+        """Return how long the requests took that were answered in the past seconds."""
+        with self._lock:
+            return self._journal.latencies_s(time.time_ns() - round(seconds * 1e9))
+
+    def journal(self) -> "pa.Table | None":
+        """Return what is remembered of ended requests, by times since the epoch; None if nothing."""
+        with self._lock:
+            return self._journal.table()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            began_s = time.monotonic()
+            try:
+                self.look()
+                self._looked()
+            except Exception:
+                _log.exception("the gateway could not be looked at")
+            spent_s = time.monotonic() - began_s
+            if self._hurry.wait(max(SOON_S / 2, EVERY_S - spent_s)):
+                self._hurry.clear()
+                self._stopped.wait(SOON_S / 2)
+
+    def _find(self) -> None:
+        """Learn which shards there are."""
+        there = {name_of(pod): pod for pod in self._pods() if component(pod) == GATEWAY and address(pod)}
+        running = {name: pod for name, pod in there.items() if pod["status"].get("phase") == "Running"}
+        for name in self._shards.keys() - running.keys():
+            self._shards.pop(name).close()
+            self._states.pop(name, None)
+        for name, pod in running.items():
+            if name not in self._shards:
+                where = str(pod["metadata"]["namespace"])
+                self._shards[name] = Shard(self._client, name, where, address(pod))
+
+    def _ask(self, shard: Shard, first_s: int, end_s: int) -> Counts | None:
+        """Take in what one shard tells, and return what arrived; None if it does not answer."""
+        try:
+            self._states[shard.name] = shard.state()
+            self._journal.add(shard.name, shard.journal(self._journal.next(shard.name)))
+            return shard.arrivals(self._zero_unix_ns, first_s, end_s)
+        except (ClusterError, ValueError, KeyError, OSError) as error:
+            self._states.pop(shard.name, None)
+            _log.info("shard %s: %s", shard.name, error)
+            return None
