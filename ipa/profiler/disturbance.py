@@ -71,10 +71,15 @@ def usage_now(replica: psutil.Process | None) -> Usage:
     return Usage(
         busy_s=sum(times) - idle_s - stolen_s - guests_s,
         stolen_s=stolen_s,
-        own_s=_used_s(psutil.Process()),
+        own_s=own_s(),
         replica_s=float("nan") if replica is None else sum(map(_used_s, _with_children(replica))),
         clock_s=time.monotonic(),
     )
+
+
+def own_s() -> float:
+    """Return the seconds of processors that this process has used so far."""
+    return _used_s(psutil.Process())
 
 
 def uss_mb(replica: psutil.Process) -> float:

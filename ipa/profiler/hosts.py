@@ -26,3 +26,15 @@ async def local(wanted: Wanted, folder: Path) -> AsyncIterator[ReplicaHost]:
 
     async with open_local_host(wanted, folder) as host:
         yield host
+
+
+@HOSTS.named("kubernetes")
+@asynccontextmanager
+async def kubernetes(wanted: Wanted, folder: Path) -> AsyncIterator[ReplicaHost]:
+    """Measure pods of a cluster."""
+    if find_spec("kubernetes") is None:
+        raise MissingExtraError("the Kubernetes client", "kubernetes")
+    from ipa.profiler.kubernetes_host import open_kubernetes_host
+
+    async with open_kubernetes_host(wanted, folder) as host:
+        yield host

@@ -1,27 +1,25 @@
 """Replicas that are processes of this machine, one measured at a time."""
 
-import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
-from ipa.errors import ProfilerError
 from ipa.pipeline.config import PipelineConfig, StageConfig, VariantConfig
 from ipa.pipeline.load import pipeline_config
 from ipa.pipeline.plan import StagePlan
 from ipa.pipeline.profiles import Profile
 from ipa.platforms.local.async_host import AsyncHost, received
-from ipa.platforms.local.folder import LiveFolder, live_root
+from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.launcher import Launcher
 from ipa.platforms.local.processes import PRELOADED, ProcessHost
 from ipa.platforms.local.settings import LocalSettings
 from ipa.profiler.called_model import CalledModel
 from ipa.profiler.calling_host import CallingHost
+from ipa.profiler.folder_lock import alone_in
 from ipa.profiler.meter import ProcessMeter
 from ipa.profiler.single_replica import alone, unknown_profile
 from ipa.profiler.target import Wanted, usable_cores
@@ -41,7 +39,7 @@ async def open_local_host(wanted: Wanted, folder: Path) -> AsyncIterator["LocalH
     live = LiveFolder(folder / "processes", f"profile-{config.name}")
     live.logs.mkdir(parents=True, exist_ok=True)
     libraries = libraries_of((stage.task for stage in config.stages), wanted.source)
-    with _alone_in(folder):
+    with alone_in(folder):
         processes = ProcessHost(live.path / "pids", (*PRELOADED, *libraries))
         host = AsyncHost(processes)
         try:
@@ -52,23 +50,6 @@ async def open_local_host(wanted: Wanted, folder: Path) -> AsyncIterator["LocalH
         finally:
             await host.close()
             live.remove()
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder: a second host would end the processes of the first as left over."""
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    lock = FileLock(live_root() / f"profile-{name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ProfilerError(
-            f"another ipa profile measures into {folder}; wait for it, or choose another folder with --out"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _report(_settings: object, ready: Connection) -> None:

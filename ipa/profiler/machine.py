@@ -1,6 +1,8 @@
 """What a measurement belongs to besides its code: the machine, and what else it did."""
 
+import json
 import platform
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,3 +59,8 @@ def _governor() -> str:
         return _GOVERNOR.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+if __name__ == "__main__":
+    # Asked for in a container: what it tells is of the node that it runs on.
+    sys.stdout.write(json.dumps(machine_facts()))
