@@ -1,4 +1,4 @@
-"""``ipa profile``: measure the variants of a pipeline on this machine."""
+"""``ipa profile``: measure the variants of a pipeline on this machine, or in a cluster."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,6 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
+from ipa.cli.kubernetes_options import (
+    ContextOption,
+    ImageOption,
+    KubeconfigOption,
+    ModelsClaimOption,
+    NamespaceOption,
+    PullPolicyOption,
+    given_settings,
+    settings_of,
+)
 from ipa.cli.messages import tell
 from ipa.cli.options import NAMED_PIPELINES, ForceOption, JsonOption, SeedOption
 from ipa.cli.output import print_json, print_table, progress_bar
@@ -14,7 +24,7 @@ from ipa.profiler.hosts import HOSTS
 from ipa.profiler.precision import StoppingRule
 from ipa.profiler.profile import ProfileReport, profile_pipeline
 from ipa.profiler.summary import allocation_rows, point_rows
-from ipa.profiler.target import BATCHES, EMULATED, Wanted
+from ipa.profiler.target import BATCHES, EMULATED, LOCAL, Wanted
 from ipa.serving.replica import Source
 
 EXIT_FAILED = 1
@@ -65,19 +75,35 @@ def profile_command(
     redo_disturbed: Annotated[
         bool, typer.Option("--redo-disturbed", help="Measure points again that other load disturbed.")
     ] = False,
+    namespace: NamespaceOption = None,
+    image: ImageOption = None,
+    pull_policy: PullPolicyOption = None,
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+    models_claim: ModelsClaimOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the variants of a pipeline, one replica at a time, and write a profile and a pipeline file.
 
     A batch follows the other until the 95 % interval of its p99 (order statistics) is tight enough or the
-    budget of the point is spent. A profiling that was interrupted goes on where it stopped.
+    budget of the point is spent. A profiling that was interrupted goes on where it stopped. On Kubernetes
+    every replica is a pod with as many cores, all on one node, called directly.
 
     \b
     Examples:
       ipa profile video --stage object-detection --variant yolov5n
       ipa profile my-pipeline.yaml --source pretrained --cores 1,2,4 --batches 1,2,4,8,16
+      ipa profile video --platform kubernetes --namespace demo --image ipa:latest --budget 20s
       ipa run -p results/profiles/video-emulated/video.yaml
     """
+    in_cluster = given_settings(
+        namespace=namespace,
+        image=image,
+        pull_policy=pull_policy,
+        context=context,
+        kubeconfig=kubeconfig,
+        models_claim=models_claim,
+    )
     wanted = Wanted(
         pipeline,
         source=source,
@@ -89,8 +115,10 @@ def profile_command(
         threshold_rps=threshold,
         payload=payload,
         seed=seed,
+        platform=platform,
+        serving=settings_of(platform, in_cluster),
     )
-    folder = out or DEFAULT_OUT / f"{Path(pipeline).stem}-{source}"
+    folder = out or _default_folder(wanted)
     with progress_bar("profile") as show:
         host = HOSTS[platform](wanted, folder)
         report = profile_pipeline(wanted, host, folder, show, force=force, redo_disturbed=redo_disturbed)
@@ -100,6 +128,12 @@ def profile_command(
         _print(report)
     if report.failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _default_folder(wanted: Wanted) -> Path:
+    """Return where the files of a profile go; a cluster is another machine than this one."""
+    where = "" if wanted.platform == LOCAL else f"-{wanted.platform}"
+    return DEFAULT_OUT / f"{Path(wanted.pipeline).stem}-{wanted.source}{where}"
 
 
 def _print(report: ProfileReport) -> None:

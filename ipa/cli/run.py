@@ -6,6 +6,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ipa.cli.kubernetes_options import (
+    ContextOption,
+    ImageOption,
+    KubeconfigOption,
+    ModelsClaimOption,
+    NamespaceOption,
+    PullPolicyOption,
+    ShardsOption,
+    given_settings,
+)
 from ipa.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_SOLVER,
@@ -162,6 +172,13 @@ def run_command(
     core_limit: CoreLimitOption = None,
     timeout_s: TimeoutOption = None,
     emulate_start_up: StartUpOption = None,
+    namespace: NamespaceOption = None,
+    image: ImageOption = None,
+    pull_policy: PullPolicyOption = None,
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+    models_claim: ModelsClaimOption = None,
+    shards: ShardsOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -169,8 +186,8 @@ def run_command(
     """Run one pipeline, workload and method on a platform and write its folder under results/.
 
     --network-delay and --cluster say what is assumed where it is simulated; --source, --payload,
-    --payload-setting, --queue-limit, --core-limit, --timeout and --emulate-start-up how it is served by
-    processes on this machine (--platform local), in real time.
+    --payload-setting, --queue-limit, --core-limit, --timeout and --emulate-start-up how it is really served:
+    by processes on this machine (--platform local), or by pods of a cluster (--platform kubernetes).
 
     \b
     Examples:
@@ -180,6 +197,7 @@ def run_command(
       ipa run -w requests.csv.gz --timestamps --duration 600
       ipa run --cluster mean_life_s=600 --cluster switching=stop-start --drop sla
       ipa run --platform local --workload constant-20 --duration 60
+      ipa run --platform kubernetes --namespace demo --image ipa:latest --duration 60
     """
     simulated = SimulatedSettings(
         service=service, network_delay_s=network_delay_s, cluster=cluster_settings(cluster)
@@ -193,6 +211,15 @@ def run_command(
         "timeout_s": timeout_s,
         "emulate_start_up": emulate_start_up,
     }
+    in_cluster = given_settings(
+        namespace=namespace,
+        image=image,
+        pull_policy=pull_policy,
+        context=context,
+        kubeconfig=kubeconfig,
+        models_claim=models_claim,
+        shards=shards,
+    )
     spec = resolve(
         RunSpec(
             pipeline=pipeline,
@@ -221,7 +248,9 @@ def run_command(
             variants=names(variants),
             platform=platform,
         ).with_settings(
-            **_given(simulated), **{name: value for name, value in served.items() if value is not None}
+            **_given(simulated),
+            **{name: value for name, value in served.items() if value is not None},
+            **in_cluster,
         )
     )
     report = _run(spec, results, force=force)

@@ -65,7 +65,14 @@ def test_a_replica_that_fails_is_told_and_ends_with_1(ipa: Ipa, host: ToyHost, t
         (("--precision", "150%"), "the precision must lie between 0 and 1 (100 %), not 1.5"),
         (("--batches", "2,4"), "the batch sizes must hold 1"),
         (("--stage", "finds"), "unknown stage 'finds'; allowed: find, read. Did you mean 'find'?"),
-        (("--platform", "moon"), "unknown platform 'moon'; allowed: local."),
+        (("--platform", "moon"), "unknown platform 'moon'; allowed: local, kubernetes."),
+        (("--namespace", "demo", "--shards", "2"), "No such option: --shards"),
+        (("--namespace", "demo"), "--namespace: only for --platform kubernetes, not for local"),
+        (("--platform", "kubernetes", "--namespace", "De_mo"), "namespace is 'De_mo'; it takes lower-case"),
+        (
+            ("--platform", "kubernetes", "--kubeconfig", "missing.yaml"),
+            "no cluster to connect to: missing.yaml:",
+        ),
         (("--payload", "imge"), "unknown payload 'imge'; allowed:"),
     ],
 )
