@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from ipa.errors import InvalidValueError
-from ipa.platforms.kubernetes.settings import KubernetesSettings, PullPolicy
+from ipa.platforms.kubernetes.serving_settings import PullPolicy
+from ipa.platforms.kubernetes.settings import KubernetesSettings
 
 PLATFORM = "kubernetes"
 
