@@ -27,7 +27,7 @@ help:
 	@echo "make test-fast   run the tests that are not slow (CONTRIBUTING.md lists all tiers)"
 	@echo "make test-cluster run the tests that need a Kubernetes: KUBECONFIG, else one on this machine (root)"
 	@echo "make test-live   run the tests that start model servers on this machine"
-	@echo "make live        serve pipelines for real on this machine, about ten minutes; figures into results/live"
+	@echo "make live        serve pipelines for real on this machine, about ten minutes; results into results/live"
 	@echo "make notebooks   execute the notebooks again and store their outputs"
 	@echo "make docs        build the documentation (docs/_build/html/index.html)"
 	@echo "make manifests   render the Kubernetes manifests that come with the package (needs kubectl)"
@@ -54,9 +54,9 @@ test-fast: $(READY)
 test-notebooks: $(READY)
 	$(BIN)/python -m pytest -q --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
 
-# One after the other, since they measure times; pytest ends with 5 where ARGS leaves no test of this tier.
+# Most of the time they wait, two files for minutes; pytest ends with 5 where ARGS leaves no test of this tier.
 test-live: $(READY)
-	$(BIN)/python -m pytest -q -n 0 -m live $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m live $(ARGS) || test $$? -eq 5
 
 # The run with adaptation, then what the gateway, the load generator and reconfigurations cost.
 live: $(READY)

@@ -253,6 +253,11 @@ def run_command(
             **in_cluster,
         )
     )
+    if payload is not None:
+        from ipa.serving.payloads import PAYLOADS
+
+        # Else it would be known once the pipeline serves.
+        PAYLOADS[payload]
     report = _run(spec, results, force=force)
     summary = read_summary(report.folder)
     if as_json:

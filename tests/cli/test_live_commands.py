@@ -25,6 +25,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["up", "video", "--plan", "missing.json"], "missing.json: No such file or directory; it takes what"),
         (["up", "video", "--rate", "0"], "--rate must lie between 1e-06 and 1e+09 requests/s, not 0.0"),
         (["run", "--platform", "local", "--payload-setting", "items"], "--payload-setting takes NAME=VALUE"),
+        (["run", "--platform", "local", "--payload", "imgae"], "Did you mean 'image'?"),
         (["run", "--payload-setting", "items=3"], "unknown setting of the platform simulated 'payload_sett"),
         (["up", "--stop", "video"], "no live pipeline runs; start one with ipa up PIPELINE"),
         (["adapt"], "no live pipeline runs; start one with ipa up PIPELINE"),

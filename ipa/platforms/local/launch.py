@@ -2,29 +2,22 @@
 
 import asyncio
 import logging
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
 
 from ipa.errors import LivePipelineError
 from ipa.platforms.local.async_host import AsyncHost, ended, server_ready
 from ipa.platforms.local.processes import Process
 from ipa.serving.gateway.messages import ReplicaAddress
 
-if TYPE_CHECKING:
-    from ipa.serving.v2 import V2Client
-
 START_TIMEOUT_S = 300.0
 """Time that a replica has to load and warm its variant."""
 
 SILENT_S = 15.0
-"""Time that a server which should run already has to answer at all; a deployment tries twice."""
-
-ANSWER_S = 5.0
-"""Time that a server has to answer the question whether its model is ready."""
+"""Time that a server which should run already has to take connections; a deployment tries twice."""
 
 POLL_S = 0.1
 """Time between two questions whether a server that cannot report to us is ready."""
@@ -193,7 +186,8 @@ class AddressLaunch(Launch):
 
     async def ready(self) -> ReplicaAddress:
         """Return where it answers; one that nobody has started is not waited for long."""
-        return await model_ready(self._address, silent_s=SILENT_S)
+        await until_somebody_listens(self.name, self._address.address)
+        return await model_ready(self._address)
 
     async def ended(self) -> None:
         """Wait for ever: it is not ours to watch."""
@@ -207,53 +201,59 @@ class AddressLaunch(Launch):
         return "not known"
 
 
-async def model_ready(
-    replica: ReplicaAddress, timeout_s: float = START_TIMEOUT_S, silent_s: float = math.inf
-) -> ReplicaAddress:
-    """Return a replica once its server says that its model is ready.
+async def until_somebody_listens(name: str, address: str, timeout_s: float = SILENT_S) -> None:
+    """Return once an address takes connections; say at once if it does not yet.
 
     Parameters
     ----------
-    replica
-        Where the server is, and what its model is called.
+    name
+        Of the replica.
+    address
+        Host and port.
     timeout_s
-        Time that the model has.
-    silent_s
-        Time in which the server has to have answered for the first time.
+        Time that it has.
 
     Raises
     ------
     LivePipelineError
         If it took longer.
     """
-    from ipa.serving.v2 import V2Client
-
-    began_s, heard, first_s = time.monotonic(), False, min(timeout_s, silent_s)
-    async with V2Client(replica.address) as client:
-        while (passed_s := time.monotonic() - began_s) < (limit_s := timeout_s if heard else first_s):
-            answer = await _asked(client, replica.model, min(ANSWER_S, limit_s - passed_s))
-            if answer:
-                return replica
-            heard = heard or answer is not None
-            if not heard and passed_s < POLL_S and silent_s < math.inf:
-                _log.warning(
-                    "%s: nobody answers at %s; asked again for %g s", replica.name, replica.address, silent_s
-                )
-            await asyncio.sleep(POLL_S)
-    raise LivePipelineError(
-        f"{replica.name}: model {replica.model} at {replica.address} was not ready after {timeout_s:g} s"
-        if heard or first_s == timeout_s
-        else f"{replica.name}: nobody answered at {replica.address} for {silent_s:g} s; start that server, or"
-        " mend its address in the pipeline file"
-    )
+    host, _, port = address.rpartition(":")
+    began_s = time.monotonic()
+    while not await _listens(host.strip("[]"), int(port), timeout_s):
+        if (passed_s := time.monotonic() - began_s) >= timeout_s:
+            raise LivePipelineError(
+                f"{name}: nobody listened at {address} for {timeout_s:g} s; start that server, or mend its"
+                " address in the pipeline file"
+            )
+        if passed_s < POLL_S:
+            _log.warning("%s: nobody listens at %s yet; asked for %g s", name, address, timeout_s)
+        await asyncio.sleep(POLL_S)
 
 
-async def _asked(client: "V2Client", model: str, timeout_s: float) -> bool | None:
-    """Return whether a server says that its model is ready; None if it says nothing."""
+async def _listens(host: str, port: int, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def model_ready(replica: ReplicaAddress, timeout_s: float = START_TIMEOUT_S) -> ReplicaAddress:
+    """Return a replica once its server says that its model is ready."""
     import grpc
 
-    try:
-        return await client.model_ready(model, timeout_s)
-    except grpc.aio.AioRpcError as error:
-        silent = error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-        return None if silent else False
+    from ipa.serving.v2 import V2Client
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s), V2Client(replica.address) as client:
+            while True:
+                with suppress(grpc.aio.AioRpcError):
+                    if await client.model_ready(replica.model, timeout_s=5.0):
+                        return replica
+                await asyncio.sleep(POLL_S)
+    raise LivePipelineError(
+        f"{replica.name}: model {replica.model} at {replica.address} was not ready after {timeout_s:g} s"
+    )
