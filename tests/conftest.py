@@ -10,6 +10,7 @@ from hypothesis import settings
 from ipa.cli.app import main
 from ipa.experiments.grid import run_grid
 from ipa.experiments.grid_specs import grid_specs
+from tests.support.cluster import cluster, namespace, pod_code  # noqa: F401 (fixtures)
 from tests.support.command import Ipa, Outcome
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
