@@ -142,7 +142,8 @@ class KubernetesPlatform:
             raise MissingExtraError("gRPC, which sends the load,", "serving")
         self._name = self._name or _made_up_name(pipeline)
         ensure_gateway_account(self.client, self.namespace)
-        self._start(pipeline, plan, self._find_or_make(pipeline))
+        remembered = max(len(self._arrivals_s), REMEMBERED)
+        self._start(pipeline, plan, self._find_or_make(pipeline), remembered)
         self._until_served()
         if len(self._arrivals_s):
             self._start_load(pipeline)
@@ -169,7 +170,7 @@ class KubernetesPlatform:
         found = self.client.get(PIPELINE, self._name, self.namespace)
         if found is None:
             raise ClusterError(f"there is no inferencepipeline {self.namespace}/{self._name}", 404)
-        self._start(pipeline, plan, found)
+        self._start(pipeline, plan, found, remembered=0)
         # What arrived before is known to the gateways: who is restarted needs no new history.
         self.running.set_clock(-float(self._window_s))
 
@@ -262,13 +263,12 @@ class KubernetesPlatform:
             paused=True,
         )
 
-    def _start(self, pipeline: Pipeline, plan: Plan, thing: Object) -> None:
+    def _start(self, pipeline: Pipeline, plan: Plan, thing: Object, remembered: int) -> None:
         self._pipeline = pipeline
         objects = PipelineObjects(_owner(thing), pipeline, self._settings, self._conditions)
         if self._view is None:
             self._view = NamespaceView(self.client, self.namespace).start()
         self._view.note(thing)
-        remembered = max(len(self._arrivals_s), REMEMBERED)
         running = RunningPipeline(self.client, self._view, objects, self._window_s, remembered)
         running.start(plan)
         self._running = running

@@ -39,7 +39,7 @@ class RunningPipeline:
     window_s
         Seconds of history that an observation shows.
     journal_limit
-        Ended requests that are remembered, about.
+        Ended requests that are remembered, about; 0: none.
     """
 
     def __init__(

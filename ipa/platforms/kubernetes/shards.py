@@ -41,7 +41,7 @@ class GatewayShards:
     zero_unix_ns
         When the clock by whose seconds arrivals are counted showed 0, since the epoch.
     journal_limit
-        Ended requests that are remembered, about.
+        Ended requests that are remembered, about; 0: gateways are not asked for them.
     looked
         Called after every look.
     """
@@ -55,7 +55,7 @@ class GatewayShards:
         looked: Callable[[], None],
     ) -> None:
         self._client, self._pods, self._looked = client, pods, looked
-        self._zero_unix_ns = zero_unix_ns
+        self._zero_unix_ns, self._journal_limit = zero_unix_ns, journal_limit
         self._arrivals, self._journal = ShardArrivals(), ShardJournal(journal_limit)
         self._shards: dict[str, Shard] = {}
         self._states: dict[str, dict[str, Any]] = {}
@@ -150,7 +150,8 @@ class GatewayShards:
         """Take in what one shard tells, and return what arrived; None if it does not answer."""
         try:
             self._states[shard.name] = shard.state()
-            self._journal.add(shard.name, shard.journal(self._journal.next(shard.name)))
+            if self._journal_limit:
+                self._journal.add(shard.name, shard.journal(self._journal.next(shard.name)))
             return shard.arrivals(self._zero_unix_ns, first_s, end_s)
         except (ClusterError, ValueError, KeyError, OSError) as error:
             self._states.pop(shard.name, None)
