@@ -113,6 +113,8 @@ lock: $(READY)
 		--generate-hashes -o requirements.lock
 	$(UV) pip compile pyproject.toml --extra serving --extra kubernetes -c requirements.lock \
 		--universal --python-version 3.11 --no-strip-extras --generate-hashes -o infrastructure/images/requirements.lock
+	$(UV) pip compile pyproject.toml --extra ocr --extra kubernetes -c requirements.lock \
+		--universal --python-version 3.11 --no-strip-extras --generate-hashes -o infrastructure/images/requirements-ocr.lock
 
 manifests: $(READY)
 	$(BIN)/python -m infrastructure.render

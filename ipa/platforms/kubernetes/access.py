@@ -1,8 +1,9 @@
 """The account of gateways in a namespace: made where `ipa cluster install` has not made it."""
 
 from ipa.cluster.client import ClusterClient
+from ipa.cluster.installation.marks import MARK, VALUE
 from ipa.cluster.kinds import SERVICE_ACCOUNT, Object
-from ipa.cluster.names import GATEWAY, GROUP, MANAGED_BY_LABEL, NAME_LABEL, PLURAL
+from ipa.cluster.names import COMPONENT_LABEL, GATEWAY, GROUP, MANAGED_BY_LABEL, NAME_LABEL, PLURAL
 from ipa.platforms.kubernetes.containers import GATEWAY_ACCOUNT
 
 
@@ -24,7 +25,13 @@ def gateway_account(namespace: str) -> tuple[Object, Object, Object]:
     about = {
         "name": GATEWAY_ACCOUNT,
         "namespace": namespace,
-        "labels": {NAME_LABEL: "ipa", MANAGED_BY_LABEL: "ipa", "app.kubernetes.io/component": GATEWAY},
+        "labels": {
+            NAME_LABEL: "ipa",
+            MANAGED_BY_LABEL: "ipa",
+            COMPONENT_LABEL: GATEWAY,
+            # `ipa cluster uninstall` removes it too.
+            MARK: VALUE,
+        },
     }
     read = ["get", "list", "watch"]
     role: Object = {

@@ -38,7 +38,7 @@ def test_every_namespace_that_takes_pipelines_gets_its_accounts_and_policies() -
     )
     per_namespace = [thing for thing in one if thing["metadata"].get("namespace") == "default"]
     assert len(three) == len(one) + 2 * len(per_namespace)
-    bindings = named(three, "RoleBinding", "ipa-gateway")
+    bindings = named(three, "RoleBinding", "ipa-gateways")
     assert [(one["metadata"]["namespace"], one["subjects"][0]["namespace"]) for one in bindings] == [
         (name, name) for name in "abc"
     ]
