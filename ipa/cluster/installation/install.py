@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.installation.health import definition_problem, deployment_problem
-from ipa.cluster.installation.marks import is_marked
-from ipa.cluster.kinds import NAMESPACE, Object, kind_of, name_of
+from ipa.cluster.installation.manifests import CONTROLLER
+from ipa.cluster.installation.marks import SELECTOR, is_marked
+from ipa.cluster.kinds import DEPLOYMENT, EVERYWHERE, NAMESPACE, Object, kind_of, name_of
 from ipa.errors import ClusterError
 
 LOOK_EVERY_S = 0.5
@@ -58,9 +59,11 @@ def install(client: ClusterClient, objects: Sequence[Object], *, dry_run: bool =
     Raises
     ------
     ClusterError
-        If a namespace that is to take pipelines does not exist, or the API server refuses something.
+        If a namespace that is to take pipelines does not exist, if there is a controller in another one, or
+        if the API server refuses something.
     """
     _check_namespaces(client, objects)
+    _check_controllers(client, objects)
     to_be_made: set[str] = set()
     for thing in objects:
         kind, name, namespace = kind_of(thing), name_of(thing), thing["metadata"].get("namespace", "")
@@ -87,6 +90,19 @@ def _check_namespaces(client: ClusterClient, objects: Iterable[Object]) -> None:
             raise ClusterError(
                 f"there is no namespace {name}; make it first, `kubectl create namespace {name}`, or name"
                 " others that shall take pipelines: --pipelines NAMESPACE"
+            )
+
+
+def _check_controllers(client: ClusterClient, objects: Iterable[Object]) -> None:
+    """Two controllers that know nothing of each other would adapt the same pipelines."""
+    ours = {one["metadata"]["namespace"] for one in objects if kind_of(one) == DEPLOYMENT}
+    found = client.list(DEPLOYMENT, EVERYWHERE, selector=SELECTOR).items if ours else ()
+    for other in found:
+        where = other["metadata"]["namespace"]
+        if name_of(other) == CONTROLLER and where not in ours:
+            raise ClusterError(
+                f"IPA is installed in namespace {where} already: --namespace {where} renews it there, and"
+                " `ipa cluster uninstall --keep-crd` removes it and leaves the pipelines"
             )
 
 

@@ -1,7 +1,7 @@
 """Takes IPA out of a cluster."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.installation.install import LOOK_EVERY_S, Change, shown
@@ -29,7 +29,7 @@ from ipa.cluster.kinds import (
     kind_of,
     name_of,
 )
-from ipa.cluster.names import MANAGED_BY_LABEL, PIPELINE_LABEL
+from ipa.cluster.names import MANAGED_BY_LABEL, PIPELINE_LABEL, label_value
 from ipa.errors import ClusterError
 
 INSTALLED = (
@@ -75,8 +75,9 @@ def delete_pipelines(
     for pipeline in pipelines:
         client.delete(PIPELINE, name_of(pipeline), pipeline["metadata"]["namespace"])
         yield Change("deleted", shown(pipeline))
+    deleted = {(one["metadata"]["namespace"], label_value(name_of(one))) for one in pipelines}
     deadline_s = time.monotonic() + timeout_s
-    while left := _of_pipelines(client):
+    while left := _left_of(client, deleted):
         if time.monotonic() > deadline_s:
             raise ClusterError(
                 f"{len(left)} objects of deleted pipelines are still there after {timeout_s:g} s, for example"
@@ -111,9 +112,11 @@ def _marked(client: ClusterClient, kind: Kind) -> tuple[Object, ...]:
     return client.list(kind, EVERYWHERE, selector=SELECTOR).items
 
 
-def _of_pipelines(client: ClusterClient) -> list[Object]:
+def _left_of(client: ClusterClient, pipelines: Collection[tuple[str, str]]) -> list[Object]:
+    """Return what is still there of pipelines, by namespace and label."""
     return [
         thing
         for kind in (DEPLOYMENT, POD)
         for thing in client.list(kind, EVERYWHERE, selector=OF_PIPELINES).items
+        if (thing["metadata"]["namespace"], thing["metadata"]["labels"][PIPELINE_LABEL]) in pipelines
     ]

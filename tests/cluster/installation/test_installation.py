@@ -164,10 +164,19 @@ def test_what_does_not_go_is_told_and_nothing_more_is_removed(lab: Lab) -> None:
     lab.install()
     labels = {"app.kubernetes.io/managed-by": "ipa", "ipa.dev/pipeline": "video"}
     lab.cluster.put(POD, "stuck", {"metadata": {"labels": labels}}, "team")
-    with pytest.raises(
-        ClusterError, match=r"1 objects of deleted pipelines are still there .* pod team/stuck"
-    ):
-        list(delete_pipelines(lab.client, (), 0.0))
+    lab.cluster.put(POD, "of-another", {"metadata": {"labels": labels}}, "other")
+    assert list(delete_pipelines(lab.client, (), 0.0)) == []
+    with pytest.raises(ClusterError, match=r"1 objects of deleted pipelines are still there .* team/stuck"):
+        list(delete_pipelines(lab.client, (_pipeline(lab),), 0.0))
+
+
+def test_a_second_controller_elsewhere_is_refused(lab: Lab) -> None:
+    lab.install()
+    before = lab.everything()
+    with pytest.raises(ClusterError, match=f"IPA is installed in namespace {SYSTEM} already: --namespace"):
+        lab.install(read_manifests("testcluster", Placement("another", ("team",))))
+    assert lab.everything() == before
+    assert lab.install(read_manifests("testcluster", Placement("another"), definition_only=True))
 
 
 def test_the_status_of_an_empty_cluster(lab: Lab) -> None:
