@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import POD, Object
 from ipa.cluster.watch import Change, Informer, on_loop
-from ipa.errors import ProfilerError
-from ipa.platforms.kubernetes.pods import is_ending, is_ready, trouble
+from ipa.errors import ClusterError, ProfilerError
+from ipa.platforms.kubernetes.pods import PULL, is_ending, is_ready, trouble
 
 PATIENCE_S = 20.0
 """Seconds that a pod may be in trouble: an image may be there at the second try, and a node have room."""
+
+HOPELESS = ("ErrImageNeverPull", "InvalidImageName")
+"""Reasons that time does not mend."""
 
 GONE_WITHIN_S = 60.0
 
@@ -42,6 +46,8 @@ class PodWatch:
         ------
         ProfilerError
             If it ends, is removed, stays in trouble, or is not ready in time; says why.
+        ClusterError
+            If its image cannot be had.
         """
         began_s, troubled_s, why = time.monotonic(), 0.0, ""
         while (now_s := time.monotonic()) < began_s + timeout_s:
@@ -53,8 +59,12 @@ class PodWatch:
                 raise ProfilerError(f"pod {name} {ended}")
             if not (why := "" if pod is None else trouble(pod)):
                 troubled_s = now_s
-            elif now_s - (troubled_s or began_s) > PATIENCE_S:
-                raise ProfilerError(f"pod {name} does not start: {why}")
+            elif pod is not None and (
+                waits_for(pod, HOPELESS) or now_s - (troubled_s or began_s) > PATIENCE_S
+            ):
+                # Without the image no other replica will start either.
+                kind = ClusterError if waits_for(pod, PULL) else ProfilerError
+                raise kind(f"pod {name} does not start: {why}")
             await self._change(1.0)
         raise ProfilerError(f"pod {name} is not ready after {timeout_s:g} s{f': {why}' if why else ''}")
 
@@ -108,3 +118,9 @@ def _end(pod: Object) -> str:
         reason = ended.get("reason") or status.get("reason") or "for no known reason"
         return f"ended: {reason}, exit code {ended.get('exitCode', 'unknown')}{f': {said}' if said else ''}"
     return "was removed by somebody else" if is_ending(pod) else ""
+
+
+def waits_for(pod: Object, reasons: Collection[str]) -> bool:
+    """Whether a container of a pod waits for one of these reasons."""
+    states = ((one.get("state") or {}) for one in (pod.get("status") or {}).get("containerStatuses") or ())
+    return any((state.get("waiting") or {}).get("reason") in reasons for state in states)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ipa.errors import IpaError, MissingExtraError, ResultsError
+from ipa.errors import ClusterError, IpaError, MissingExtraError, ResultsError
 from ipa.pipeline.config import PipelineConfig
 from ipa.pipeline.load import pipeline_config, pipeline_file
 from ipa.profiler.closed_loop import ClosedLoop, Samples
@@ -136,7 +136,8 @@ class _Session:
                 if self.facts is None:
                     await self._meet(replica, force=force)
                 await self._measure_replica(target, replica, batches)
-        except (MissingExtraError, ResultsError):
+        except (MissingExtraError, ResultsError, ClusterError):
+            # The other targets would fail in the same way.
             raise
         except IpaError as error:
             self.failures[str(target)] = str(error)
