@@ -60,6 +60,11 @@ SOURCES = {
         "adapt_command",
         "Adapt a live pipeline to its load, step after step, until Ctrl-C or its end.",
     ),
+    "controller": Source(
+        "controller",
+        "controller_command",
+        "Adapt all InferencePipelines of a Kubernetes cluster to their load until Ctrl-C or SIGTERM.",
+    ),
     "solve": Source(
         "solve",
         "solve_command",
