@@ -20,6 +20,9 @@ MANAGER = "ipa-controller"
 
 OF_THE_PLATFORM = {"plan", "serving"}
 
+QUIET = ("deployed", "applied", "unchanged")
+"""Actions after which a step that changes nothing is no news."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -79,7 +82,7 @@ def status_after(
 
 def _last_decision(before: LastDecision | None, record: DecisionRecord, now: str) -> LastDecision | None:
     """Return the decision that people have to know of: what goes on as it was is not a new one."""
-    if record.action == "unchanged" and before is not None and before.action != "held":
+    if record.action == "unchanged" and before is not None and before.action in QUIET:
         return before
     same = before is not None and (before.action, before.reason) == (record.action, record.reason)
     if before is not None and same and record.action != "applied":
