@@ -60,12 +60,19 @@ class Controller:
         What it has to know.
     election
         Where it is a candidate; None: it leads without being asked.
+    platform_of
+        Returns the platform of an object; by default it is the cluster.
     """
 
     def __init__(
-        self, client: ClusterClient, settings: ControllerSettings, election: Election | None
+        self,
+        client: ClusterClient,
+        settings: ControllerSettings,
+        election: Election | None,
+        platform_of: Attach | None = None,
     ) -> None:
         self._client, self._settings, self._election = client, settings, election
+        self._platform_of = platform_of
         self.metrics = ControllerMetrics()
         self._leading: _Leading | None = None
         self.door = Door(
@@ -100,7 +107,7 @@ class Controller:
         leads = self._election is None or self._election.leads
         if leads and self._leading is None:
             _log.info("%s leads", self._settings.identity)
-            self._leading = _Leading(self._client, self._settings, self.metrics)
+            self._leading = _Leading(self._client, self._settings, self.metrics, self._platform_of)
             self._leading.start()
         elif not leads and self._leading is not None:
             _log.warning("%s leads no more", self._settings.identity)
@@ -133,7 +140,11 @@ class _Leading:
     """All pipelines, each with its keeper, from when a controller leads until it does no more."""
 
     def __init__(
-        self, client: ClusterClient, settings: ControllerSettings, metrics: ControllerMetrics
+        self,
+        client: ClusterClient,
+        settings: ControllerSettings,
+        metrics: ControllerMetrics,
+        platform_of: Attach | None,
     ) -> None:
         self._client, self._settings, self._metrics = client, settings, metrics
         self._teller = Teller(client, settings.identity)
@@ -141,7 +152,7 @@ class _Leading:
         self._keepers: dict[str, PipelineKeeper] = {}
         self._lock, self._ended = Lock(), False
         self._informer = Informer(client, PIPELINE, settings.namespace, changed=self._changed)
-        self._platform_of: Attach = self._platform
+        self._platform_of: Attach = platform_of or self._platform
 
     @property
     def synced(self) -> bool:

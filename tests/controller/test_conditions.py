@@ -119,7 +119,11 @@ def test_the_time_changes_with_the_status_only() -> None:
 
 def test_conditions_that_nothing_is_said_of_stay() -> None:
     before = PipelineStatus(conditions=updated(PipelineStatus(), verdicts(WELL), 1, "then"))
-    for found, reason in ((paused(), "Paused"), (invalid("x"), "InvalidSpec"), (out_of_reach("y"), "ClusterError")):
+    for found, reason in (
+        (paused(), "Paused"),
+        (invalid("x"), "InvalidSpec"),
+        (out_of_reach("y"), "ClusterError"),
+    ):
         after = {one.type: one for one in updated(before, found, 2, "now")}
         assert after["Ready"].status == "True"
         assert after["Adapting"].reason == reason

@@ -1,7 +1,5 @@
 """At most one candidate acts at a time, and somebody does soon."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import LEASE
 from ipa.cluster.transport import Answer, Request, TransportError
 from ipa.controller.election import Election, Timing
+from tests.support.controllers import wait_for
 from tests.support.memory_cluster import MemoryCluster, status
 
 TIMING = Timing(duration_s=15, renew_within_s=10, retry_s=2)
@@ -25,9 +24,9 @@ class Clock:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryCluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryCluster:
     monkeypatch.setattr(client_module, "RETRY_FOR_S", 0.0)
-    yield MemoryCluster()
+    return MemoryCluster()
 
 
 def candidate(cluster: MemoryCluster, name: str, clock: Clock) -> Election:
@@ -130,10 +129,17 @@ def test_what_is_given_up_is_free_at_once(cluster: MemoryCluster) -> None:
 def test_it_goes_on_by_itself(cluster: MemoryCluster) -> None:
     election = Election(ClusterClient(cluster), "here", "lease", "a", Timing(retry_s=0.01))
     election.start()
-    while not election.leads:
-        pass
+    wait_for("the lease", lambda: election.leads)
     election.stop()
     assert not election.leads
+
+
+def obeys(_request: Request) -> Answer | None:
+    return None
+
+
+def refuses(_request: Request) -> Answer | None:
+    return status(403, "Forbidden", "no")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 20), st.booleans()), max_size=40))
@@ -142,7 +148,6 @@ def test_never_do_two_lead(steps: list[tuple[str, float, bool]]) -> None:
     candidates = {name: candidate(cluster, name, clock) for name in "abc"}
     for name, passes_s, works in steps:
         clock.now_s += passes_s
-        refused = status(403, "Forbidden", "no")
-        cluster.fault = lambda _request, works=works, refused=refused: None if works else refused
+        cluster.fault = obeys if works else refuses
         candidates[name].step()
         assert sum(one.leads for one in candidates.values()) <= 1

@@ -5,7 +5,7 @@ import math
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ipa.controller.latency import Counts, LatencyWatch, read_counts, total
+from ipa.controller.latency import ENDED, LATENCY, Counts, LatencyWatch, read_counts, total
 from ipa.pipeline.load import load_pipeline
 from ipa.serving.gateway.metrics import PipelineMetrics
 
@@ -40,12 +40,13 @@ def test_what_several_pods_count_adds_up() -> None:
 
 
 def text(ok: int, dropped: int) -> str:
-    from ipa.controller.latency import ENDED, LATENCY
-
-    return (
-        f'{LATENCY}_bucket{{le="0.5"}} {ok}\n{LATENCY}_bucket{{le="+Inf"}} {ok}\n'
-        f'{ENDED}_total{{outcome="ok",reason=""}} {ok}\n{ENDED}_total{{outcome="dropped",reason="sla"}} {dropped}\n'
+    lines = (
+        f'{LATENCY}_bucket{{le="0.5"}} {ok}',
+        f'{LATENCY}_bucket{{le="+Inf"}} {ok}',
+        f'{ENDED}_total{{outcome="ok",reason=""}} {ok}',
+        f'{ENDED}_total{{outcome="dropped",reason="sla"}} {dropped}',
     )
+    return "\n".join((*lines, ""))
 
 
 def test_only_what_came_since_the_last_look_counts() -> None:

@@ -1,6 +1,5 @@
 """The status is written where something has changed, and nowhere else."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +19,11 @@ from tests.support.memory_cluster import MemoryCluster, status
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryCluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryCluster:
     monkeypatch.setattr(client_module, "RETRY_FOR_S", 0.0)
     made = MemoryCluster()
     made.put(PIPELINE, "video", to_object(load_pipeline("video")), "here")
-    yield made
+    return made
 
 
 class Clock:

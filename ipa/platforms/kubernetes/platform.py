@@ -194,6 +194,10 @@ class KubernetesPlatform:
         """Reconfigure; returns at once, new replicas serve when they are ready."""
         return self.running.apply(plan)
 
+    def gateway_metrics(self) -> dict[str, str]:
+        """Return the metrics of every pod of the gateway that answers, by its name."""
+        return self.running.shards.metrics()
+
     def core_seconds(self) -> float:
         """Return what the replicas held so far, cores times seconds."""
         return self.running.core_seconds()

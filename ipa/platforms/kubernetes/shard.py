@@ -61,6 +61,10 @@ class Shard:
 
         return pa.ipc.open_stream(self._ask("/journal", {"after": str(after)})).read_all()
 
+    def metrics(self) -> str:
+        """Return its metrics in the text format of Prometheus."""
+        return self._ask("/metrics", {}).decode()
+
     def close(self) -> None:
         """Close its connections."""
         self._pool.close()

@@ -93,6 +93,18 @@ class GatewayShards:
                 told[name] = self._ask(shard, first, max(first, end))
             self._arrivals.add(first, end, told)
 
+    def metrics(self) -> dict[str, str]:
+        """Return the metrics of every shard that answers, by its name."""
+        found: dict[str, str] = {}
+        with self._lock:
+            shards = dict(self._shards)
+        for name, shard in shards.items():
+            try:
+                found[name] = shard.metrics()
+            except (ClusterError, OSError) as error:
+                _log.info("metrics of shard %s: %s", name, error)
+        return found
+
     def rates_rps(self, first_s: int, end_s: int) -> NDArray[np.float64]:
         """Return the requests that arrived in each second."""
         with self._lock:
