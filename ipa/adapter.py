@@ -186,6 +186,8 @@ class Adapter:
         if self._wanted is None:
             # Restarted beside a running pipeline: what runs is the last good plan.
             self._wanted = self._taken = seen.plan
+        if seen.note:
+            progress.reasons.append(seen.note)
         progress.doing = "forecast"
         if not len(clean_window(seen.rates_rps)[0]):
             # A dead monitor looks like an idle service; scaling down on it would drop the load that is there.
@@ -346,7 +348,12 @@ def _check_observation(seen: object) -> Observation:
         raise TypeError(f"observe answered {type(seen).__name__}, not an Observation")
     if not _is_plan(seen.plan):
         raise TypeError(f"the plan observed is {seen.plan!r}")
-    return replace(seen, ready_replicas=tuple(map(index, seen.ready_replicas)), pending=str(seen.pending))
+    return replace(
+        seen,
+        ready_replicas=tuple(map(index, seen.ready_replicas)),
+        pending=str(seen.pending),
+        note=str(seen.note),
+    )
 
 
 def _is_plan(plan: object) -> bool:

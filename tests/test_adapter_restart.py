@@ -64,6 +64,15 @@ def test_a_second_that_was_not_measured_is_recorded_as_unknown() -> None:
     assert (record.observed_rps, record.action) == (None, "unchanged")
 
 
+def test_how_the_load_was_measured_is_recorded_where_it_was_not_as_usual() -> None:
+    platform = FakePlatform(note="Prometheus is down; the gateways told the arrivals")
+    adapter, _ = adapter_on(platform, 10.0)
+    record = adapter.step()
+    assert (record.action, record.reason) == ("unchanged", platform.note)
+    platform.note = ""
+    assert adapter.step().reason == ""
+
+
 @pytest.mark.parametrize("rates", [[], [math.nan] * 120, [-1.0] * 120])
 def test_a_dead_monitor_is_not_taken_for_an_idle_service(rates: list[float]) -> None:
     platform = FakePlatform(rates_rps=[30.0] * 120)

@@ -57,6 +57,15 @@ ShardsOption = Annotated[
     int | None,
     typer.Option("--shards", rich_help_panel=_PANEL, help=f"Pods of the gateway; {_DEFAULT.gateway_shards}."),
 ]
+PrometheusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus",
+        rich_help_panel=_PANEL,
+        metavar="URL",
+        help="A Prometheus that tells what arrives; the gateways, if none.",
+    ),
+]
 
 
 def given_settings(
@@ -68,6 +77,7 @@ def given_settings(
     kubeconfig: str | None,
     models_claim: str | None,
     shards: int | None = None,
+    prometheus: str | None = None,
 ) -> dict[str, Any]:
     """Return the settings of the platform that were given, by their names."""
     named = {
@@ -78,6 +88,7 @@ def given_settings(
         "kubeconfig": kubeconfig,
         "models_claim": models_claim,
         "gateway_shards": shards,
+        "prometheus": prometheus,
     }
     return {name: value for name, value in named.items() if value is not None}
 

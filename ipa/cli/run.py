@@ -12,6 +12,7 @@ from ipa.cli.kubernetes_options import (
     KubeconfigOption,
     ModelsClaimOption,
     NamespaceOption,
+    PrometheusOption,
     PullPolicyOption,
     ShardsOption,
     given_settings,
@@ -179,6 +180,7 @@ def run_command(
     kubeconfig: KubeconfigOption = None,
     models_claim: ModelsClaimOption = None,
     shards: ShardsOption = None,
+    prometheus: PrometheusOption = None,
     results: ResultsOption = DEFAULT_RESULTS,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -219,6 +221,7 @@ def run_command(
         kubeconfig=kubeconfig,
         models_claim=models_claim,
         shards=shards,
+        prometheus=prometheus,
     )
     spec = resolve(
         RunSpec(

@@ -31,6 +31,8 @@ class Observation:
         Replicas of each stage that serve now.
     pending
         What is still to come before all of the plan asked for serves, in words; empty if nothing.
+    note
+        What was out of the ordinary in measuring this, in words, for the record; empty if nothing.
     """
 
     now_s: float
@@ -38,6 +40,7 @@ class Observation:
     plan: Plan
     ready_replicas: tuple[int, ...]
     pending: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,15 @@ class Series:
     values: NDArray[np.float64]
 
 
+def check_address(url: str) -> None:
+    """Raise an InvalidValueError if a Prometheus cannot be at an address."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidValueError(
+            f"{url!r} is no address of Prometheus; give one like http://prometheus.ipa-monitoring:9090"
+        )
+
+
 class Prometheus:
     """Asks a Prometheus.
 
@@ -64,11 +73,7 @@ class Prometheus:
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidValueError(
-                f"{url!r} is no address of Prometheus; give one like http://prometheus.ipa-monitoring:9090"
-            )
+        check_address(url)
         self.url, self._timeout_s = url.rstrip("/"), timeout_s
 
     def query(self, expression: str, time_s: float | None = None) -> list[Series]:
@@ -125,7 +130,7 @@ def _series(result: Mapping[str, Any]) -> Series:
 
 
 def counts_per_second(
-    series: Iterable[Series], first_s: int, end_s: int, down: Iterable[Series] = ()
+    series: Iterable[Series], first_s: float, seconds: int, down: Iterable[Series] = ()
 ) -> NDArray[np.float64]:
     """Return how much all counters together counted in each second.
 
@@ -138,27 +143,29 @@ def counts_per_second(
     ----------
     series
         Samples of each counter, from before the first second on.
-    first_s, end_s
-        The seconds, as whole unix times; the last one is ``end_s - 1``.
+    first_s
+        Unix time at which the first second begins.
+    seconds
+        How many there are.
     down
         Samples of whether the owners of the counters could be asked; in the seconds of a 0 one could not.
 
     Examples
     --------
     >>> read = Series({}, np.array([9.5, 10.5, 11.5, 16.0, 17.0]), np.array([0.0, 4.0, 8.0, 30.0, 34.0]))
-    >>> counts_per_second([read], 10, 17)
+    >>> counts_per_second([read], 10, 7)
     array([ 4., nan, nan, nan, nan, nan,  4.])
     """
-    edges = np.arange(first_s, end_s + 1, dtype=float)
-    total, known, broken = (np.zeros(edges.size - 1, dtype) for dtype in (float, bool, bool))
+    edges = first_s + np.arange(seconds + 1)
+    total, known, broken = (np.zeros(seconds, dtype) for dtype in (float, bool, bool))
     for one in series:
         if one.times_s.size:
             total += np.diff(np.interp(edges, one.times_s, _grown(one.values)))
             known |= (edges[:-1] >= one.times_s[0]) & (edges[1:] <= one.times_s[-1])
             broken |= _silent(one.times_s, edges)
     for one in down:
-        failed_s = np.floor(one.times_s[one.values == 0])
-        broken |= np.isin(edges[:-1], failed_s)
+        failed = np.floor(one.times_s[one.values == 0] - first_s)
+        broken |= np.isin(np.arange(seconds), failed)
     return np.where(known & ~broken, total, math.nan)
 
 
@@ -199,13 +206,13 @@ class PipelineMonitoring:
         """Who says it."""
         return f"Prometheus at {self.prometheus.url}"
 
-    def counts(self, first_s: int, end_s: int) -> NDArray[np.float64]:
+    def counts(self, zero_s: float, first_s: int, end_s: int) -> NDArray[np.float64]:
         """Return the requests that arrived in each second; NaN where that was not measured."""
-        until_s = end_s + SETTLING_S
-        span = f"[{until_s - first_s + LOOK_BACK_S}s]"
+        until_s = zero_s + end_s + SETTLING_S
+        span = f"[{end_s + SETTLING_S - first_s + LOOK_BACK_S}s]"
         arrived = self.prometheus.query(f"ipa_requests_arrived_total{self._labels()}{span}", until_s)
         asked = self.prometheus.query(f"up{self._labels(job='ipa-gateway')}{span}", until_s)
-        return counts_per_second(arrived, first_s, end_s, down=asked)
+        return counts_per_second(arrived, zero_s + first_s, end_s - first_s, down=asked)
 
     def latency_s(self, quantile: float, window_s: int = 60) -> float:
         """Return a quantile of the latency of the requests that were answered; NaN if there were none."""
@@ -245,8 +252,15 @@ class ArrivalSource(Protocol):
         """Who it is, as it may stand in a message."""
         ...
 
-    def counts(self, first_s: int, end_s: int) -> NDArray[np.float64]:
-        """Return the requests of each second, whole unix times; NaN where they were not counted.
+    def counts(self, zero_s: float, first_s: int, end_s: int) -> NDArray[np.float64]:
+        """Return the requests of each second; NaN where they were not counted.
+
+        Parameters
+        ----------
+        zero_s
+            Unix time at which the clock showed 0 by which seconds are counted.
+        first_s, end_s
+            The seconds; the last one is ``end_s - 1``.
 
         Raises
         ------
@@ -273,8 +287,8 @@ class FirstThatKnows:
     def __init__(self, sources: Sequence[ArrivalSource]) -> None:
         self._sources, self.note = sources, ""
 
-    def counts(self, first_s: int, end_s: int) -> NDArray[np.float64]:
-        """Return the requests of each second, whole unix times; NaN where nobody knows them."""
+    def counts(self, zero_s: float, first_s: int, end_s: int) -> NDArray[np.float64]:
+        """Return the requests of each second of a clock; NaN where nobody knows them."""
         counts = np.full(max(0, end_s - first_s), math.nan)
         said: list[str] = []
         for place, source in enumerate(self._sources):
@@ -282,14 +296,12 @@ class FirstThatKnows:
             if not unknown.any():
                 break
             try:
-                counts = np.where(unknown, source.counts(first_s, end_s), counts)
+                counts = np.where(unknown, source.counts(zero_s, first_s, end_s), counts)
             except IpaError as error:
                 said.append(str(error))
                 continue
             filled = int(np.count_nonzero((unknown & ~np.isnan(counts))[:-SETTLING_S]))
             if place and filled:
                 said.append(f"{source.name} told the arrivals of {filled} seconds")
-        if np.isnan(counts).all():
-            said.append("nobody knows how many requests arrive")
         self.note = "; ".join(said)
         return counts

@@ -62,6 +62,7 @@ class FakePlatform:
     faults: Faults = field(default_factory=Faults)
     says_what_it_was_told: bool = False
     full: bool = False
+    note: str = ""
     ready: tuple[int, ...] | None = None
     running: Plan | None = None
     waiting: Plan | None = None
@@ -99,7 +100,7 @@ class FakePlatform:
         ready = self.ready or tuple(stage.replicas for stage in self.running.stages)
         plan = self.told if self.says_what_it_was_told and self.told else self.running
         pending = "the plan waits for room in the cluster" if self.waiting else ""
-        return Observation(self.time_s, np.array(self.rates_rps), plan, ready, pending)
+        return Observation(self.time_s, np.array(self.rates_rps), plan, ready, pending, self.note)
 
     def apply(self, plan: Plan) -> ApplyReport:
         self.told = plan

@@ -13,6 +13,7 @@ from ipa.cluster.resource_status import ServedStage
 from ipa.errors import InvalidValueError
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Observation
+from ipa.platforms.kubernetes.arrival_sources import arrival_source
 from ipa.platforms.kubernetes.next_writes import serving_stage
 from ipa.platforms.kubernetes.objects import PipelineObjects, ServedBy
 from ipa.platforms.kubernetes.pods import component, held_cores, is_ready, troubles
@@ -56,6 +57,7 @@ class RunningPipeline:
         self.shards = GatewayShards(
             client, lambda: self._seen().pods.values(), self.zero_unix_ns, journal_limit, self._looked
         )
+        self._arrivals = arrival_source(objects.settings.prometheus, objects.owner, self.shards)
         self.reconciler = Reconciler(client, view, objects, self.shards.obey)
         self.cores = CoreAccount(self.now)
         self._end_listening: Callable[[], None] = lambda: None
@@ -111,7 +113,7 @@ class RunningPipeline:
         """Return what is known now."""
         self.shards.look()
         end = int(self.now())
-        rates = self.shards.rates_rps(max(0, end - self._window_s), end)
+        rates = self._arrivals.counts(self.zero_unix_ns / NS, max(0, end - self._window_s), end)
         plan, seen = self._plan(), self._seen()
         serving = {stage.stage: stage for stage in self.reconciler.serving()}
         gateway = self._gateways_ready(seen)
@@ -119,7 +121,7 @@ class RunningPipeline:
             seen.ready(serving[stage.stage].service) if gateway and stage.stage in serving else 0
             for stage in plan.stages
         )
-        return Observation(self.now(), rates, plan, ready, self.pending())
+        return Observation(self.now(), rates, plan, ready, self.pending(), self._arrivals.note)
 
     def pending(self) -> str:
         """Return what is still to come before the plan serves, and why; empty if nothing."""

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from ipa import limits
 from ipa.errors import InvalidValueError, UnknownNameError
 from ipa.platforms.local.serving_settings import ServingSettings
+from ipa.platforms.monitoring import check_address
 
 PullPolicy = Literal["IfNotPresent", "Always", "Never"]
 
@@ -35,6 +36,9 @@ class ClusterServing(ServingSettings):
         Volume claim with the weights that replicas read; empty: none.
     replica_memory_mb
         Memory that a replica may take; None: 512 MB where it is emulated, else 4096 MB.
+    prometheus
+        Address of a Prometheus that tells what arrived, and the gateways where it does not know; empty: they
+        are asked at once.
     start_timeout_s
         Seconds that a first plan may take until it serves.
     idle_s
@@ -54,6 +58,7 @@ class ClusterServing(ServingSettings):
     pull_policy: PullPolicy = field(default="IfNotPresent", compare=False)
     models_claim: str = field(default="", compare=False)
     replica_memory_mb: int | None = field(default=None, compare=False)
+    prometheus: str = field(default="", compare=False)
     start_timeout_s: float = field(default=300.0, compare=False)
     idle_s: float = field(default=300.0, compare=False)
 
@@ -65,6 +70,8 @@ class ClusterServing(ServingSettings):
             raise InvalidValueError(
                 f"namespace is {self.namespace!r}; it takes lower-case letters, digits and dashes, at most 63"
             )
+        if self.prometheus:
+            check_address(self.prometheus)
         if not self.image:
             raise InvalidValueError("image is empty; it must name the image of IPA")
         limits.REPLICAS.check("gateway_shards", self.gateway_shards)
