@@ -156,7 +156,7 @@ def counts_per_second(
     >>> counts_per_second([read], 10, 7)
     array([ 4., nan, nan, nan, nan, nan,  4.])
     """
-    edges = first_s + np.arange(seconds + 1)
+    edges = first_s + np.arange(seconds + 1, dtype=np.float64)
     total, known, broken = (np.zeros(seconds, dtype) for dtype in (float, bool, bool))
     for one in series:
         if one.times_s.size:
