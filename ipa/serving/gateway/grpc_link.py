@@ -181,6 +181,8 @@ class GrpcLink:
 
 def _groups(visits: Sequence[Visit]) -> Iterable[list[Visit]]:
     """Return the visits that can be served together: those whose inputs have the same names and shapes."""
+    if len(visits) == 1:
+        return [list(visits)]
     by_signature: dict[object, list[Visit]] = {}
     for visit in visits:
         by_signature.setdefault(signature(visit.inputs), []).append(visit)

@@ -199,13 +199,15 @@ def signature(tensors: Sequence[Tensor]) -> Signature:
     TensorError
         If a name appears twice, or a tensor has no axis to batch along.
     """
-    described = sorted((tensor.name, tensor.datatype, tensor.shape) for tensor in tensors)
-    for (name, _, shape), following in zip(described, [*described[1:], None], strict=True):
-        if following is not None and following[0] == name:
+    described: dict[str, tuple[str, str, tuple[int, ...]]] = {}
+    for tensor in tensors:
+        name, shape = tensor.name, tensor.shape
+        if name in described:
             raise TensorError(f"two tensors are named {brief(name)!r}; names must differ")
         if not shape:
             raise TensorError(f"tensor {brief(name)} has no axis; its first one counts the items of a batch")
-    return tuple((name, datatype, shape[1:]) for name, datatype, shape in described)
+        described[name] = name, tensor.datatype, shape[1:]
+    return tuple(described[name] for name in sorted(described))
 
 
 def merge(requests: Sequence[Sequence[Tensor]]) -> list[Tensor]:

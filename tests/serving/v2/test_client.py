@@ -70,6 +70,31 @@ def test_an_answer_carries_tensors_parameters_and_the_id() -> None:
     run(check)
 
 
+async def shake_hands_late(port: int, after_s: float) -> asyncio.Server:
+    """Return a way to a server on which nothing is heard of it for a while, as on a busy machine."""
+
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+        target.close()
+
+    async def connect(theirs: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(after_s)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(theirs, writer), copy(reader, answers))
+
+    return await asyncio.start_server(connect, "127.0.0.1", 0)
+
+
+def test_a_server_has_time_to_shake_hands() -> None:
+    async def check(client: V2Client) -> None:
+        way = await shake_hands_late(int(client.address.rpartition(":")[2]), after_s=0.3)
+        async with way, V2Client(f"127.0.0.1:{way.sockets[0].getsockname()[1]}") as late:
+            assert await late.model_ready("echo", timeout_s=10.0)
+
+    run(check)
+
+
 def test_messages_of_20_mb_pass() -> None:
     async def check(client: V2Client) -> None:
         large = Tensor.of("image", [bytes(20 * 10**6)])

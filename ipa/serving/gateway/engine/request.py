@@ -185,8 +185,7 @@ class Request:
         slowest
             The visits that lead from its arrival to its end without a gap, the last one first.
         """
-        # Of those that ended at one instant, the one that entered last.
-        told = [max(reversed(visits), key=_end, default=None) for visits in self.visits]
+        told = [_last_ended(visits) for visits in self.visits]
         visit = self.lost
         if self.outcome == "ok":
             visit = max((one for one in told if one), key=_end)
@@ -196,6 +195,13 @@ class Request:
             told[visit.place] = visit
             visit = visit.cause
         return told, slowest
+
+
+def _last_ended(visits: Sequence[Visit]) -> Visit | None:
+    """Return the visit that ended last; of those that ended at one instant, the one that entered last."""
+    if len(visits) < 2:
+        return visits[0] if visits else None
+    return max(reversed(visits), key=_end)
 
 
 def _end(visit: Visit) -> float:
