@@ -134,6 +134,9 @@ def _structural(given: Schema, known: Mapping[str, Schema]) -> Schema:
         # The API server keeps bounds as floats, and one beyond what they count exactly turns into nonsense.
         if found.get("maximum", 0) > MOST_EXACT:
             del found["maximum"]
+    if found.get("type") == "number" and 0 < found.get("minimum", 0) < 1:
+        # The API server cuts a bound to a whole number where the value is one, and would let 0 pass.
+        found["allOf"] = [{"minimum": 0, "exclusiveMinimum": True}]
     if "description" in found:
         found["description"] = " ".join(found["description"].split())
     return found
