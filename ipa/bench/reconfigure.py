@@ -17,6 +17,8 @@ from ipa.pipeline.pipeline import Pipeline, Stage, Variant
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.pipeline.profiles import Profile, ProfilePoint
 from ipa.platforms.base import Conditions
+from ipa.platforms.kubernetes.platform import KubernetesPlatform
+from ipa.platforms.kubernetes.settings import KubernetesSettings
 from ipa.platforms.local.platform import LocalPlatform
 from ipa.platforms.local.settings import LocalSettings
 from ipa.results.requests import DROPPED, ERROR, IN_FLIGHT, OK
@@ -40,7 +42,7 @@ CALM_S = 5.0
 SLACK = 1.3
 """The load lasts so many times as long as the reconfigurations would if none took longer than its turn."""
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 """A reconfiguration that takes longer is given up."""
 
 POLL_S = 0.005
@@ -84,7 +86,7 @@ class ReconfigureOutcome:
         Of the answered requests.
     replicas, replica_mb
         Replicas at the end, and the memory of each in MB: its share of what it has in common with the others
-        included (PSS).
+        included (PSS); in a cluster 0 and None, for its nodes are not looked into.
     switches
         The reconfigurations.
     """
@@ -100,7 +102,7 @@ class ReconfigureOutcome:
     latency_p50_s: float
     latency_p99_s: float
     replicas: int
-    replica_mb: float
+    replica_mb: float | None
     switches: tuple[Switch, ...]
 
     def times(self) -> pd.DataFrame:
@@ -116,6 +118,7 @@ def bench_reconfigure(
     every_s: float = 1.0,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda *_: None,
+    cluster: KubernetesSettings | None = None,
 ) -> ReconfigureOutcome:
     """Reconfigure an emulated pipeline of two stages again and again under a steady load.
 
@@ -131,12 +134,18 @@ def bench_reconfigure(
         Of what is changed.
     progress
         Called with how many are done, and how many there are.
+    cluster
+        Where pods serve; None: processes of this machine do.
     """
     rng = np.random.default_rng(seed)
-    settings = LocalSettings(
-        payload="digest", payload_settings=(("stages", 2),), service="deterministic", timeout_s=30.0
+    settings = replace(
+        cluster or LocalSettings(),
+        payload="digest",
+        payload_settings=(("stages", 2),),
+        service="deterministic",
+        timeout_s=30.0,
     )
-    pipeline, platform = bench_pipeline(), LocalPlatform(settings, Conditions(seed))
+    pipeline, platform = bench_pipeline(), settings.platform(Conditions(seed))
     end_s = CALM_S + SLACK * reconfigurations * every_s
     platform.offer(np.arange(0.0, end_s, 1 / rate_rps))
     try:
@@ -150,7 +159,7 @@ def bench_reconfigure(
             switches.append(Switch(kind, _switch(platform, plan)))
             platform.sleep_until(due_s)
             progress(len(switches), reconfigurations)
-        memory_mb = _memory_mb(platform)
+        memory_mb = _memory_mb(platform) if isinstance(platform, LocalPlatform) else []
         platform.drain()
         return _outcome(platform, memory_mb, tuple(switches))
     finally:
@@ -218,16 +227,16 @@ def _points(mean_s: float) -> tuple[ProfilePoint, ...]:
     )
 
 
-def _switch(platform: LocalPlatform, plan: Plan) -> float:
+def _switch(platform: LocalPlatform | KubernetesPlatform, plan: Plan) -> float:
     """Apply a plan and return how long it takes until all of it serves."""
     began_s = platform.now()
     platform.apply(plan)
     while True:
-        seen = platform.observe()
-        if not seen.pending:
-            return platform.now() - began_s
-        if seen.now_s - began_s > WAIT_S:
-            raise LivePipelineError(f"a plan is not in force after {WAIT_S:g} s: {seen.pending}")
+        took_s, pending = platform.now() - began_s, platform.pending()
+        if not pending:
+            return took_s
+        if took_s > WAIT_S:
+            raise LivePipelineError(f"a plan is not in force after {WAIT_S:g} s: {pending}")
         time.sleep(POLL_S)
 
 
@@ -239,10 +248,9 @@ def _memory_mb(platform: LocalPlatform) -> list[float]:
 
 
 def _outcome(
-    platform: LocalPlatform, memory_mb: list[float], switches: tuple[Switch, ...]
+    platform: LocalPlatform | KubernetesPlatform, memory_mb: list[float], switches: tuple[Switch, ...]
 ) -> ReconfigureOutcome:
-    records, journal = platform.records(), platform.deployment.journal()
-    report = platform.deployment.load_report
+    records, journal, report = platform.records(), platform.journal(), platform.load_report
     if journal is None or report is None:
         raise LivePipelineError("the gateway's journal, or the account of the load, is missing")
     ids = journal.column("id").to_pylist()
@@ -261,7 +269,7 @@ def _outcome(
         latency_p50_s=float(np.quantile(latency_s, 0.5)),
         latency_p99_s=float(np.quantile(latency_s, 0.99)),
         replicas=len(memory_mb),
-        replica_mb=round(float(np.mean(memory_mb)), 1),
+        replica_mb=round(float(np.mean(memory_mb)), 1) if memory_mb else None,
         switches=switches,
     )
 

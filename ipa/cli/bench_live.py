@@ -10,9 +10,21 @@ from ipa import limits
 from ipa.bench.load_generator import BAR_MS, RATES_RPS, bench_load
 from ipa.bench.reconfigure import bench_reconfigure, cold_start_s
 from ipa.bench.serving import BAR_RPS, BAR_STAGE_MS, bench_serving
+from ipa.cli.kubernetes_options import (
+    PLATFORM,
+    ContextOption,
+    ImageOption,
+    KubeconfigOption,
+    NamespaceOption,
+    PullPolicyOption,
+    ShardsOption,
+    given_settings,
+    settings_of,
+)
 from ipa.cli.messages import messages
 from ipa.cli.options import JsonOption, SeedOption, within
 from ipa.cli.output import print_json, print_table, progress_bar
+from ipa.errors import UnknownNameError
 from ipa.paths import stored_results_dir
 from ipa.results.json_files import write_json
 from ipa.results.provenance import environment, machine
@@ -100,9 +112,21 @@ def reconfigure_command(
         float, typer.Option("--rate", callback=within(limits.RATE_RPS), help="Requests per second.")
     ] = 50.0,
     every_s: Annotated[
-        float, typer.Option("--every", callback=within(limits.INTERVAL_S), help="Seconds between two.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            "--every",
+            callback=within(limits.INTERVAL_S),
+            help="Seconds between two; 1 on this machine, 15 in a cluster.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
+    platform: Annotated[str, typer.Option("--platform", help="What serves: local or kubernetes.")] = "local",
+    namespace: NamespaceOption = None,
+    image: ImageOption = None,
+    pull_policy: PullPolicyOption = None,
+    context: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+    shards: ShardsOption = None,
     store: Annotated[bool, typer.Option("--store", help="Keep the figures in results/stored/live.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,12 +139,30 @@ def reconfigure_command(
       ipa bench reconfigure
       ipa bench reconfigure --count 20 --rate 100
       ipa bench reconfigure --store
+      ipa bench reconfigure --platform kubernetes --count 20 --namespace demo
     """
+    if platform not in ("local", PLATFORM):
+        raise UnknownNameError("platform that is reconfigured", platform, ("local", PLATFORM))
+    given = given_settings(
+        namespace=namespace,
+        image=image,
+        pull_policy=pull_policy,
+        context=context,
+        kubeconfig=kubeconfig,
+        models_claim=None,
+        shards=shards,
+    )
+    cluster = settings_of(platform, given)
     with progress_bar("reconfigurations") as show:
         found = bench_reconfigure(
-            reconfigurations, rate_rps, every_s, seed, lambda done, total: show(done, total, "")
+            reconfigurations,
+            rate_rps,
+            every_s or (1.0 if cluster is None else 15.0),
+            seed,
+            lambda done, total: show(done, total, ""),
+            cluster,
         )
-    cold_s = cold_start_s()
+    cold_s = cold_start_s() if cluster is None else []
     times, counts = found.times(), asdict(found)
     del counts["switches"]
     figures = {
@@ -131,16 +173,15 @@ def reconfigure_command(
         "cold_start_s": cold_s,
     }
     if store:
-        write_json(stored_results_dir() / "live" / "reconfigure.json", figures)
+        name = "reconfigure.json" if cluster is None else "reconfigure-kubernetes.json"
+        write_json(stored_results_dir() / "live" / name, figures)
     if as_json:
         print_json(figures)
     else:
         print_table([{"measure": name.replace("_", " "), "value": value} for name, value in counts.items()])
         print_table(times, title="milliseconds from the request for a change until all of it serves")
-        messages.print(
-            f"a replica in a new interpreter, without the warm template: {median(cold_s):.2f} s;"
-            f" on {environment()['cpu']}, Python {environment()['python']}",
-            highlight=False,
-        )
+        cold = f"a replica in a new interpreter, without the warm template: {median(cold_s):.2f} s; "
+        where = f"on {environment()['cpu']}, Python {environment()['python']}"
+        messages.print(f"{cold if cold_s else ''}{where}", highlight=False)
     if any(counts[name] for name in ("lost", "duplicated", "failed", "dropped", "wrong")):
         raise typer.Exit(1)

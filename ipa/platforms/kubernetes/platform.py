@@ -5,14 +5,14 @@ import re
 import time
 from importlib.util import find_spec
 from itertools import count
-from threading import Event
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipa.cluster.client import ClusterClient, connect
-from ipa.cluster.kinds import PIPELINE, SERVICE, Object
-from ipa.cluster.names import dns_name, gateway_name
+from ipa.cluster.kinds import EVERYWHERE, NODE, PIPELINE, POD, RESOURCE_QUOTA, SERVICE, Object
+from ipa.cluster.names import dns_name, gateway_name, label_value
 from ipa.cluster.resource import to_object
 from ipa.cluster.resource_spec import Drop, Emulation, Gateway, Models, PipelineOptions
 from ipa.errors import ClusterError, LivePipelineError, MissingExtraError
@@ -20,6 +20,7 @@ from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Conditions, Observation
 from ipa.platforms.kubernetes.access import ensure_gateway_account
+from ipa.platforms.kubernetes.capacity import fitting_cores
 from ipa.platforms.kubernetes.containers import GRPC_PORT
 from ipa.platforms.kubernetes.journal import on_clock
 from ipa.platforms.kubernetes.load import ClusterLoad
@@ -28,7 +29,10 @@ from ipa.platforms.kubernetes.running import RunningPipeline
 from ipa.platforms.kubernetes.serving_settings import ClusterServing
 from ipa.platforms.kubernetes.view import NamespaceView
 from ipa.results.requests import RequestRecords
-from ipa.serving.load_generator import LoadAccount, request_records
+from ipa.serving.load_generator import LoadAccount, LoadReport, request_records
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ZERO_IN_S = 0.2
 """Time that everybody has to learn when the clock shows 0."""
@@ -41,7 +45,7 @@ POLL_S = 0.1
 REMEMBERED = 20_000
 """Ended requests that are remembered of a pipeline whose load others send."""
 
-DELETE_TIMEOUT_S = 60.0
+FORBIDDEN = 403
 
 _NUMBERS = count(1)
 
@@ -86,7 +90,6 @@ class KubernetesPlatform:
         self._running: RunningPipeline | None = None
         self._made: Owner | None = None
         self._pipeline: Pipeline | None = None
-        self._interrupted = Event()
 
     @property
     def running(self) -> RunningPipeline:
@@ -198,6 +201,10 @@ class KubernetesPlatform:
         """Return the metrics of every pod of the gateway that answers, by its name."""
         return self.running.shards.metrics()
 
+    def pending(self) -> str:
+        """Return what is still to come before the plan serves, and why; empty if nothing."""
+        return self.running.pending()
+
     def core_seconds(self) -> float:
         """Return what the replicas held so far, cores times seconds."""
         return self.running.core_seconds()
@@ -214,14 +221,38 @@ class KubernetesPlatform:
             raise RuntimeError("deploy() a pipeline first")
         nothing = LoadAccount(np.empty(0, dtype=np.int64), 0, "none")
         account = nothing if self._load is None else self._load.finish()
-        journal = self.running.shards.journal()
-        if journal is not None:
+        if (journal := self.journal()) is not None:
             journal = on_clock(journal, account.zero_ns - self.running.zero_unix_ns)
         return request_records(self._pipeline, account, journal)
 
+    def journal(self) -> "pa.Table | None":
+        """Return what the gateways wrote down of ended requests, times since the epoch; None if nothing."""
+        return self.running.shards.journal()
+
+    @property
+    def load_report(self) -> LoadReport | None:
+        """What came of the load; None before it is over."""
+        return None if self._load is None else self._load.report
+
+    def fitting_cores(self) -> int | None:
+        """Return how many cores the replicas can hold together now.
+
+        None where they are emulated, for these only wait, or where the account may not see it.
+        """
+        if self._settings.source == "emulated":
+            return None
+        try:
+            nodes = self.client.list(NODE).items
+            pods = self.client.list(POD, EVERYWHERE).items
+            quotas = self.client.list(RESOURCE_QUOTA, self.namespace).items
+        except ClusterError as error:
+            if error.status != FORBIDDEN:
+                raise
+            return None
+        return fitting_cores(nodes, pods, quotas, label_value(self._name))
+
     def teardown(self) -> None:
         """Delete the object that was made, with all that belongs to it, and end what was begun here."""
-        self._interrupted.set()
         try:
             if self._load is not None:
                 self._load.stop()

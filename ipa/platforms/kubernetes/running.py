@@ -59,7 +59,7 @@ class RunningPipeline:
         )
         self._arrivals = arrival_source(objects.settings.prometheus, objects.owner, self.shards)
         self.reconciler = Reconciler(client, view, objects, self.shards.obey)
-        self.cores = CoreAccount(self.now)
+        self.cores, self._obeyed = CoreAccount(self.now), False
         self._end_listening: Callable[[], None] = lambda: None
 
     def now(self) -> float:
@@ -87,6 +87,7 @@ class RunningPipeline:
         self._end_listening = self._view.listen(self._objects.owner.name, self._changed)
         self._count_cores()
         self.reconciler.start()
+        self.shards.hurry()
         self.shards.start()
 
     def stop(self) -> None:
@@ -173,9 +174,13 @@ class RunningPipeline:
         self._count_cores()
         self.reconciler.wake()
 
-    def _looked(self) -> None:
-        """Go on once the gateways have taken in what they were told."""
-        self.reconciler.wake()
+    def _looked(self) -> bool:
+        """Go on once the gateways have taken in what they were told; return whether more is to come."""
+        obeyed = self.shards.obey(entries(self.reconciler.serving()))
+        if obeyed != self._obeyed:
+            self._obeyed = obeyed
+            self.reconciler.wake()
+        return self.shards.in_hurry and bool(self.pending())
 
     def _count_cores(self) -> None:
         self.cores.add(held_cores(self._seen().pods.values()) - self.cores.held)

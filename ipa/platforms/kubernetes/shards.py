@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EVERY_S, SOON_S = 1.0, 0.2
-"""Time between two looks at the shards, and while they are still being told."""
+"""Time between two looks at the shards, and while something is about to change."""
+
+HURRY_S = 60.0
+"""Time for which it looks so often; what takes longer need not be known to the fraction of a second."""
 
 NS = 1_000_000_000
 
@@ -43,7 +46,7 @@ class GatewayShards:
     journal_limit
         Ended requests that are remembered, about; 0: gateways are not asked for them.
     looked
-        Called after every look.
+        Called after every look; returns whether more is about to change.
     """
 
     def __init__(
@@ -52,14 +55,15 @@ class GatewayShards:
         pods: Callable[[], Iterable[Object]],
         zero_unix_ns: int,
         journal_limit: int,
-        looked: Callable[[], None],
+        looked: Callable[[], bool],
     ) -> None:
         self._client, self._pods, self._looked = client, pods, looked
         self._zero_unix_ns, self._journal_limit = zero_unix_ns, journal_limit
         self._arrivals, self._journal = ShardArrivals(), ShardJournal(journal_limit)
         self._shards: dict[str, Shard] = {}
         self._states: dict[str, dict[str, Any]] = {}
-        self._lock, self._stopped, self._hurry = Lock(), Event(), Event()
+        self._lock, self._stopped, self._called = Lock(), Event(), Event()
+        self._hurry_until_s = 0.0
         self._thread = Thread(target=self._run, name="gateway shards", daemon=True)
 
     def start(self) -> None:
@@ -69,7 +73,7 @@ class GatewayShards:
     def stop(self) -> None:
         """Look no more."""
         self._stopped.set()
-        self._hurry.set()
+        self._called.set()
         self._thread.join(timeout=10.0)
         for shard in self._shards.values():
             shard.close()
@@ -80,8 +84,14 @@ class GatewayShards:
             self._zero_unix_ns, self._arrivals = zero_unix_ns, ShardArrivals()
 
     def hurry(self) -> None:
-        """Look at once: something has been told that they have to take in."""
-        self._hurry.set()
+        """Look at once, and often: something has been told that they have to take in."""
+        self._hurry_until_s = time.monotonic() + HURRY_S
+        self._called.set()
+
+    @property
+    def in_hurry(self) -> bool:
+        """Whether it looks often while something is about to change."""
+        return time.monotonic() < self._hurry_until_s
 
     def look(self) -> None:
         """Ask all shards what there is to know, now."""
@@ -135,16 +145,15 @@ class GatewayShards:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            began_s = time.monotonic()
+            self._called.clear()
+            began_s, more = time.monotonic(), False
             try:
                 self.look()
-                self._looked()
+                more = self._looked()
             except Exception:
                 _log.exception("the gateway could not be looked at")
             spent_s = time.monotonic() - began_s
-            if self._hurry.wait(max(SOON_S / 2, EVERY_S - spent_s)):
-                self._hurry.clear()
-                self._stopped.wait(SOON_S / 2)
+            self._called.wait(max(SOON_S / 4, (SOON_S if more else EVERY_S) - spent_s))
 
     def _find(self) -> None:
         """Learn which shards there are."""

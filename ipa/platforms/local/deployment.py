@@ -118,6 +118,13 @@ class Deployment:
         """Return what is known now."""
         return self._loop.call(self._live.observe())
 
+    def pending(self) -> str:
+        """Return what is still to come before the plan serves, in words; empty if nothing."""
+        return self._loop.call(self._pending())
+
+    async def _pending(self) -> str:
+        return self._live.pending()
+
     def apply(self, plan: Plan) -> ApplyReport:
         """Move towards a plan."""
         return self._loop.call(self._live.apply(plan))

@@ -5,6 +5,7 @@ import re
 import time
 from importlib.util import find_spec
 from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,11 @@ from ipa.platforms.local.events import TROUBLE, Event
 from ipa.platforms.local.folder import claim_folder
 from ipa.platforms.local.serving_settings import ServingSettings
 from ipa.results.requests import RequestRecords
+from ipa.serving.load_generator import LoadReport
 from ipa.serving.runtimes.servable import check_servable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ZERO_IN_NS = 200_000_000
 """Time that gateway and load generator have to learn when the clock shows 0."""
@@ -112,6 +117,19 @@ class LocalPlatform:
     def records(self) -> RequestRecords:
         """Return the account of every request."""
         return self.deployment.records()
+
+    def pending(self) -> str:
+        """Return what is still to come before the plan serves, in words; empty if nothing."""
+        return self.deployment.pending()
+
+    def journal(self) -> "pa.Table | None":
+        """Return what the gateways wrote down of ended requests; None if nothing."""
+        return self.deployment.journal()
+
+    @property
+    def load_report(self) -> LoadReport | None:
+        """What came of the load; None before it is over."""
+        return self.deployment.load_report
 
     def events(self) -> tuple[Event, ...]:
         """Return what happened to the processes, also after the teardown."""
