@@ -75,7 +75,7 @@ def given_settings(
     pull_policy: PullPolicy | None,
     context: str | None,
     kubeconfig: str | None,
-    models_claim: str | None,
+    models_claim: str | None = None,
     shards: int | None = None,
     prometheus: str | None = None,
 ) -> dict[str, Any]:

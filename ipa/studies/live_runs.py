@@ -1,4 +1,4 @@
-"""The same load, plan and adapter twice: live on this machine and simulated.
+"""The same load, plan and adapter twice: live, on this machine or in a cluster, and simulated.
 
 The simulator draws the same arrivals and service times by seed. What it cannot know is told to it as it was
 in the live run (:class:`Overheads`): how long replicas took to start, what a batch took beside its service,
@@ -6,20 +6,24 @@ and what a request spent outside of the stages.
 """
 
 import os
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ipa.arrays import Floats
+from ipa.cluster.client import connect
 from ipa.errors import InvalidValueError
 from ipa.experiments.execute import RunOutcome, execute
 from ipa.experiments.resolved import ResolvedRun, resolve_run
 from ipa.experiments.spec import RunSpec
 from ipa.paths import stored_results_dir
+from ipa.platforms.kubernetes.settings import KubernetesSettings
 from ipa.platforms.local.settings import LocalSettings
 from ipa.results.folder import (
     DECISIONS,
@@ -122,11 +126,11 @@ def excerpt(seed: int, seconds: int | None = None) -> Workload:
     return replace(whole, name=f"{name} from {first_s} s", rates_rps=rates_rps)
 
 
-def live_run(seed: int, seconds: int | None = None, **settings: Any) -> ResolvedRun:
-    """Return the video pipeline under the excerpt, adapted by IPA, with emulated models on this machine.
+def live_run(seed: int, seconds: int | None = None, platform: str = "local", **settings: Any) -> ResolvedRun:
+    """Return the video pipeline under the excerpt, adapted by IPA, with emulated models.
 
-    Replicas take as long to start as the pipeline file says (8 s). What they take here depends on what else
-    starts at the same time, which the simulator does not know.
+    Replicas take as long to start as the pipeline file says (8 s). What they take on a machine depends on
+    what else starts at the same time, which the simulator does not know.
 
     Parameters
     ----------
@@ -134,10 +138,12 @@ def live_run(seed: int, seconds: int | None = None, **settings: Any) -> Resolved
         Of arrivals and service times.
     seconds
         Length of the run.
+    platform
+        Where it runs: ``local`` or ``kubernetes``.
     settings
-        Changes of ``LocalSettings``.
+        Changes of the settings of that platform.
     """
-    spec = RunSpec("video", EXCERPT[0], trace="synthetic", seed=seed, platform="local")
+    spec = RunSpec("video", EXCERPT[0], trace="synthetic", seed=seed, platform=platform)
     return resolve_run(spec.with_settings(**{"emulate_start_up": True} | settings), excerpt(seed, seconds))
 
 
@@ -148,13 +154,14 @@ def simulated_twin(live: ResolvedRun, overheads: Overheads) -> RunOutcome:
 
 
 def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
-    """Run an experiment on this machine and tell what it cost to be real."""
+    """Run an experiment for real and tell what it cost to be real."""
     settings = run.spec.settings
-    if not isinstance(settings, LocalSettings):
-        raise InvalidValueError(f"this needs the platform local, not {run.spec.platform}")
-    platform = settings.platform(run.conditions())
-    outcome = execute(run, platform=platform)
-    ups_s = start_ups_s(platform.events(), outcome.decisions[0].plan, run.parameters.interval_s)
+    if isinstance(settings, LocalSettings):
+        outcome, ups_s = _run_here(run, settings)
+    elif isinstance(settings, KubernetesSettings):
+        outcome, ups_s = _run_in_cluster(run, settings)
+    else:
+        raise InvalidValueError(f"this needs the platform local or kubernetes, not {run.spec.platform}")
     side = Side.of(outcome)
     start_up_s = float(np.mean(ups_s)) if len(ups_s) else 0.0
     return side, Overheads(
@@ -162,36 +169,73 @@ def run_live(run: ResolvedRun) -> tuple["Side", Overheads]:
     )
 
 
+def _run_here(run: ResolvedRun, settings: LocalSettings) -> tuple[RunOutcome, Floats]:
+    platform = settings.platform(run.conditions())
+    outcome = execute(run, platform=platform)
+    first = outcome.decisions[0].plan
+    return outcome, start_ups_s(platform.events(), first, run.parameters.interval_s)
+
+
+def _run_in_cluster(run: ResolvedRun, settings: KubernetesSettings) -> tuple[RunOutcome, Floats]:
+    from ipa.platforms.kubernetes.platform import KubernetesPlatform
+    from ipa.studies.pod_start_ups import PodStartUps
+
+    name = f"live-{run.spec.seed}-{secrets.token_hex(3)}"
+    client = connect(settings.kubeconfig or None, settings.context or None)
+    platform = KubernetesPlatform(settings, run.conditions(), name=name)
+    zero_s = 0.0
+
+    def note_zero(_decision: object) -> None:
+        nonlocal zero_s
+        zero_s = time.monotonic() - platform.now()
+
+    try:
+        with PodStartUps(client, settings.namespace or client.namespace, name) as ups:
+            outcome = execute(run, note_zero, platform)
+            return outcome, ups.taken_s(zero_s, run.parameters.interval_s)
+    finally:
+        client.close()
+
+
 def pairs_from(
-    platform: Literal["stored", "local"],
+    platform: str,
     first_seed: int,
     runs: int,
     seconds: int | None,
     progress: Progress = lambda *_: None,
+    **settings: Any,
 ) -> list[Pair]:
     """Return live runs and their simulations.
 
     Parameters
     ----------
     platform
-        ``stored``: the runs that came with the repository. ``local``: made on this machine, now.
+        ``stored``: the runs on one machine that came with the repository. ``local``, ``kubernetes``: made
+        there, now.
     first_seed, runs
         Seeds, and how many; of the stored ones, the first so many.
     seconds
         Length of runs that are made now; None is all of the excerpt.
     progress
         Takes how many runs are done, how many there are, and what was done last.
+    settings
+        Changes of the settings of that platform.
     """
     if platform == "stored":
-        return read_pairs(stored_folder())[:runs]
+        return stored_pairs("local")[:runs]
     pairs = []
     for place in range(runs):
         progress(place, runs, "")
-        run = live_run(first_seed + place, seconds)
+        run = live_run(first_seed + place, seconds, platform, **settings)
         live, overheads = run_live(run)
         pairs.append(Pair(run.spec.seed, overheads, live, Side.of(simulated_twin(run, overheads))))
     progress(runs, runs, "")
     return pairs
+
+
+def stored_pairs(platform: str) -> list[Pair]:
+    """Return the runs on a platform that came with the repository, with their simulations."""
+    return read_pairs(stored_folder(platform))
 
 
 def overheads_table(pairs: Sequence[Pair]) -> pd.DataFrame:
@@ -229,8 +273,10 @@ def keep_runs(
     seeds: Sequence[int],
     seconds: int,
     *,
+    platform: str = "local",
     force: bool = False,
     progress: Progress = lambda *_: None,
+    **settings: Any,
 ) -> list[Pair]:
     """Make live runs and keep each as soon as it is over; one that is there already is left as it is.
 
@@ -242,10 +288,14 @@ def keep_runs(
         One run each.
     seconds
         Length of each; a kept one of another length is made anew.
+    platform
+        Where they run.
     force
         Make them all anew.
     progress
         Takes how many runs are done, how many there are, and what is being done.
+    settings
+        Changes of the settings of the platform.
 
     Returns
     -------
@@ -255,7 +305,7 @@ def keep_runs(
     for done, seed in enumerate(seeds):
         progress(done, len(seeds), f"seed {seed}")
         if force or not _is_kept(folder / f"seed-{seed}", seconds):
-            run = live_run(seed, seconds)
+            run = live_run(seed, seconds, platform, **settings)
             live, overheads = run_live(run)
             store([Pair(seed, overheads, live, live)], folder)
     progress(len(seeds), len(seeds), "")
@@ -268,9 +318,14 @@ def _is_kept(folder: Path, seconds: int) -> bool:
     return complete and bool(read_summary(folder)["duration_s"] == seconds)
 
 
-def stored_folder() -> Path:
-    """Return where the live runs lie that came with the repository."""
-    return stored_results_dir() / "live" / STUDY
+def kept_in(root: Path, platform: str) -> Path:
+    """Return where live runs on a platform lie among results."""
+    return root / "live" / STUDY if platform == "local" else root / "live" / platform / STUDY
+
+
+def stored_folder(platform: str = "local") -> Path:
+    """Return where the live runs on a platform lie that came with the repository."""
+    return kept_in(stored_results_dir(), platform)
 
 
 def store(pairs: Sequence[Pair], folder: Path) -> None:

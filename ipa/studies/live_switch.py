@@ -3,7 +3,7 @@
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import Conditions
-from ipa.platforms.local.settings import LocalSettings
+from ipa.platforms.registry import PLATFORMS
 from ipa.results.folder import PROVENANCE, REQUESTS, read_requests, write_requests
 from ipa.results.json_files import read_json, write_json
 from ipa.results.provenance import environment
@@ -26,6 +26,9 @@ CHANGES = "changes.json"
 
 RATE_RPS = 8
 SECONDS = 24
+
+STRETCH = {"kubernetes": 2}
+"""How many times as long it takes where a replica is a pod, which starts in seconds."""
 
 Step = tuple[float, str, Plan]
 """When a plan is applied, what is new in it, and the plan."""
@@ -95,34 +98,49 @@ def _cores(pipeline: Pipeline, stage: str, variant: str) -> int:
     return next(s for s in pipeline.stages if s.name == stage).variant(variant).base_cores
 
 
-def run_here(seed: int) -> SwitchRun:
-    """Bring the video pipeline up here with emulated models, load it, and change its plan twice."""
-    pipeline = load_pipeline("video")
+def run_on(platform: str, seed: int, **settings: Any) -> SwitchRun:
+    """Bring the video pipeline up with emulated models, load it, and change its plan twice.
+
+    Parameters
+    ----------
+    platform
+        Where: ``local`` or ``kubernetes``.
+    seed
+        Of arrivals and service times.
+    settings
+        Changes of the settings of that platform.
+    """
+    pipeline, stretch = load_pipeline("video"), STRETCH.get(platform, 1)
     first, *later = steps(pipeline)
-    platform = LocalSettings().platform(Conditions(seed=seed))
+    serving = PLATFORMS[platform](**settings).platform(Conditions(seed=seed))
     changes = []
-    platform.offer(arrival_times(np.full(SECONDS, RATE_RPS), "poisson", seed))
+    serving.offer(arrival_times(np.full(stretch * SECONDS, RATE_RPS), "poisson", seed))
     try:
-        platform.deploy(pipeline, first[2])
+        serving.deploy(pipeline, first[2])
         for at_s, what, plan in later:
-            platform.sleep_until(at_s)
-            changes.append(Change(round(platform.now(), 3), what))
-            platform.apply(plan)
-        platform.sleep_until(SECONDS)
-        platform.drain()
-        return SwitchRun(platform.records().to_frame(), tuple(changes))
+            serving.sleep_until(stretch * at_s)
+            changes.append(Change(round(serving.now(), 3), what))
+            serving.apply(plan)
+        serving.sleep_until(stretch * SECONDS)
+        serving.drain()
+        return SwitchRun(serving.records().to_frame(), tuple(changes))
     finally:
-        platform.teardown()
+        serving.teardown()
 
 
-def run_from(platform: Literal["stored", "local"], seed: int) -> SwitchRun:
-    """Return the demonstration: the stored one, or one made on this machine now."""
-    return run_here(seed) if platform == "local" else read(stored_folder())
+def run_from(platform: str, seed: int, **settings: Any) -> SwitchRun:
+    """Return the demonstration: the ``stored`` one, or one made on a platform now."""
+    return read(stored_folder()) if platform == "stored" else run_on(platform, seed, **settings)
 
 
-def stored_folder() -> Path:
-    """Return where the run lies that came with the repository."""
-    return stored_results_dir() / "live" / STUDY
+def kept_in(root: Path, platform: str) -> Path:
+    """Return where the run on a platform lies among results."""
+    return root / "live" / STUDY if platform == "local" else root / "live" / platform / STUDY
+
+
+def stored_folder(platform: str = "local") -> Path:
+    """Return where the run on a platform lies that came with the repository."""
+    return kept_in(stored_results_dir(), platform)
 
 
 def store(run: SwitchRun, folder: Path) -> None:
@@ -265,6 +283,6 @@ def way_table(parts: pd.DataFrame) -> pd.DataFrame:
 def caption(run: SwitchRun) -> str:
     """Return what was run, for the caption of a figure."""
     return (
-        f"video, emulated models, {len(run.requests)} requests in {SECONDS} s"
+        f"video, emulated models, {len(run.requests)} requests in {len(run.requests) // RATE_RPS} s"
         "  ·  dotted: a plan was applied  ·  below: the request that waited longest for its batch"
     )
