@@ -70,7 +70,7 @@ def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
 
 def test_only_a_live_platform_can_be_measured() -> None:
     spec = RunSpec("video", "constant-5", duration_s=10)
-    with pytest.raises(InvalidValueError, match="needs the platform local, not simulated"):
+    with pytest.raises(InvalidValueError, match="needs the platform local or kubernetes, not simulated"):
         live_runs.run_live(resolve_run(spec))
 
 
