@@ -14,6 +14,7 @@ from ipa.cluster.client import connect
 from ipa.cluster.kinds import EVERYWHERE
 from ipa.controller.controller import Controller, ControllerSettings
 from ipa.controller.election import Election
+from ipa.platforms.monitoring import check_address
 
 LEASE_NAME = "ipa-controller"
 
@@ -32,6 +33,15 @@ def controller_command(
             metavar="NAME:TAG",
         ),
     ] = "ipa:latest",
+    prometheus: Annotated[
+        str,
+        typer.Option(
+            "--prometheus",
+            envvar="IPA_PROMETHEUS",
+            help="A Prometheus that tells what arrives; the gateways, if none.",
+            metavar="URL",
+        ),
+    ] = "",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Door for /healthz, /readyz and /metrics; 0: any.")
     ] = 8080,
@@ -71,9 +81,11 @@ def controller_command(
       ipa controller
       ipa controller --namespace video --context staging --port 0
     """
+    if prometheus:
+        check_address(prometheus)
     client = connect(None if kubeconfig is None else str(kubeconfig), context)
     identity = identity or f"{socket.gethostname()}-{os.getpid()}"
-    settings = ControllerSettings(identity, namespace or EVERYWHERE, image, port)
+    settings = ControllerSettings(identity, namespace or EVERYWHERE, image, port, prometheus)
     controller = Controller(
         client, settings, Election(client, lease_namespace or client.namespace, LEASE_NAME, identity)
     )

@@ -76,7 +76,9 @@ def adaptation_of(described: Described) -> Adaptation:
     return Adaptation(pipeline, options, planner, forecaster)
 
 
-def platform_settings(options: PipelineOptions, namespace: str, image: str) -> KubernetesSettings:
+def platform_settings(
+    options: PipelineOptions, namespace: str, image: str, prometheus: str = ""
+) -> KubernetesSettings:
     """Return how the pipeline of an object is served.
 
     Parameters
@@ -87,6 +89,8 @@ def platform_settings(options: PipelineOptions, namespace: str, image: str) -> K
         Where it is.
     image
         Of replicas and gateway, where the object names none.
+    prometheus
+        Address of a Prometheus that tells what arrives; empty: there is none.
     """
     return KubernetesSettings(
         source=options.source,
@@ -99,6 +103,7 @@ def platform_settings(options: PipelineOptions, namespace: str, image: str) -> K
         namespace=namespace,
         image=options.image or image,
         models_claim="" if options.models is None else options.models.claim,
+        prometheus=prometheus,
     )
 
 

@@ -41,12 +41,15 @@ class ControllerSettings:
         Of replicas and gateways of pipelines that name none.
     port
         Of its door; 0 lets the kernel pick one.
+    prometheus
+        Address of a Prometheus that tells what arrives; empty: the gateways are asked.
     """
 
     identity: str
     namespace: str
     image: str
     port: int = 8080
+    prometheus: str = ""
 
 
 class Controller:
@@ -207,7 +210,7 @@ class _Leading:
         namespace, name = thing["metadata"]["namespace"], thing["metadata"]["name"]
         options = adaptation.options
         return KubernetesPlatform(
-            platform_settings(options, namespace, self._settings.image),
+            platform_settings(options, namespace, self._settings.image, self._settings.prometheus),
             platform_conditions(options),
             name=name,
             client=self._client,

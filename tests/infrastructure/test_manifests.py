@@ -93,6 +93,14 @@ def test_pods_fit_into_a_restricted_namespace(name: str, pod: Thing) -> None:
         assert "." not in container["image"].partition("/")[0]
 
 
+def test_what_a_controller_makes_runs_its_own_image() -> None:
+    for deployment in of_kind("Deployment"):
+        if deployment["metadata"]["name"] == "ipa-controller":
+            (container,) = deployment["spec"]["template"]["spec"]["containers"]
+            values = {one["name"]: one.get("value") for one in container["env"]}
+            assert values["IPA_IMAGE"] == container["image"]
+
+
 def test_what_serves_is_asked_over_http_whether_it_does() -> None:
     for deployment in of_kind("Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]

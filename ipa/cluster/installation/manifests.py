@@ -100,9 +100,16 @@ def _placed(thing: Object, placement: Placement) -> Iterator[Object]:
         for subject in placed.get("subjects", ()):
             subject["namespace"] = moved.get(subject["namespace"], subject["namespace"])
         if placement.image and metadata["name"] == CONTROLLER and placed["kind"] == "Deployment":
-            for container in placed["spec"]["template"]["spec"]["containers"]:
-                container["image"] = placement.image
+            _take_image(placed["spec"]["template"]["spec"]["containers"][0], placement.image)
         yield placed
+
+
+def _take_image(container: Object, image: str) -> None:
+    """Let the controller run an image, and what it makes too."""
+    container["image"] = image
+    for variable in container["env"]:
+        if variable["name"] == "IPA_IMAGE":
+            variable["value"] = image
 
 
 def _images(thing: Object) -> list[str]:

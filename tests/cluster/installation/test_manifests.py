@@ -25,7 +25,9 @@ def test_the_controller_goes_where_it_is_told_and_its_rights_with_it() -> None:
     assert [one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"] == ["platform"]
     (deployment,) = named(objects, "Deployment", "ipa-controller")
     assert deployment["metadata"]["namespace"] == "platform"
-    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "me/ipa:1"
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "me/ipa:1"
+    assert {"name": "IPA_IMAGE", "value": "me/ipa:1"} in container["env"]
     for kind, name in (("ClusterRoleBinding", "ipa-controller"), ("RoleBinding", "ipa-pipelines")):
         (binding,) = named(objects, kind, name)
         assert [one["namespace"] for one in binding["subjects"]] == ["platform"]
