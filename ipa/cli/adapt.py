@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ipa.cli.adapt_loop import RunningPlatform, check_live, live_adapter, recorded, step_line
-from ipa.cli.messages import messages, tell
+from ipa.cli.messages import messages, tell, write_nowhere
 from ipa.cli.options import (
     DEFAULT_SOLVER,
     AlphaOption,
@@ -30,6 +30,7 @@ from ipa.experiments.spec import RunSpec
 from ipa.platforms.local.folder import LiveFolder, find_folder, running_names
 from ipa.platforms.local.remote import RemotePlatform
 from ipa.platforms.local.settings import LocalSettings
+from ipa.results.decisions import DecisionRecord
 
 NameArgument = Annotated[
     str | None,
@@ -100,12 +101,21 @@ def adapt_command(
     check_live(spec)
     file = record or folder.logs / "decisions.jsonl"
     tell(f"decisions go to {file}")
-    with recorded(file, lambda step: typer.echo(step_line(step))) as take:
+    with recorded(file, _show) as take:
         adapter = live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take)
         try:
             adapter.run(until_s=float("inf"))
         except KeyboardInterrupt:
             tell(f"{about.name} goes on with its last plan")
+
+
+def _show(step: DecisionRecord) -> None:
+    """Print a step; end where nobody reads any more."""
+    try:
+        typer.echo(step_line(step))
+    except BrokenPipeError:
+        write_nowhere([1])
+        raise SystemExit(1) from None
 
 
 def _wait_for(folder: LiveFolder) -> Callable[[float], bool]:

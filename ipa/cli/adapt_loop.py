@@ -97,9 +97,9 @@ def recorded(
     with stream:
 
         def record(step: DecisionRecord) -> None:
-            shown(step)
             stream.write(as_line(step.as_dict()))
             stream.flush()
+            shown(step)
 
         yield record
 

@@ -2,14 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 
 from ipa.cli.adapt_loop import RunningPlatform, live_adapter, recorded, step_line
 from ipa.cli.live_view import as_line, as_table
-from ipa.cli.messages import messages, tell
+from ipa.cli.messages import messages, tell, write_nowhere
 from ipa.cli.output import LOG_EVERY_S
 from ipa.errors import IpaError
 from ipa.experiments.spec import RunSpec
@@ -141,7 +141,7 @@ class LiveSession:
             if number == signal.SIGHUP:
                 # The kernel sends it twice: to the leader of the session and to the group in front.
                 signal.signal(number, signal.SIG_IGN)
-                _write_nowhere(terminals)
+                write_nowhere(terminals)
             if not self._serving or self._stop.is_set():
                 raise KeyboardInterrupt
             self._stop.set()
@@ -162,11 +162,3 @@ class LiveSession:
 def _anywhere(pipeline: str) -> str:
     """Return what names a pipeline in whichever folder it is asked for."""
     return pipeline if pipeline in pipeline_names() else str(pipeline_file(pipeline))
-
-
-def _write_nowhere(streams: Sequence[int]) -> None:
-    """Let nothing be written any more to a terminal that is gone: that would fail."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in streams:
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
