@@ -94,7 +94,7 @@ async def server_ready(process: Process, reader: Connection, timeout_s: float) -
     try:
         said = await asyncio.wait_for(received(reader), timeout_s)
     except EOFError:
-        raise LivePipelineError(f"{process.name} ended while it started; {_log_tail(process)}") from None
+        raise LivePipelineError(f"{process.name} ended while it started; {log_tail(process)}") from None
     except TimeoutError:
         raise LivePipelineError(
             f"{process.name} was not ready after {timeout_s:g} s; its log: {process.log_file}"
@@ -129,7 +129,8 @@ async def readable(descriptor: int) -> None:
         os.close(own)
 
 
-def _log_tail(process: Process) -> str:
+def log_tail(process: Process) -> str:
+    """Return in words where the log of a process is, and how it ends."""
     try:
         text = process.log_file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -3,12 +3,14 @@
 import logging
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipa.errors import GatewayError
+from ipa.errors import GatewayError, LivePipelineError
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import ApplyReport, Conditions, Observation
@@ -16,7 +18,7 @@ from ipa.platforms.local.async_host import AsyncHost
 from ipa.platforms.local.events import Event
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.live_pipeline import LivePipeline
-from ipa.platforms.local.load_process import LoadProcess
+from ipa.platforms.local.load_process import NAME, LoadProcess
 from ipa.platforms.local.loop_thread import LoopThread
 from ipa.platforms.local.processes import PRELOADED, Process, ProcessHost
 from ipa.platforms.local.serving_settings import ServingSettings
@@ -105,8 +107,9 @@ class Deployment:
         """Start the pipeline and, if there is a load, its generator; return once both wait for the clock."""
         self._loop.call(self._live.start(plan))
         if len(self._arrivals_s):
-            self._load = LoadProcess(self._host, self.folder.log_file("load"))
-            self._loop.call(self._load.start(self._load_settings()))
+            self._load = LoadProcess(self._host, self.folder.log_file(NAME))
+            with self._noting_trouble(NAME):
+                self._loop.call(self._load.start(self._load_settings()))
 
     def set_clock(self, zero_ns: int) -> None:
         """Let all clocks show 0 at an instant of the machine's monotonic clock, when the load begins."""
@@ -161,7 +164,8 @@ class Deployment:
     def finish_load(self) -> None:
         """Return once every request of the load has ended."""
         if self._load is not None:
-            self.load_report = self._loop.call(self._load.report())
+            with self._noting_trouble(NAME):
+                self.load_report = self._loop.call(self._load.report())
             self._loop.call(self._fetch_journal())
 
     def records(self) -> RequestRecords:
@@ -191,6 +195,15 @@ class Deployment:
     def kill(self) -> None:
         """End all processes by force, at once; ``stop`` comes after it."""
         self._processes.kill()
+
+    @contextmanager
+    def _noting_trouble(self, name: str) -> Iterator[None]:
+        """Write down that a process failed, so that its log is kept."""
+        try:
+            yield
+        except LivePipelineError as error:
+            self._live.events.add("died", name, str(error))
+            raise
 
     async def _stop(self) -> None:
         if self._load is not None:

@@ -4,7 +4,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ipa.errors import IpaError, LivePipelineError
-from ipa.platforms.local.async_host import AsyncHost, received
+from ipa.platforms.local.async_host import AsyncHost, log_tail, received
 from ipa.platforms.local.processes import Process
 from ipa.serving.load_generator import LoadReport, LoadSettings
 
@@ -78,12 +78,12 @@ class LoadProcess:
             await self._host.stop(self._process)
 
     async def _next(self) -> object:
-        if self._connection is None:
+        if self._connection is None or self._process is None:
             raise LivePipelineError("the load generator was not started")
         try:
             said = await received(self._connection)
         except EOFError:
-            raise LivePipelineError(f"the load generator ended; its log is {self._log_file}") from None
+            raise LivePipelineError(f"the load generator ended; {log_tail(self._process)}") from None
         if isinstance(said, IpaError):
             raise said
         return said
