@@ -1,9 +1,9 @@
 """What Prometheus can ask the gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
@@ -12,6 +12,7 @@ from ipa.errors import IpaError
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.serving.gateway.engine import Batch, Engine, Request, Visit
+from ipa.serving.gateway.histogram import Buckets, Histogram
 
 SHARES_OF_SLA = (
     0.01,
@@ -53,17 +54,20 @@ class PipelineMetrics:
         self._registry = registry
         bounds_s = [share * pipeline.sla_s for share in SHARES_OF_SLA]
 
-        def histogram(name: str, text: str, buckets: list[float] | tuple[int, ...]) -> list[Histogram]:
-            family = Histogram(f"ipa_stage_{name}", text, ["stage"], buckets=buckets, registry=registry)
-            return [family.labels(stage.name) for stage in pipeline.stages]
+        stages = [stage.name for stage in pipeline.stages]
+
+        def histogram(name: str, text: str, bounds: Sequence[float]) -> list[Buckets]:
+            found = Histogram(f"ipa_stage_{name}", text, bounds, stages)
+            registry.register(found)
+            return found.of
 
         self._arrived = Counter("ipa_requests_arrived", "Requests that came.", registry=registry)
         self._ended = Counter(
             "ipa_requests_ended", "Requests that ended.", ["outcome", "reason"], registry=registry
         )
-        self._latency = Histogram(
-            "ipa_request_latency_seconds", "From arrival to answer.", buckets=bounds_s, registry=registry
-        )
+        latency = Histogram("ipa_request_latency_seconds", "From arrival to answer.", bounds_s)
+        registry.register(latency)
+        (self._latency,) = latency.of
         sla = Gauge("ipa_sla_seconds", "The SLA; le names the bucket up to it.", ["le"], registry=registry)
         bucket = floatToGoString(pipeline.sla_s)  # type: ignore[no-untyped-call]
         sla.labels(bucket).set(pipeline.sla_s)

@@ -74,7 +74,7 @@ class Tensor:
     def __post_init__(self) -> None:
         if len(self.shape) > MOST_AXES:
             raise TensorError(f"tensor {brief(self.name)} has {len(self.shape)} axes; at most {MOST_AXES}")
-        if any(length < 0 for length in self.shape):
+        if self.shape and min(self.shape) < 0:
             raise TensorError(f"tensor {brief(self.name)}: shape {_brief_shape(self)} has a negative length")
         size = math.prod(self.shape)
         if self.datatype == "BYTES":

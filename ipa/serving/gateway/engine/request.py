@@ -121,6 +121,7 @@ class Request:
         "settled",
         "total",
         "visits",
+        "way",
     )
 
     def __init__(
@@ -151,6 +152,8 @@ class Request:
         """Whether nothing shall follow from its visits any more."""
         self.settled = False
         """Whether nothing of it is in the pipeline any more."""
+        self.way: tuple[list[Visit | None], list[Visit]] | None = None
+        """What ``path`` found, once that is for good."""
 
     @property
     def in_flight(self) -> bool:
@@ -185,6 +188,8 @@ class Request:
         slowest
             The visits that lead from its arrival to its end without a gap, the last one first.
         """
+        if self.way is not None:
+            return self.way
         told = [_last_ended(visits) for visits in self.visits]
         visit = self.lost
         if self.outcome == "ok":
@@ -194,6 +199,8 @@ class Request:
             slowest.append(visit)
             told[visit.place] = visit
             visit = visit.cause
+        if self.outcome == "ok":
+            self.way = told, slowest
         return told, slowest
 
 
