@@ -16,14 +16,13 @@ import pytest
 import yaml
 
 from infrastructure.testcluster.cluster import MissingError, bring_up, check_machine, take_down
-from infrastructure.testcluster.images import Image, build_base, build_image, import_image
+from infrastructure.testcluster.ipa_image import IPA_IMAGE, provide_ipa_image
 from infrastructure.testcluster.layout import Layout, default_layout
 from infrastructure.testcluster.processes import wait_for
 from ipa.cluster.client import ClusterClient, connect
 from ipa.cluster.kinds import CUSTOM_RESOURCE, NAMESPACE, Kind, Object
 
 ROOT = Path(__file__).parents[2]
-IMAGE = "localhost/ipa:test"
 CUSTOM_RESOURCE_FILE = ROOT / "infrastructure" / "kubernetes" / "base" / "crd.yaml"
 SOON_S = 30.0
 
@@ -82,20 +81,8 @@ def _with_ipa(client: ClusterClient, kubeconfig: str, layout: Layout) -> Cluster
             pytest.skip("IPA_TEST_IMAGE is not set: the image of IPA in the cluster that KUBECONFIG names")
         return Cluster(client, kubeconfig, image, None)
     if os.environ.get("IPA_TEST_CODE"):
-        return Cluster(client, kubeconfig, IMAGE, ROOT / "ipa")
-    archive = build_image(layout, ipa_image(layout))
-    for node in layout.nodes:
-        if layout.socket(node).exists():
-            import_image(layout, node, archive)
-    return Cluster(client, kubeconfig, IMAGE, None)
-
-
-def ipa_image(layout: Layout) -> Image:
-    """Return the image of this working tree."""
-    lock = ROOT / "infrastructure" / "images" / "requirements.lock"
-    inputs = (lock, ROOT / "ipa", ROOT / "data")
-    containerfile = ROOT / "infrastructure" / "images" / "Containerfile"
-    return Image(IMAGE, containerfile, ROOT, inputs, {"BASE": build_base(layout)})
+        return Cluster(client, kubeconfig, IPA_IMAGE, ROOT / "ipa")
+    return Cluster(client, kubeconfig, provide_ipa_image(layout), None)
 
 
 @pytest.fixture
