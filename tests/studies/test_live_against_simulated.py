@@ -53,6 +53,14 @@ def test_the_simulation_counts_a_request_when_it_has_come_in() -> None:
     assert seen_late == [run.workload.rates_rps[second - 2] for second in range(10, 61, 10)]
 
 
+def test_a_request_that_comes_late_moves_no_other_into_another_second() -> None:
+    requests = live_runs.simulated_twin(live_runs.live_run(0, 20), REAL).requests
+    late_s = requests.stages[0].enter_s.copy()
+    late_s[5] += 3.0
+    held_up = replace(requests, stages=(replace(requests.stages[0], enter_s=late_s), *requests.stages[1:]))
+    assert live_overheads.way_in_s(held_up) == pytest.approx(live_overheads.way_in_s(requests))
+
+
 def test_start_ups_are_those_of_replicas_that_joined_later() -> None:
     first = Plan((StagePlan("a", "v", 1, 2, 1),))
     kinds = [
