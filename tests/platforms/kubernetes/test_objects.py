@@ -1,0 +1,155 @@
+"""The objects of a pipeline are as small, as locked and as patient as they should be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ipa.cluster.kinds import Object, name_of
+from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline.pipeline import Pipeline
+from ipa.pipeline.plan import StagePlan
+from ipa.platforms.base import Conditions
+from ipa.platforms.kubernetes.objects import Owner, PipelineObjects
+from ipa.platforms.kubernetes.settings import KubernetesSettings
+from ipa.serving.gateway.settings import ServedPipeline
+from ipa.serving.pod.settings import decode
+from ipa.serving.replica import ReplicaSettings
+from tests.support.live_pipelines import toy_pipeline, toy_plan
+
+OWNER = Owner("toy", "here", "uid-1")
+STAGE = toy_plan(batch=8).stages[0]
+
+
+def objects(pipeline: Pipeline | None = None, **settings: Any) -> PipelineObjects:
+    return PipelineObjects(
+        OWNER,
+        pipeline or toy_pipeline(),
+        KubernetesSettings(**settings),
+        Conditions(seed=3, drop_after_s=2.0),
+    )
+
+
+def pods() -> dict[str, Object]:
+    made = objects(source="random")
+    return {
+        "replica": made.replicas(STAGE)[2]["spec"]["template"]["spec"],
+        "gateway": made.gateway[2]["spec"]["template"]["spec"],
+    }
+
+
+@pytest.mark.parametrize("component", ["replica", "gateway"])
+def test_pods_can_do_nothing_that_they_need_not(component: str) -> None:
+    pod = pods()[component]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+    assert [port["name"] for port in container["ports"]] == ["http", "grpc", "metrics"]
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+
+
+def test_only_gateways_have_an_account() -> None:
+    assert pods()["replica"]["automountServiceAccountToken"] is False
+    assert pods()["gateway"]["serviceAccountName"] == "ipa-gateway"
+
+
+def test_a_replica_gets_its_cores_whole_and_computes_on_as_many_threads() -> None:
+    variant = toy_pipeline().stages[0].variants[0]
+    wider = replace(variant, base_cores=3, profiles=(replace(variant.profiles[0], cores=3),))
+    stage = replace(toy_pipeline().stages[0], variants=(wider,))
+    made = objects(replace(toy_pipeline(), stages=(stage,)), source="random", replica_memory_mb=900)
+    [container] = made.replicas(StagePlan("first", "small", 1, 2, 3))[2]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["resources"] == {
+        "requests": {"cpu": "3", "memory": "900Mi"},
+        "limits": {"cpu": "3", "memory": "900Mi"},
+    }
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+    assert environment["OMP_NUM_THREADS"] == "3"
+
+
+def test_an_emulated_one_asks_for_next_to_nothing() -> None:
+    [container] = objects().replicas(STAGE)[2]["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["requests"]["cpu"] == "20m"
+    assert "cpu" not in container["resources"]["limits"]
+
+
+def test_a_replica_may_finish_its_longest_batch_before_it_is_killed() -> None:
+    grace_s = [
+        objects(hang_after_s=limit_s).replicas(STAGE)[2]["spec"]["template"]["spec"][
+            "terminationGracePeriodSeconds"
+        ]
+        for limit_s in (None, 40.0)
+    ]
+    assert grace_s == [3 + 5 + 5, 3 + 5 + 40]
+
+
+def test_settings_are_read_as_they_were_meant() -> None:
+    config, _, deployment = objects(emulate_start_up=True).replicas(STAGE)
+    told = decode(ReplicaSettings, config["data"]["settings.json"])
+    assert (told.model, told.variant, told.cores, told.max_batch, told.seed) == ("first", "small", 1, 8, 3)
+    served = decode(ServedPipeline, objects().gateway[0]["data"]["settings.json"])
+    assert (served.model, served.drop_after_s) == ("toy", (2.0, 2.0))
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    assert volumes[0]["configMap"]["name"] == name_of(config)
+    assert config["immutable"]
+
+
+def test_other_settings_are_another_object_and_the_same_ones_are_not() -> None:
+    names = {
+        name_of(objects(service=service).replicas(STAGE)[0]) for service in ("lognormal", "deterministic")
+    }
+    assert len(names) == 2
+    assert name_of(objects().replicas(STAGE)[0]) in names
+    # What only the gateway reads restarts no replica.
+    assert name_of(objects(queue_limit=7).replicas(STAGE)[0]) == name_of(objects().replicas(STAGE)[0])
+    assert name_of(objects(queue_limit=7).gateway[0]) != name_of(objects().gateway[0])
+
+
+def test_batch_and_wait_change_nothing_but_what_gateways_are_told() -> None:
+    made = objects()
+    assert made.replicas(STAGE) == made.replicas(replace(STAGE, batch=1, batch_wait_s=0.0))
+    assert made.replicas(replace(STAGE, replicas=7))[2]["spec"]["replicas"] == 7
+    assert made.replicas(STAGE)[2]["spec"]["replicas"] == STAGE.replicas
+
+
+def test_everything_belongs_to_the_pipeline() -> None:
+    made = objects()
+    for thing in (*made.gateway, *made.replicas(STAGE)):
+        [owner] = thing["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"], owner["controller"]) == ("InferencePipeline", "uid-1", True)
+        assert thing["metadata"]["namespace"] == "here"
+        assert thing["metadata"]["labels"]["ipa.dev/pipeline"] == "toy"
+        assert thing["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "ipa"
+
+
+def test_weights_come_from_a_claim_that_is_only_read() -> None:
+    pod = objects(models_claim="weights").replicas(STAGE)[2]["spec"]["template"]["spec"]
+    assert pod["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "weights", "readOnly": True}
+    assert pod["containers"][0]["volumeMounts"][-1]["readOnly"]
+    assert {"name": "XDG_CACHE_HOME", "value": "/models"} in pod["containers"][0]["env"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"namespace": "No"}, InvalidValueError),
+        ({"image": ""}, InvalidValueError),
+        ({"gateway_shards": 0}, InvalidValueError),
+        ({"start_timeout_s": 0.0}, InvalidValueError),
+        ({"replica_memory_mb": 8}, InvalidValueError),
+        ({"pull_policy": "Sometimes"}, UnknownNameError),
+        ({"source": "thin air"}, UnknownNameError),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        KubernetesSettings(**settings)
