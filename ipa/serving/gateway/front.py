@@ -13,6 +13,9 @@ from ipa.serving.v2 import Answer, Parameters, Tensor, check_items, signature
 
 LONGEST_ID = 256
 
+RETRY_S = 1
+"""After so many seconds there may be a plan, another replica or another gateway."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotServedError(Exception):
@@ -26,11 +29,24 @@ class NotServedError(Exception):
         The reason again, then the stage and what happened.
     retry_after_s
         After how many seconds it may be worth asking again; None: nobody knows.
+    request_id
+        What the client calls the request that it may send again, under the same id.
     """
 
     reason: str
     message: str
     retry_after_s: int | None = None
+    request_id: str = ""
+
+    def told(self) -> dict[str, str]:
+        """Return what the client is told beside the message if it may ask again."""
+        if self.retry_after_s is None:
+            return {}
+        told = {"retry-after": str(self.retry_after_s)}
+        # Headers hold nothing else.
+        if self.request_id.isascii() and self.request_id.isprintable() and self.request_id:
+            told["request-id"] = self.request_id
+        return told
 
     def __str__(self) -> str:
         return self.message
@@ -75,7 +91,7 @@ class Front:
         self._check(request_id, tensors)
         if not self.engine.ready:
             what = "the pipeline has no plan yet" if self.engine.accepting else "the pipeline is stopping"
-            raise NotServedError("unavailable", f"unavailable: {what}", 1)
+            raise NotServedError("unavailable", f"unavailable: {what}", RETRY_S, request_id)
         ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         request = self.engine.submit(request_id, tensors, lambda one: self._end(one, ended, wanted))
         try:
@@ -111,11 +127,13 @@ class Front:
             outputs = [one for one in request.outputs if not wanted or one.name in wanted]
             ended.set_result(Answer(tuple(outputs), self._told(request), request.id))
             return
-        retry_s = self._retry_after_s(request.place) if request.reason == "refused" else None
-        ended.set_exception(NotServedError(request.reason, request.message, retry_s))
+        retry_s = self._retry_after_s(request)
+        ended.set_exception(NotServedError(request.reason, request.message, retry_s, request.id))
 
-    def _retry_after_s(self, place: int) -> int:
-        wait_s = self.engine.stages[place].drain_time_s()
+    def _retry_after_s(self, request: Request) -> int | None:
+        if request.reason != "refused":
+            return RETRY_S if request.reason == "unavailable" else None
+        wait_s = self.engine.stages[request.place].drain_time_s()
         return 60 if wait_s == math.inf else min(max(math.ceil(wait_s), 1), 60)
 
     def _told(self, request: Request) -> Parameters:

@@ -71,8 +71,7 @@ class PipelineServicer(InferenceServicer):  # type: ignore[misc]
         except TensorError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except NotServedError as error:
-            told = () if error.retry_after_s is None else (("retry-after", str(error.retry_after_s)),)
-            await context.abort(STATUS[error.reason], error.message, told)
+            await context.abort(STATUS[error.reason], error.message, tuple(error.told().items()))
         return make_response(front.model, answer.tensors, answer.id, answer.parameters)
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802

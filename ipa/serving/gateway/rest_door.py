@@ -41,7 +41,7 @@ class RestError(MLServerError):  # type: ignore[misc]
 
     def __init__(self, error: NotServedError) -> None:
         super().__init__(error.message, STATUS[error.reason])
-        self.retry_after_s = error.retry_after_s
+        self.told = error.told()
 
 
 class QuietServer(uvicorn.Server):
@@ -106,8 +106,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def _not_served(_request: Request, error: Exception) -> Response:
-    status, retry_s = getattr(error, "status_code", 500), getattr(error, "retry_after_s", None)
-    headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+    status, headers = getattr(error, "status_code", 500), getattr(error, "told", None)
     return Response({"error": str(error)}, status, headers)
 
 

@@ -30,6 +30,9 @@ LEAVE_S = 3.0
 DRAIN_S = 25.0
 """Time that requests in flight have to end after that."""
 
+LAST_WORDS_S = 3.0
+"""Time after that in which whoever keeps the journal may read its end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -128,7 +131,7 @@ class Shard:
             async with asyncio.timeout(DRAIN_S):
                 await self._gateway.close_doors(DRAIN_S)
         _log.info("ends; requests that are given up: %d", self._engine.unsettled)
-        await self._view.stop()
+        await asyncio.gather(self._view.stop(), self._monitoring.until_told(LAST_WORDS_S))
         self._monitoring.close()
         await self._gateway.close()
 

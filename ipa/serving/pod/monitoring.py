@@ -1,8 +1,10 @@
 """What monitoring and the adapter may ask a shard of the gateway: a door at which nothing changes."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,6 +104,8 @@ class Monitoring:
         config = uvicorn.Config(Starlette(routes=routes), access_log=False, log_config=None, lifespan="off")
         self._server = QuietServer(config)
         self._socket: socket.socket = listen(host, port)
+        self._told: int | None = None
+        self._telling = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -115,6 +119,14 @@ class Monitoring:
     def close(self) -> None:
         """Answer nobody any more."""
         self._server.should_exit = True
+
+    async def until_told(self, timeout_s: float) -> None:
+        """Return once whoever reads the journal has all of it, or a time has passed; at once if nobody does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._told is not None and self._told < self._engine.account.settled:
+                    self._telling.clear()
+                    await self._telling.wait()
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
@@ -138,6 +150,8 @@ class Monitoring:
 
         after = int(request.query_params.get("after", "0"))
         table = self._clocks.in_unix_time(self._engine.journal.table(after))
+        self._told = table["number"][-1].as_py() + 1 if len(table) else after
+        self._telling.set()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)

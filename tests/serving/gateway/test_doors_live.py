@@ -321,7 +321,9 @@ def test_what_comes_while_queues_are_full_or_too_late_is_told_so(live: Lab) -> N
     late, (status, headers, answer), others = live.run(crowd)
     assert late.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert late.details().startswith("refused: stage first: 100 requests wait")
-    retry = dict(late.trailing_metadata())["retry-after"]
+    told = dict(late.trailing_metadata())
+    assert told["request-id"] == "late", "it may be sent again under this id"
+    retry = told["retry-after"]
     assert status == 429
     assert int(headers["retry-after"]) >= 1 <= int(retry)
     assert str(answer["error"]).startswith("refused: stage first:")
