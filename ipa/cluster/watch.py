@@ -221,8 +221,9 @@ class Informer:
             stream.close()
         if stream.status >= 300:
             raise refusal("watch", self._kind.resource, Answer(stream.status, b"".join(stream.lines())))
+        self._heard_s, self._problem = time.monotonic(), ""
         for line in stream.lines():
-            self._heard_s, self._problem = time.monotonic(), ""
+            self._heard_s = time.monotonic()
             if self._stopped.is_set():
                 return
             self._take(json.loads(line))

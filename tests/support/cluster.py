@@ -8,6 +8,7 @@ it lies, in whatever image was built last: for quick turns while developing.
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,22 +89,38 @@ def _with_ipa(client: ClusterClient, kubeconfig: str, layout: Layout) -> Cluster
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """Make a namespace for one test, deleted with all that is in it when the test ends."""
+    with fresh_namespace(cluster.client) as name:
+        yield name
+
+
+@contextmanager
+def fresh_namespace(client: ClusterClient) -> Iterator[str]:
+    """Make a namespace, deleted with all that is in it at the end of a block."""
     name = f"ipa-test-{secrets.token_hex(4)}"
-    client = cluster.client
     client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    yield name
-    client.delete(NAMESPACE, name)
+    try:
+        yield name
+    finally:
+        client.delete(NAMESPACE, name)
 
 
 @pytest.fixture
-def pod_code(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def pod_code(cluster: Cluster) -> Iterator[None]:
     """Let pods that this process makes run the code of this working tree, if that is asked for."""
-    if cluster.code is None:
-        return
-    from ipa.platforms.kubernetes import containers
+    with own_code(cluster):
+        yield
 
-    for made in ("replica_pod", "gateway_pod"):
-        monkeypatch.setattr(containers, made, _with_code(getattr(containers, made), cluster.code))
+
+@contextmanager
+def own_code(cluster: Cluster) -> Iterator[None]:
+    """Let pods that this process makes run the code of this working tree, if that is asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        if cluster.code is not None:
+            from ipa.platforms.kubernetes import containers
+
+            for made in ("replica_pod", "gateway_pod"):
+                patch.setattr(containers, made, _with_code(getattr(containers, made), cluster.code))
+        yield
 
 
 def _with_code(make: Callable[..., dict[str, Any]], code: Path) -> Callable[..., dict[str, Any]]:

@@ -26,10 +26,16 @@ class BoundedRequests:
     ----------
     app
         What answers.
+
+    Attributes
+    ----------
+    last_ones
+        Whether connections end after the next answer.
     """
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self.last_ones = False
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -52,7 +58,7 @@ class BoundedRequests:
             )
             await _answer(send, 413, problem)
             return
-        await self._serve(scope, body, receive, send)
+        await self._serve(scope, body, receive, _closing(send) if self.last_ones else send)
 
     async def _serve(
         self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send
@@ -76,6 +82,17 @@ class BoundedRequests:
             results = await asyncio.gather(serving, return_exceptions=True)
         if isinstance(results[0], Exception):
             raise results[0]
+
+
+def _closing(send: Send) -> Send:
+    """Return what sends an answer after which the connection ends."""
+
+    async def send_last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return send_last
 
 
 async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes | None:

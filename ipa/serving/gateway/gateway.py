@@ -114,6 +114,10 @@ class Gateway:
         http_port = self._server.rest.port
         return ServerReady(self._server.grpc.port, http_port, http_port, os.getpid())
 
+    def leave(self) -> None:
+        """Let clients over REST connect anew for their next request: soon this gateway is no more."""
+        self._server.rest.leave()
+
     async def close_doors(self, grace_s: float = STOP_GRACE_S) -> None:
         """Take no more requests, and let those in flight end within a time."""
         self._server.rest.close()

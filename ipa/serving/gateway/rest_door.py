@@ -75,7 +75,8 @@ class RestDoor(RESTServer):  # type: ignore[misc]
         app.add_exception_handler(RequestValidationError, _malformed)
         app.add_route("/metrics", PrometheusEndpoint(settings).handle_metrics)
         self._socket = listen(settings.host, settings.http_port)
-        config = uvicorn.Config(BoundedRequests(app), access_log=False, log_config=None, lifespan="off")
+        self._requests = BoundedRequests(app)
+        config = uvicorn.Config(self._requests, access_log=False, log_config=None, lifespan="off")
         self._server = QuietServer(config)
 
     @property
@@ -86,6 +87,10 @@ class RestDoor(RESTServer):  # type: ignore[misc]
     async def start(self) -> None:
         """Serve until ``close``."""
         await self._server.serve([self._socket])
+
+    def leave(self) -> None:
+        """End each connection after its next answer."""
+        self._requests.last_ones = True
 
     def close(self) -> None:
         """Let requests end and take no more."""
@@ -99,9 +104,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         found.bind((host, port))
         found.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         found.close()
-        raise
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
     return found
 
 

@@ -24,10 +24,13 @@ from ipa.serving.pod.plan_follower import PlanFollower
 from ipa.serving.pod.pod_metrics import ArrivalTimes, PodMetrics
 from ipa.serving.pod.replica_pool import ReplicaPool
 
-LEAVE_S = 3.0
-"""Time after SIGTERM in which requests are still taken, until everybody knows that this pod goes."""
+QUIET_S = 3.0
+"""Time without a request after which a pod that is to end takes no more: everybody knows that it goes."""
 
-DRAIN_S = 25.0
+LONGEST_LEAVE_S = 12.0
+"""Time after which it takes no more in any case; connections are not that old."""
+
+DRAIN_S = 20.0
 """Time that requests in flight have to end after that."""
 
 LAST_WORDS_S = 3.0
@@ -96,8 +99,9 @@ class Shard:
     ) -> None:
         self._where = where
         self._changed = asyncio.Event()
-        times = ArrivalTimes(time.monotonic())
-        self._gateway = Gateway(served, doors, folder, PodMetrics(served.pipeline, REGISTRY, times))
+        self._times = ArrivalTimes(time.monotonic())
+        metrics = PodMetrics(served.pipeline, REGISTRY, self._times)
+        self._gateway = Gateway(served, doors, folder, metrics)
         self._engine = self._gateway.engine
         self._pool = ReplicaPool(
             self._engine, self._gateway.description, self._gateway.tasks, self._changed.set
@@ -106,7 +110,7 @@ class Shard:
         self._view = ClusterView(client, where, self._changed.set)
         self._news, self._problem = ClusterNews(), ""
         self._monitoring = Monitoring(
-            doors.host, doors.metrics_port, self._engine, times, self.state, Clocks.now()
+            doors.host, doors.metrics_port, self._engine, self._times, self.state, Clocks.now()
         )
 
     async def open(self) -> None:
@@ -125,8 +129,9 @@ class Shard:
 
     async def leave(self) -> None:
         """End without losing a request that has come or that still comes for a moment."""
-        _log.info("is to end: takes requests for %g s more", LEAVE_S)
-        await asyncio.sleep(LEAVE_S)
+        _log.info("is to end: takes requests until nobody sends any")
+        self._gateway.leave()
+        await self._until_quiet()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await self._gateway.close_doors(DRAIN_S)
@@ -134,6 +139,22 @@ class Shard:
         await asyncio.gather(self._view.stop(), self._monitoring.until_told(LAST_WORDS_S))
         self._monitoring.close()
         await self._gateway.close()
+
+    async def _until_quiet(self) -> None:
+        """Return once no request has come for a while, or it has taken long enough.
+
+        A server of gRPC that is stopped refuses what clients send until they hear of it. So connections are
+        left to end by their age, each in order, and clients find another pod behind the same address.
+        """
+        began_s = time.monotonic()
+        while True:
+            now_s = time.monotonic()
+            left_s = min(
+                max(began_s, self._times.latest_s) + QUIET_S - now_s, began_s + LONGEST_LEAVE_S - now_s
+            )
+            if left_s <= 0:
+                return
+            await asyncio.sleep(left_s)
 
     def state(self) -> dict[str, object]:
         """Return what this shard knows and does, for monitoring."""

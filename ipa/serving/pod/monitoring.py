@@ -121,7 +121,7 @@ class Monitoring:
         self._server.should_exit = True
 
     async def until_told(self, timeout_s: float) -> None:
-        """Return once whoever reads the journal has all of it, or a time has passed; at once if nobody does."""
+        """Return once whoever reads the journal has all of it, or after a time; at once if nobody does."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._told is not None and self._told < self._engine.account.settled:

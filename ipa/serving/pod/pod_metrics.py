@@ -45,6 +45,11 @@ class ArrivalTimes:
                 self._since_s = math.nextafter(self._chunks.popleft()[-1], math.inf)
         self._chunks[-1].append(time_s)
 
+    @property
+    def latest_s(self) -> float:
+        """When the latest request arrived; before the first one, since when they are told."""
+        return self._chunks[-1][-1] if self._chunks[-1] else self._since_s
+
     def counts(self, zero_s: float, first_s: int, end_s: int, now_s: float) -> list[int | None]:
         """Return the arrivals in each second of a clock.
 

@@ -17,7 +17,7 @@ POD_DOORS = Doors(
     http_port=8080,
     grpc_port=8081,
     metrics_port=8082,
-    connection_age_s=25.0,
+    connection_age_s=10.0,
 )
 
 POD_NAME, POD_NAMESPACE, PIPELINE = "POD_NAME", "POD_NAMESPACE", "IPA_PIPELINE"

@@ -1,0 +1,216 @@
+"""A pipeline of two emulated stages in a cluster, made piece by piece, without whoever adapts it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from infrastructure.testcluster.processes import wait_for
+from ipa.cluster.kinds import DEPLOYMENT, POD, SERVICE, Object, name_of
+from ipa.cluster.names import API_VERSION, GATEWAY, KIND, gateway_name, replica_set_name, selector
+from ipa.cluster.resource import to_object
+from ipa.cluster.resource_status import serving_of
+from ipa.pipeline.plan import Plan, StagePlan
+from ipa.platforms.base import Conditions
+from ipa.platforms.kubernetes.access import ensure_gateway_account
+from ipa.platforms.kubernetes.objects import Owner, PipelineObjects
+from ipa.platforms.kubernetes.settings import KubernetesSettings
+from ipa.platforms.kubernetes.shard import Shard
+from ipa.serving.digest import digest_items
+from ipa.serving.v2 import Tensor, V2Client
+from tests.support.cluster import Cluster
+from tests.support.gateway_lab import MODEL, lab_pipeline
+
+READY_S = 90.0
+ANSWER_S = 30.0
+
+
+def right_answer(item: Sequence[Tensor]) -> int:
+    """Return what two emulated stages make of an item."""
+    return int(digest_items([digest_items(item)]).numpy()[0, 0])
+
+
+def lab_plan(variant: str = "a", replicas: int = 2, batch: int = 1) -> Plan:
+    """Return a plan whose first stage is as told; one replica serves the second one."""
+    return Plan((StagePlan("first", variant, batch, replicas, 1), StagePlan("second", "a", 1, 1, 1)))
+
+
+@dataclass
+class Outcomes:
+    """What became of requests."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, str] = field(default_factory=dict)
+    variants: Counter[str] = field(default_factory=Counter)
+    longest_gap_s: float = 0.0
+
+
+class PodLab:
+    """The objects of the pipeline in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.client, self.namespace = cluster.client, namespace
+        ensure_gateway_account(self.client, namespace)
+        thing = to_object(lab_pipeline(), namespace=namespace)
+        thing["spec"]["paused"] = True
+        uid = self.client.apply(thing)["metadata"]["uid"]
+        settings = KubernetesSettings(
+            namespace=namespace, image=cluster.image, service="deterministic", gateway_shards=1
+        )
+        self._objects = PipelineObjects(
+            Owner(MODEL, namespace, uid), lab_pipeline(), settings, Conditions(seed=1)
+        )
+
+    def replicas(self, plan: Plan) -> None:
+        """Make the replicas of a plan, and return once they are ready."""
+        for stage in plan.stages:
+            self._put(*self._objects.replicas(stage))
+        for stage in plan.stages:
+            self.ready(self.set_name(stage), stage.replicas)
+
+    def gateway(self) -> None:
+        """Make the gateway, of one shard."""
+        self._put(*self._objects.gateway)
+
+    def serve(self, plan: Plan) -> None:
+        """Say what serves, and return once all shards obey."""
+        wanted = self.tell(plan)
+        wait_for("the gateway", lambda: all(one["serving"] == wanted for one in self.states()), READY_S)
+
+    def tell(self, plan: Plan) -> list[dict[str, Any]]:
+        """Say what serves, and return it in the words of the status."""
+        serving = serving_of(MODEL, plan)
+        self.client.apply_status(
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "metadata": {"name": MODEL, "namespace": self.namespace},
+                "status": {"serving": serving},
+            }
+        )
+        return serving
+
+    def restart(self, deployment: str) -> None:
+        """Replace the pods of a deployment one by one, and return once that is done."""
+        annotations = {"ipa.dev/restarted": str(time.monotonic_ns())}
+        change = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        replicas = self.client.patch(DEPLOYMENT, deployment, change, self.namespace)["spec"]["replicas"]
+        self.ready(deployment, replicas)
+        wait_for("the old pods' end", lambda: self._pods_of(deployment) == replicas, READY_S)
+
+    def scale(self, deployment: str, replicas: int) -> None:
+        """Ask for so many pods, and return once there are so many."""
+        self.client.scale(DEPLOYMENT, deployment, replicas, self.namespace)
+        self.ready(deployment, replicas)
+        wait_for(deployment, lambda: self._pods_of(deployment) == replicas, READY_S)
+
+    def ready(self, deployment: str, replicas: int) -> None:
+        """Return once all pods of a deployment are as it says now, and ready."""
+
+        def look() -> bool:
+            found = self.client.get(DEPLOYMENT, deployment, self.namespace) or {}
+            status = found.get("status", {})
+            current = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+            counts = [status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "replicas")]
+            return current and counts == [replicas] * 3
+
+        wait_for(deployment, look, READY_S)
+
+    def set_name(self, stage: StagePlan) -> str:
+        """Return the name of the Deployment of a stage's replicas."""
+        return replica_set_name(MODEL, stage.stage, stage.variant, stage.cores)
+
+    def shards(self) -> list[Shard]:
+        """Return the shards of the gateway that are ready and not about to end."""
+        pods = self.client.list(POD, self.namespace, selector=selector(MODEL, GATEWAY)).items
+        return [
+            Shard(self.client, name_of(pod), self.namespace, pod["status"]["podIP"])
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"] and _is_ready(pod)
+        ]
+
+    def states(self) -> list[dict[str, Any]]:
+        """Return what the shards tell of themselves."""
+        found = []
+        for shard in self.shards():
+            with closing(shard):
+                found.append(shard.state())
+        return found
+
+    def kill(self, pod: str) -> None:
+        """Kill a pod without letting it do anything more."""
+        from kubernetes.client import CoreV1Api
+
+        CoreV1Api(self.client.official()).delete_namespaced_pod(pod, self.namespace, grace_period_seconds=0)
+
+    @property
+    def address(self) -> str:
+        """Where clients find the gateway."""
+        service = self.client.get(SERVICE, gateway_name(MODEL), self.namespace)
+        assert service
+        return f"{service['spec']['clusterIP']}:8081"
+
+    def _pods_of(self, deployment: str) -> int:
+        pods = self.client.list(POD, self.namespace, selector=selector(MODEL)).items
+        return sum(name_of(pod).startswith(f"{deployment}-") for pod in pods)
+
+    def _put(self, *things: Object) -> None:
+        for thing in things:
+            self.client.apply(thing)
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod["status"].get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def under_load(lab: PodLab, rate_rps: float, work: Callable[[], None], connections: int = 1) -> Outcomes:
+    """Send requests, each with an item of its own, until some work is done, and a second longer."""
+    outcomes = Outcomes()
+    asyncio.run(_Load(lab.address, rate_rps, connections, outcomes).run(work))
+    return outcomes
+
+
+class _Load:
+    def __init__(self, address: str, rate_rps: float, connections: int, outcomes: Outcomes) -> None:
+        self._address, self._connections = address, connections
+        self._clients: list[V2Client] = []
+        self._rate_rps, self._outcomes = rate_rps, outcomes
+        self._answered_s = time.monotonic()
+
+    async def run(self, work: Callable[[], None]) -> None:
+        self._clients = [V2Client(self._address) for _ in range(self._connections)]
+        working = asyncio.create_task(asyncio.to_thread(work))
+        sending: list[asyncio.Task[None]] = []
+        started_s = time.monotonic()
+        last = 2**31
+        while len(sending) < last:
+            if working.done():
+                last = min(last, len(sending) + round(self._rate_rps))
+            sending.append(asyncio.create_task(self._send(len(sending))))
+            await asyncio.sleep(max(0.0, started_s + len(sending) / self._rate_rps - time.monotonic()))
+        await asyncio.gather(*sending)
+        for client in self._clients:
+            await client.close()
+        await working
+
+    async def _send(self, number: int) -> None:
+        item, outcomes = [Tensor.of("text", [str(number).encode()])], self._outcomes
+        client = self._clients[number % len(self._clients)]
+        try:
+            answer = await client.infer(MODEL, item, str(number), None, ANSWER_S)
+        except grpc.aio.AioRpcError as error:
+            outcomes.counts[error.code().name] += 1
+            outcomes.lost[str(number)] = f"{error.code().name}: {error.details()}"
+            return
+        now_s = time.monotonic()
+        outcomes.longest_gap_s = max(outcomes.longest_gap_s, now_s - self._answered_s)
+        self._answered_s = now_s
+        right = (answer.id, int(answer.tensors[0].numpy()[0, 0])) == (str(number), right_answer(item))
+        outcomes.counts["ok" if right else "mixed up"] += 1
+        outcomes.variants[str(answer.parameters["first.variant"])] += 1
