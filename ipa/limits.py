@@ -83,8 +83,8 @@ THROUGHPUT_RPS = Range(1e-6, 1e9, "requests/s")
 RATE_RPS = Range(0.0, 1e9, "requests/s")
 """Arrival rate of a decision."""
 
-FIRST_RATE_RPS = Range(1e-6, 1e9, "requests/s")
-"""Arrival rate that a pipeline is started for."""
+LOAD_RATE_RPS = Range(1e-6, 1e9, "requests/s")
+"""Arrival rate of a load that has requests."""
 
 ACCURACY = Range(1e-6, 1.0)
 """Accuracy of a variant."""

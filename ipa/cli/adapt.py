@@ -1,11 +1,13 @@
 """``ipa adapt``: the adapter in front of a live pipeline of another terminal."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from ipa.cli.adapt_loop import RunningPlatform, check_live, live_adapter, recorded, step_line
 from ipa.cli.messages import messages, tell, write_nowhere
@@ -101,12 +103,26 @@ def adapt_command(
     check_live(spec)
     file = record or folder.logs / "decisions.jsonl"
     tell(f"decisions go to {file}")
-    with recorded(file, _show) as take:
+    with _alone(folder), recorded(file, _show) as take:
         adapter = live_adapter(spec, RunningPlatform(platform, _wait_for(folder)), take)
         try:
             adapter.run(until_s=float("inf"))
         except KeyboardInterrupt:
             tell(f"{about.name} goes on with its last plan")
+
+
+@contextmanager
+def _alone(folder: LiveFolder) -> Iterator[None]:
+    """Refuse to adapt what another adapter adapts: each would undo what the other decides."""
+    lock = FileLock(folder.path / "adapter.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InvalidValueError(f"another ipa adapt adapts {folder.name} already; end that first") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _show(step: DecisionRecord) -> None:

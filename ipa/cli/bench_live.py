@@ -51,7 +51,7 @@ def load_command(
       ipa bench load --seconds 60 --store
     """
     for rate in rate_rps or ():
-        limits.RATE_RPS.check("--rate", rate)
+        limits.LOAD_RATE_RPS.check("--rate", rate)
     with messages.status("starting a model server") as status:
         rows = bench_load(rate_rps or RATES_RPS, seconds, seed, lambda what: status.update(f"sending {what}"))
     figures = {
@@ -109,7 +109,7 @@ def reconfigure_command(
         int, typer.Option("--count", callback=within(limits.REPETITIONS), help="Reconfigurations.")
     ] = 100,
     rate_rps: Annotated[
-        float, typer.Option("--rate", callback=within(limits.RATE_RPS), help="Requests per second.")
+        float, typer.Option("--rate", callback=within(limits.LOAD_RATE_RPS), help="Requests per second.")
     ] = 50.0,
     every_s: Annotated[
         float | None,

@@ -53,7 +53,7 @@ NameOption = Annotated[
 ]
 RateOption = Annotated[
     float,
-    typer.Option("--rate", "-r", callback=within(limits.FIRST_RATE_RPS), help="Requests/s to start for."),
+    typer.Option("--rate", "-r", callback=within(limits.LOAD_RATE_RPS), help="Requests/s to start for."),
 ]
 PlanOption = Annotated[
     Path | None,
@@ -151,6 +151,8 @@ def up_command(
 
 
 def _serve(spec: RunSpec, settings: LocalSettings, plan: Plan, name: str | None, *, adapts: bool) -> None:
+    if name == "":
+        raise InvalidValueError("--name is empty; leave it out for the name of the pipeline")
     parameters = spec.parameters()
     own_name = re.sub(r"[^A-Za-z0-9._-]+", "-", parameters.pipeline.name)[:40]
     platform = LocalPlatform(settings, spec.conditions(parameters), name=name or own_name)

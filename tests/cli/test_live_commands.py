@@ -27,6 +27,12 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "--platform", "local", "--payload-setting", "items"], "--payload-setting takes NAME=VALUE"),
         (["run", "--platform", "local", "--payload", "imgae"], "Did you mean 'image'?"),
         (["run", "--payload-setting", "items=3"], "unknown setting of the platform simulated 'payload_sett"),
+        (["up", "video", "--name", ""], "--name is empty; leave it out for the name of the pipeline"),
+        (
+            ["bench", "reconfigure", "--rate", "0"],
+            "--rate must lie between 1e-06 and 1e+09 requests/s, not 0",
+        ),
+        (["bench", "load", "--rate", "0"], "--rate must lie between 1e-06 and 1e+09 requests/s, not 0"),
         (["up", "--stop", "video"], "no live pipeline runs; start one with ipa up PIPELINE"),
         (["adapt"], "no live pipeline runs; start one with ipa up PIPELINE"),
         (["run", "--source", "random"], "unknown setting of the platform simulated 'source'"),

@@ -123,6 +123,8 @@ def test_it_is_adapted_until_it_is_stopped_and_leaves_nothing(
     adapt = terminal.start("adapt", "adapt", "--interval", "1", "--record", "steps.jsonl")
     try:
         wait_for(lambda: "step 2: " in terminal.said("adapt") or adapt.poll() is not None)
+        second = terminal.run("ipa", "adapt", "video")
+        assert (second.returncode, "another ipa adapt adapts video already" in second.stderr) == (2, True)
         processes = family(up)
         assert len(processes) > 4
         assert terminal.run("ipa", "up", "--stop", "video").stdout == "video drains and stops\n"
