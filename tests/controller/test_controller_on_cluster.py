@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from infrastructure.testcluster.processes import wait_for
-from ipa.cluster.client import ClusterClient, connect
+from ipa.cluster.client import ClusterClient, Write, connect
 from ipa.cluster.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, LEASE, PIPELINE, POD, SERVICE, Kind, Object
 from ipa.cluster.names import selector
 from ipa.cluster.resource import read_status
@@ -39,9 +39,9 @@ class Running:
         self._thread = Thread(target=self.controller.run, args=(self._stop,), daemon=True)
         self._thread.start()
 
-    def writes(self) -> list[tuple[str, str, str]]:
+    def writes(self) -> list[Write]:
         """Return what it wrote, but for the Lease that it renews."""
-        return [tuple(one) for one in self.client.writes if one.kind != LEASE.name]
+        return [one for one in self.client.writes if one.kind != LEASE.name]
 
     def stop(self) -> None:
         self._stop.set()
@@ -128,7 +128,7 @@ def test_a_pipeline_lives_by_its_object(cluster: Cluster, lab: Lab, running: Run
     running.stop()
     lab.until("the other one to lead", lambda: second.controller.leads)
     lab.until("three decisions of it", lambda: decisions(second) >= 3)
-    assert [one for one in second.writes() if one[0] != "apply_status"] == []
+    assert [one for one in second.writes() if one.verb != "apply_status"] == []
     assert lab.owned(POD) == pods
 
     # Who is paused is left alone; what the limits say then is obeyed: another variant, make before break.
@@ -147,8 +147,8 @@ def test_a_pipeline_lives_by_its_object(cluster: Cluster, lab: Lab, running: Run
 
     # With the object all goes.
     lab.client.delete(PIPELINE, "video", lab.namespace)
-    for kind in (DEPLOYMENT, SERVICE, CONFIG_MAP, POD):
-        wait_for(f"the end of all {kind.plural}", lambda kind=kind: not lab.owned(kind), PATIENCE_S)
+    kinds = (DEPLOYMENT, SERVICE, CONFIG_MAP, POD)
+    wait_for("the end of all that it owns", lambda: not any(map(lab.owned, kinds)), PATIENCE_S)
     second.stop()
 
 
