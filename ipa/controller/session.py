@@ -12,6 +12,7 @@ from ipa.cluster.kinds import Object
 from ipa.controller.adaptation import Adaptation
 from ipa.controller.cluster_events import Teller, happening_of
 from ipa.controller.conditions import Facts
+from ipa.controller.fitting import FittingCores, fitting_planner
 from ipa.controller.latency import LatencyWatch
 from ipa.controller.metrics import ControllerMetrics
 from ipa.controller.status_report import Load, StatusReport
@@ -35,6 +36,10 @@ class AttachedPlatform(Platform, Protocol):
 
     def gateway_metrics(self) -> Mapping[str, str]:
         """Return the metrics of every pod of the gateway that answers, by its name."""
+        ...
+
+    def fitting_cores(self) -> int | None:
+        """Return how many cores its replicas can hold together; None if no limit is known."""
         ...
 
 
@@ -68,6 +73,7 @@ class Session:
     ) -> None:
         self._thing, self._adaptation, self._platform = thing, adaptation, platform
         self._report, self._teller, self._metrics = report, teller, metrics
+        self._planner = fitting_planner(adaptation.planner, FittingCores(platform.fitting_cores))
         about = thing["metadata"]
         self._place = (str(about["namespace"]), str(about["name"]))
         self._generation = int(about["generation"])
@@ -78,7 +84,6 @@ class Session:
 
     def run(self, called_off: Event) -> None:
         """Adapt until it is called off, which is a SystemExit."""
-        self._metrics.limit(self._place, self._adaptation.planner.constraints.max_cores)
         self._latency.look(self._platform.gateway_metrics())
         stoppable = StoppablePlatform(self._platform, called_off, self._look)
 
@@ -86,7 +91,7 @@ class Session:
             self._take(record, stoppable.seen)
 
         adaptation = self._adaptation
-        adapter = Adapter(stoppable, adaptation.planner, adaptation.forecaster, adaptation.settings, take)
+        adapter = Adapter(stoppable, self._planner, adaptation.forecaster, adaptation.settings, take)
         adapter.run(until_s=float("inf"))
 
     def _look(self) -> None:
@@ -110,6 +115,7 @@ class Session:
         facts = self._facts(seen, record, load.missed)
         self._report.update(facts, load, self._generation)
         self._metrics.step(self._place, record, facts, load)
+        self._metrics.limit(self._place, self._planner.most_cores)
         if happening := happening_of(record, self._before):
             self._teller.tell(self._thing, happening)
         self._before, self._ready = record, facts.ready

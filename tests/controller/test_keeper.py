@@ -6,7 +6,7 @@ import pytest
 
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import CONFIG_MAP, EVENT, PIPELINE
-from ipa.cluster.resource_spec import Limits, PipelineOptions
+from ipa.cluster.resource_spec import Limits, PipelineOptions, Weights
 from ipa.cluster.resource_status import plan_entries
 from ipa.controller import keeper as keeper_module
 from ipa.controller.cluster_events import Teller
@@ -194,6 +194,16 @@ def test_a_config_map_is_waited_for(cluster: MemoryCluster, platforms: Platforms
     table = "\n".join(["stage,variant,cores,batch,latency_p99_s,throughput_rps", *rows])
     cluster.put(CONFIG_MAP, "profiles", {"data": {"p.csv": table}}, "here")
     wait_for("a decision", lambda: "rateRps" in status_of(cluster))
+    lab.end()
+
+
+def test_no_plan_is_larger_than_the_cluster(cluster: MemoryCluster, platforms: Platforms) -> None:
+    platforms.fitting = 5
+    put_video(cluster, weights=Weights(alpha=1000.0))
+    lab = Lab(cluster, platforms)
+    wait_for("a decision", lambda: "rateRps" in status_of(cluster))
+    wait_for("a plan that fits", lambda: status_of(cluster)["cores"] <= 5)
+    assert 'ipa_controller_limit_cores{namespace="here",pipeline="video"} 5.0' in lab.metrics.text().decode()
     lab.end()
 
 

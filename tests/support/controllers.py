@@ -34,6 +34,7 @@ class AttachableFake(FakePlatform):
     attached: bool = False
     attaching: list[BaseException] = field(default_factory=list)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    fitting: int | None = None
     began_s: float = field(default_factory=time.monotonic)
 
     def now(self) -> float:
@@ -51,6 +52,9 @@ class AttachableFake(FakePlatform):
     def gateway_metrics(self) -> Mapping[str, str]:
         return self.metrics
 
+    def fitting_cores(self) -> int | None:
+        return self.fitting
+
 
 class Platforms:
     """The platforms that were asked for, by name of the object."""
@@ -60,10 +64,11 @@ class Platforms:
         self.adaptations: list[Adaptation] = []
         self.attaching: list[BaseException] = []
         self.running: Plan | None = None
+        self.fitting: int | None = None
 
     def of(self, _thing: Object, adaptation: Adaptation) -> AttachableFake:
         self.adaptations.append(adaptation)
-        self.made.append(AttachableFake(attaching=self.attaching, running=self.running))
+        self.made.append(AttachableFake(attaching=self.attaching, running=self.running, fitting=self.fitting))
         return self.made[-1]
 
     @property
