@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from ipa.cluster import client as client_module
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import CONFIG_MAP, EVENT, PIPELINE
 from ipa.cluster.resource_spec import Limits, PipelineOptions, Weights
 from ipa.cluster.resource_status import plan_entries
+from ipa.cluster.transport import Answer, Request, Stream, TransportError
 from ipa.controller import keeper as keeper_module
 from ipa.controller.cluster_events import Teller
 from ipa.controller.keeper import PipelineKeeper
@@ -245,3 +247,50 @@ def test_what_an_object_asks_for_reaches_platform_and_planner() -> None:
     conditions = platform_conditions(options)
     assert (conditions.seed, conditions.drop_after_s, conditions.stage_drop_after_s) == (4, 13, (4, 6))
     assert platform_conditions(PipelineOptions()).drop_after_s == float("inf")
+
+
+class Cut:
+    """A way to a cluster that is cut after some calls, as if the process had been killed."""
+
+    def __init__(self, cluster: MemoryCluster, calls: int) -> None:
+        self._cluster, self.left = cluster, calls
+
+    def send(self, request: Request) -> Answer:
+        if self.left <= 0:
+            raise TransportError("killed")
+        self.left -= 1
+        return self._cluster.send(request)
+
+    def open(self, request: Request) -> Stream:
+        return self._cluster.open(request)
+
+    def close(self) -> None:
+        self.left = 0
+
+
+@pytest.mark.parametrize("calls", range(4))
+def test_whoever_takes_over_after_any_call_comes_to_the_same_status(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    monkeypatch.setattr(client_module, "RETRY_FOR_S", 0.0)
+    thing, platforms, way = put_video(cluster), Platforms(), Cut(cluster, calls)
+    client = ClusterClient(way)
+    first = PipelineKeeper(client, thing, platforms.of, Teller(client, "a"), ControllerMetrics())
+    first.start()
+    wait_for("the kill", lambda: platforms.made and platforms.latest.applied and way.left <= 0)
+    way.close()
+    first.call_off()
+    assert first.join(10)
+    # The plan is where the platform wrote it; the next one finds it there, and the pipeline running.
+    assert platforms.latest.running is not None
+    platforms.running = platforms.latest.running
+    thing = cluster.one(PIPELINE, "video", "here")
+    status = thing.get("status", {}) | {"plan": plan_entries(platforms.running)}
+    cluster.put(PIPELINE, "video", thing | {"status": status}, "here")
+    second = Lab(cluster, platforms)
+    wait_for("the same status", lambda: reasons(cluster).get("Degraded") == "AsPlanned")
+    wait_for("the load", lambda: status_of(cluster).get("rateRps") == 10)
+    assert reasons(cluster)["Ready"] == "Serving"
+    assert status_of(cluster)["cores"] == platforms.running.cost_cores
+    assert second.events().count("Deployed") <= 1
+    second.end()
