@@ -26,6 +26,7 @@ NEEDS = {
         "tests/serving/gateway/*_live.py",
         "tests/serving/gateway/test_metrics.py",
         "tests/serving/load_generator/test_live_load.py",
+        "tests/serving/pod/test_monitoring.py",
         "tests/serving/pod/test_plan_follower.py",
         "tests/serving/pod/test_pod_metrics.py",
         "tests/serving/pod/test_replica_pod_live.py",

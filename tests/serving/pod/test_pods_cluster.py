@@ -9,11 +9,9 @@ import pytest
 
 from infrastructure.testcluster.processes import wait_for
 from ipa.cluster.names import gateway_name
-from tests.support.cluster import Cluster, cluster, fresh_namespace, own_code
+from tests.support.cluster import Cluster, fresh_namespace, own_code
 from tests.support.gateway_lab import MODEL
 from tests.support.pod_lab import READY_S, PodLab, lab_plan, under_load
-
-__all__ = ["cluster"]
 
 pytestmark = pytest.mark.cluster
 
