@@ -74,10 +74,17 @@ def running_prometheus(
     file = folder / "prometheus.json"
     # JSON is YAML.
     file.write_text(json.dumps(config), encoding="utf-8")
-    address = f"127.0.0.1:{_free_port()}"
+    with started_prometheus(folder, file, free_port()) as url:
+        yield url
+
+
+@contextmanager
+def started_prometheus(folder: Path, config: Path, port: int) -> Iterator[str]:
+    """Run a Prometheus with a configuration until the end of the block; yield its address."""
+    address = f"127.0.0.1:{port}"
     command = [
         program("prometheus"),
-        f"--config.file={file}",
+        f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
     ]
@@ -92,7 +99,8 @@ def running_prometheus(
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody uses now."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
