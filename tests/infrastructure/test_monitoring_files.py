@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from infrastructure.render import HERE, RULES
+from ipa.controller.metrics import ControllerMetrics
 from ipa.platforms.base import Conditions
 from ipa.platforms.local.platform import LocalPlatform
 from ipa.platforms.local.settings import LocalSettings
@@ -48,6 +50,15 @@ def test_every_alert_is_tried() -> None:
     tests = yaml.safe_load((PROMETHEUS / "tests" / "ipa.yaml").read_text("utf-8"))["tests"]
     tried = [case for test in tests for case in test.get("alert_rule_test", ())]
     assert {case["alertname"] for case in tried if case["exp_alerts"]} == alerts
+
+
+def test_what_is_asked_of_a_controller_it_tells() -> None:
+    registry = ControllerMetrics().registry
+    told = {f"{one.name}{'_total' if one.type == 'counter' else ''}" for one in registry.collect()}
+    text = RULES.read_text("utf-8") + "".join(expression for _, expression in _queries())
+    asked = set(re.findall(r"ipa_controller_\w+", text))
+    assert len(asked) >= 5
+    assert asked <= told
 
 
 def test_every_alert_says_what_it_is_about_and_how_bad_it_is() -> None:
