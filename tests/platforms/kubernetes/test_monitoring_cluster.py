@@ -82,7 +82,9 @@ class Watched:
 def watched(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Watched]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = KubernetesSettings(namespace=namespace, image=cluster.image, prometheus=url, gateway_shards=2)
+    settings = KubernetesSettings(
+        namespace=namespace, image=cluster.image, prometheus=url, gateway_shards=2, start_timeout_s=240.0
+    )
     platform = KubernetesPlatform(settings, Conditions(), name=NAME, client=cluster.client)
     platform.offer(np.arange(0.0, LOAD_S, 1 / RATE_RPS))
     try:
