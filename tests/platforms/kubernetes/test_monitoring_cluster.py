@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_prometheus_tells_what_arrives_and_the_gateways_where_it_is_gone(watched
     asked = {"ipa-gateway": 2, "ipa-replica": 4}
     for job, pods in asked.items():
         up = f'sum(up{{job="{job}", namespace="{watched.namespace}", pipeline="{NAME}"}})'
-        wait_for(f"{pods} pods of {job}", lambda up=up, pods=pods: prometheus.value(up) == pods)
+        wait_for(f"{pods} pods of {job}", partial(_is, prometheus, up, pods))
     replicas = prometheus.query('up{job="ipa-replica"}')
     assert {(one.labels["stage"], one.labels["variant"]) for one in replicas} == {
         *(("first", "small"), ("second", "small"))
@@ -119,6 +120,10 @@ def test_prometheus_tells_what_arrives_and_the_gateways_where_it_is_gone(watched
     assert "; the gateways told the arrivals of" in seen.note
     assert np.isfinite(seen.rates_rps[-10:-4]).all()
     assert seen.rates_rps[-10:-4].sum() > RATE_RPS
+
+
+def _is(prometheus: Prometheus, expression: str, value: float) -> bool:
+    return prometheus.value(expression) == value
 
 
 def _told(watched: Watched) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
