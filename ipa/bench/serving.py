@@ -30,8 +30,15 @@ BAR_STAGE_MS = 1.5
 BAR_RPS = 800
 """Requests per second that must go through two stages on two cores."""
 
-BATCHES = {"one by one": (1, 0.0), "in batches of 8": (8, 0.01)}
-"""Batch size and longest wait of both stages."""
+WAYS = {
+    "one by one": (1, 0.0, 1),
+    "one by one, two replicas each": (1, 0.0, 2),
+    "in batches of 8": (8, 0.01, 1),
+}
+"""Batch size, longest wait and replicas of both stages."""
+
+MOST_BATCH, MOST_REPLICAS = 8, 2
+STAGES = ("first", "second")
 
 CALLERS = 32
 """Callers that keep the pipeline busy, each with one request at a time."""
@@ -80,7 +87,8 @@ def bench_serving(
     pandas.DataFrame
         Columns ``what, stages, p50_ms, p99_ms, stage_p50_ms, stage_p99_ms, peak_rps, cpu_ms``: latency of one
         caller, the same per stage, requests per second of many callers, and what the called process itself
-        computed per request meanwhile. Latencies in batches hold the wait for the batch and are left out.
+        computed per request meanwhile. Latencies in batches hold the wait for the batch and are left out;
+        with more replicas those of one caller are the same.
     """
     rows = []
     with TemporaryDirectory(prefix="ipa-bench-") as name, _bench(Path(name), requests) as bench:
@@ -89,10 +97,11 @@ def bench_serving(
             rows.append(
                 {"what": "one model server, called directly"} | _measure(bench.direct, bench.server, 1)
             )
-            for how, (batch, wait_s) in BATCHES.items():
+            for how, (batch, wait_s, replicas) in WAYS.items():
                 progress(f"two stages, {how}")
-                bench.put_plan(batch, wait_s)
-                measured = _measure(bench.through, bench.gateway, 2, latency=batch == 1)
+                bench.put_plan(batch, wait_s, replicas)
+                alone = batch == replicas == 1
+                measured = _measure(bench.through, bench.gateway, len(STAGES), latency=alone)
                 rows.append({"what": f"two stages, {how}"} | measured)
             progress("")
     frame = pd.DataFrame(rows)
@@ -156,22 +165,24 @@ async def _call_in_a_loop(calls: Calls) -> tuple[list[float], float]:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Two model servers and a gateway before them, and how to call the first one and the pipeline."""
+    """Model servers of two stages and a gateway before them; how to call one of them and the pipeline."""
 
     server: "Process"
     gateway: "Process"
     direct: Calls
     through: Calls
     control: "GatewayControl"
-    replicas: "tuple[ReplicaAddress, ...]"
+    replicas: "dict[str, tuple[ReplicaAddress, ...]]"
 
-    def put_plan(self, batch: int, wait_s: float) -> None:
-        """Serve in batches of a size."""
+    def put_plan(self, batch: int, wait_s: float, replicas: int = 1) -> None:
+        """Serve in batches of a size with some of the replicas."""
         from ipa.serving.gateway import StageAssignment
 
-        plans = [StagePlan(one.name, VARIANT, batch, 1, 1, wait_s) for one in self.replicas]
         self.control.put_plan(
-            [StageAssignment(plan, (one,)) for plan, one in zip(plans, self.replicas, strict=True)]
+            [
+                StageAssignment(StagePlan(stage, VARIANT, batch, replicas, 1, wait_s), known[:replicas])
+                for stage, known in self.replicas.items()
+            ]
         )
 
 
@@ -190,26 +201,27 @@ def _start(host: "ProcessHost", folder: Path, requests: int) -> _Bench:
     from ipa.serving.gateway import GatewayControl, GatewaySettings, ReplicaAddress, serve_gateway
     from ipa.serving.model_server import ReplicaSettings, serve_replica
 
-    points = tuple(ProfilePoint(batch, 1e-6, 1e-6, 1e6) for batch, _ in BATCHES.values())
+    points = tuple(ProfilePoint(batch, 1e-6, 1e-6, 1e6) for batch in (1, MOST_BATCH))
     variant = Variant(VARIANT, 0.5, 1, (Profile(1, points),))
-    stages = tuple(Stage(name, (variant,)) for name in ("first", "second"))
+    stages = tuple(Stage(name, (variant,)) for name in STAGES)
     replicas = [
-        ReplicaSettings(name, name, variant=VARIANT, max_batch=points[-1].batch, profile=points)
-        for name in ("first", "second")
+        ReplicaSettings(f"{stage}-{n}", stage, variant=VARIANT, max_batch=MOST_BATCH, profile=points)
+        for stage in STAGES
+        for n in range(MOST_REPLICAS)
     ]
     servers = [_started(host, one.name, serve_replica, one, folder) for one in replicas]
+    addresses = [
+        ReplicaAddress(one.name, where, one.model) for one, (_, where) in zip(replicas, servers, strict=True)
+    ]
     settings = GatewaySettings(Pipeline("two", stages, sla_s=1.0), "two", folder / "socket", "token")
     gateway, address = _started(host, "gateway", serve_gateway, settings, folder)
     return _Bench(
         servers[0][0],
         gateway,
-        Calls(servers[0][1], "first", requests, CALLERS),
+        Calls(servers[0][1], STAGES[0], requests, CALLERS),
         Calls(address, "two", requests, CALLERS),
         GatewayControl(settings.control_socket, settings.control_token),
-        tuple(
-            ReplicaAddress(stage.name, where, stage.name)
-            for stage, (_, where) in zip(stages, servers, strict=True)
-        ),
+        {stage: tuple(one for one in addresses if one.model == stage) for stage in STAGES},
     )
 
 

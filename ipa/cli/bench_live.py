@@ -91,7 +91,7 @@ def serving_command(
       ipa bench serving
       ipa bench serving --requests 500 --repeats 1
     """
-    with messages.status("starting two model servers and a gateway") as status:
+    with messages.status("starting model servers and a gateway") as status:
         rows = bench_serving(requests, repeats, lambda what: status.update(f"calling {what}"))
     if as_json:
         print_json({"environment": environment(), "rows": rows.to_dict("records")})

@@ -12,6 +12,7 @@ def test_a_short_measurement_has_a_latency_per_stage_and_a_throughput() -> None:
     assert list(rows.index) == [
         "one model server, called directly",
         "two stages, one by one",
+        "two stages, one by one, two replicas each",
         "two stages, in batches of 8",
     ]
     assert set(rows.index) <= set(shown)
