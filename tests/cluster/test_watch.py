@@ -232,3 +232,32 @@ def test_a_closed_event_loop_hears_nothing() -> None:
     tell = on_loop(loop, lambda _change: pytest.fail("it is closed"))
     loop.close()
     tell(Change("added", settings()))
+
+
+def test_what_has_a_label_is_found_after_every_change(
+    cluster: MemoryCluster, heard: Heard, start: Callable[[], Informer]
+) -> None:
+    cluster.put(CONFIG_MAP, "b", settings(of="video"))
+    cluster.put(CONFIG_MAP, "a", settings(of="video"))
+    cluster.put(CONFIG_MAP, "c", settings(of="audio"))
+    cluster.put(CONFIG_MAP, "d", {"metadata": {}})
+    informer = start()
+    for _ in range(4):
+        heard.next()
+
+    def found(value: str) -> list[str]:
+        return [thing["metadata"]["name"] for thing in informer.labelled("of", value)]
+
+    assert (found("video"), found("audio"), found("nlp")) == (["a", "b"], ["c"], [])
+    assert [thing["metadata"]["name"] for thing in informer.labelled("in", "")] == ["a", "b", "c", "d"]
+    cluster.put(CONFIG_MAP, "c", settings(of="video"))
+    assert heard.next() == ("modified", "c")
+    assert (found("video"), found("audio")) == (["a", "b", "c"], [])
+    cluster.remove(CONFIG_MAP, "a")
+    assert heard.next() == ("deleted", "a")
+    assert found("video") == ["b", "c"]
+    written = cluster.put(CONFIG_MAP, "e", settings(of="nlp"))
+    informer.note(written)
+    assert found("nlp") == ["e"]
+    informer.forget(written)
+    assert found("nlp") == []

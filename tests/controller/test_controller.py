@@ -124,7 +124,7 @@ def test_who_cannot_renew_lets_go_and_comes_back(
 
     cluster.fault = away
     wait_for("the end of the lease", lambda: not running.controller.leads)
-    assert not platforms.latest.attached
+    wait_for("the end of its work", lambda: not platforms.latest.attached)
     cluster.fault = lambda _request: None
     wait_for("the next lease", lambda: running.controller.leads and platforms.latest.attached)
 

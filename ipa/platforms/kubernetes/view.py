@@ -1,6 +1,6 @@
 """What there is of all pipelines of a namespace, as the API server tells it; watched once for all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from ipa.cluster.client import ClusterClient
@@ -91,7 +91,7 @@ class NamespaceView:
     def seen(self, pipeline: str) -> Seen:
         """Return what there is of a pipeline."""
         label = label_value(pipeline)
-        found = {kind: list(self._of(kind, label)) for kind in OWNED}
+        found = {kind: self._informers[kind].labelled(PIPELINE_LABEL, label) for kind in OWNED}
         return Seen(
             deployments=by_name(found[DEPLOYMENT]),
             services=by_name(found[SERVICE]),
@@ -123,9 +123,6 @@ class NamespaceView:
         """Watch no more."""
         for informer in self._informers.values():
             informer.stop()
-
-    def _of(self, kind: Kind, label: str) -> Iterator[Object]:
-        return (thing for thing in self._informers[kind].objects() if _label(thing) == label)
 
     def _tell(self, change: Change) -> None:
         thing = change.object
