@@ -11,6 +11,7 @@ from mlserver.settings import ModelParameters, ModelSettings, Settings
 from prometheus_client import REGISTRY
 
 from ipa.serving.doors import Doors
+from ipa.serving.gateway.data_plane import PipelineDataPlane
 from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.engine.clock import LoopClock
@@ -47,7 +48,8 @@ class PipelineServer(MLServer):  # type: ignore[misc]
         super().__init__(settings)
 
     def _create_servers(self) -> None:
-        parts = self._settings, self._data_plane, self._model_repository_handlers
+        data_plane = self._data_plane = PipelineDataPlane(self.__dict__["_data_plane"])
+        parts = self._settings, data_plane, self._model_repository_handlers
         self._kafka_server = None
         self._rest_server = self.rest = RestDoor(*parts)
         self._grpc_server = self.grpc = GrpcDoor(*parts, self._front, self._connection_age_s)

@@ -191,6 +191,8 @@ def test_another_model_is_not_found(live: Lab) -> None:
     error = live.run(lambda client: refused(client.infer("another", marked(""))))
     assert error == grpc.StatusCode.NOT_FOUND
     assert ask(f"{live.http}/v2/models/another/infer", BODY)[0] == 404
+    # Else anybody could fill the memory with names that metrics count by.
+    assert "another" not in ask(f"{live.http}/metrics")[2].decode()
 
 
 def test_a_version_that_the_pipeline_does_not_have_is_not_found(live: Lab) -> None:
