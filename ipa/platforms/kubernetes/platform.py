@@ -2,7 +2,9 @@
 
 import os
 import re
+import socket
 import time
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from itertools import count
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from ipa.cluster.client import ClusterClient, connect
 from ipa.cluster.kinds import EVERYWHERE, NODE, PIPELINE, POD, RESOURCE_QUOTA, SERVICE, Object
 from ipa.cluster.names import dns_name, gateway_name, label_value
+from ipa.cluster.port_forward import forwarded
 from ipa.cluster.resource import to_object
 from ipa.cluster.resource_spec import Drop, Emulation, Gateway, Models, PipelineOptions
 from ipa.errors import ClusterError, LivePipelineError, MissingExtraError
@@ -39,6 +42,8 @@ ZERO_IN_S = 0.2
 
 HOPELESS_AFTER_S = 30.0
 """Time for which the same trouble has to last before a first plan is given up."""
+
+REACH_TIMEOUT_S = 2.0
 
 POLL_S = 0.1
 
@@ -87,6 +92,7 @@ class KubernetesPlatform:
         self._own_client, self._own_view = client is None, view is None
         self._arrivals_s: NDArray[np.float64] = np.empty(0)
         self._load: ClusterLoad | None = None
+        self._ways = ExitStack()
         self._running: RunningPipeline | None = None
         self._made: Owner | None = None
         self._pipeline: Pipeline | None = None
@@ -262,6 +268,7 @@ class KubernetesPlatform:
                 self._delete(self._made)
         finally:
             self._load, self._made = None, None
+            self._ways.close()
             self.detach()
 
     def _find_or_make(self, pipeline: Pipeline) -> Object:
@@ -336,10 +343,22 @@ class KubernetesPlatform:
         service = self.client.get(SERVICE, gateway_name(self._name), self.namespace)
         if service is None:
             raise ClusterError(f"the service {gateway_name(self._name)} is gone", 404)
-        return f"{service['spec']['clusterIP']}:{GRPC_PORT}"
+        address = str(service["spec"]["clusterIP"])
+        if _reaches(address):
+            return f"{address}:{GRPC_PORT}"
+        # From outside the cluster the way leads through its API server, to one shard.
+        pod = self.running.gateway_pods()[0]
+        return self._ways.enter_context(forwarded(self.client, pod, GRPC_PORT, self.namespace))
 
     def _delete(self, owner: Owner) -> None:
         self.client.delete(PIPELINE, owner.name, owner.namespace, uid=owner.uid)
+
+
+def _reaches(address: str) -> bool:
+    """Whether the gateway's Service can be called from here."""
+    with suppress(OSError), socket.create_connection((address, GRPC_PORT), REACH_TIMEOUT_S):
+        return True
+    return False
 
 
 def _owner(thing: Object) -> Owner:

@@ -102,6 +102,19 @@ def test_no_request_is_lost_or_answered_twice_while_it_is_reconfigured(
     )
 
 
+def test_a_load_from_outside_the_cluster_goes_through_its_api_server(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform_module, "_reaches", lambda _address: False)
+    pipeline, plan = one_stage()
+    platform = make()
+    platform.offer(np.linspace(0.01, 2.0, 20))
+    platform.deploy(pipeline, plan)
+    platform.sleep_until(2.0)
+    platform.drain()
+    assert (platform.records().outcome == OK).all()
+
+
 def test_whoever_takes_over_in_the_middle_of_a_switch_finishes_it(
     make: Make, cluster: Cluster, namespace: str
 ) -> None:
