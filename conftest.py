@@ -22,6 +22,7 @@ NEEDS = {
         "ipa/profiler/called_model.py",
         "ipa/profiler/local_host.py",
         "ipa/serving/*",
+        "tests/controller/test_latency.py",
         "tests/platforms/local/test_external_servers.py",
         "tests/serving/gateway/*_live.py",
         "tests/serving/gateway/test_metrics.py",
@@ -40,7 +41,10 @@ NEEDS = {
         "tests/support/faulty_server.py",
         "tests/support/gateway_lab.py",
     ],
+    "jsonschema": ["tests/cluster/test_resource_crd.py"],
     "prometheus_client": [
+        "ipa/controller/*",
+        "tests/controller/*",
         "tests/infrastructure/test_monitoring_files.py",
         "tests/platforms/test_monitoring.py",
     ],

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -12,8 +13,7 @@ import typer
 from ipa.cli.messages import tell
 from ipa.cluster.client import connect
 from ipa.cluster.kinds import EVERYWHERE
-from ipa.controller.controller import Controller, ControllerSettings
-from ipa.controller.election import Election
+from ipa.errors import MissingExtraError
 from ipa.platforms.monitoring import check_address
 
 LEASE_NAME = "ipa-controller"
@@ -83,6 +83,11 @@ def controller_command(
     """
     if prometheus:
         check_address(prometheus)
+    if find_spec("prometheus_client") is None:
+        raise MissingExtraError("The client of Prometheus", "kubernetes")
+    from ipa.controller.controller import Controller, ControllerSettings
+    from ipa.controller.election import Election
+
     client = connect(None if kubeconfig is None else str(kubeconfig), context)
     identity = identity or f"{socket.gethostname()}-{os.getpid()}"
     settings = ControllerSettings(identity, namespace or EVERYWHERE, image, port, prometheus)
