@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from ipa.figures.style import (
     ALERT,
     DECIDED,
+    INK,
     LOAD,
     MUTED,
     PAGE_IN,
@@ -24,7 +25,7 @@ from ipa.figures.tables import require
 CURVES = ("platform", "latency_s", "share")
 BINS = ("platform", "time_s", "latency_s", "rate_rps")
 STEPS = ("platform", "time_s", "cost_cores")
-LOOKS = {"live": Look(DECIDED), "simulated": Look(ALERT, (3, 1.5))}
+LOOKS = {"live": Look(DECIDED), "simulated": Look(ALERT, (3, 1.5)), "in a cluster": Look(INK, (1, 1))}
 
 
 def draw_live_against_simulated(
@@ -71,7 +72,7 @@ def draw_live_against_simulated(
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, sla_s: float) -> None:
-    for name, look in LOOKS.items():
+    for name, look in _looks(curves).items():
         rows = curves[curves["platform"] == name]
         axes.plot(
             rows["latency_s"], 100 * rows["share"], color=look.colour, linestyle=look.line_style, label=name
@@ -90,7 +91,7 @@ def _draw_latency(axes: Axes, timeline: pd.DataFrame) -> None:
     load.set_ylim(0, 2.5 * float(rows["rate_rps"].max()))
     load.set_ylabel("requests/s", color=MUTED)
     load.grid(visible=False)
-    for name, look in LOOKS.items():
+    for name, look in _looks(timeline).items():
         rows = timeline[timeline["platform"] == name]
         axes.plot(rows["time_s"], rows["latency_s"], color=look.colour, linestyle=look.line_style)
     axes.set_ylim(bottom=0)
@@ -100,14 +101,21 @@ def _draw_latency(axes: Axes, timeline: pd.DataFrame) -> None:
 
 
 def _draw_cost(axes: Axes, steps: pd.DataFrame) -> None:
-    for place, (name, look) in enumerate(LOOKS.items()):
+    looks = _looks(steps)
+    for place, (name, look) in enumerate(looks.items()):
         rows = steps[steps["platform"] == name]
         axes.step(
             rows["time_s"], rows["cost_cores"], where="post", color=look.colour, linestyle=look.line_style,
-            transform=set_apart(axes, place, len(LOOKS)),
+            transform=set_apart(axes, place, len(looks)),
         )  # fmt: skip
     axes.set_ylim(0, 1.15 * float(steps["cost_cores"].max()))
     axes.set_xlim(0, float(steps["time_s"].max()))
     whole_ticks(axes.yaxis)
     axes.set_xlabel("time (s)")
     name_panel(axes, "Cost of the plan (cores)")
+
+
+def _looks(table: pd.DataFrame) -> dict[str, Look]:
+    """Return how the platforms of a table are drawn."""
+    there = set(table["platform"])
+    return {name: look for name, look in LOOKS.items() if name in there}

@@ -1,6 +1,5 @@
 """Measures the variants of a pipeline, point by point, and writes what follows."""
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from ipa.profiler.files import ProfileFiles, SessionFacts
 from ipa.profiler.host import Replica, ReplicaHost
 from ipa.profiler.pipeline_file import Allocations, Missing, allocations, pipeline_content, write_pipeline
 from ipa.profiler.point import Circumstances, MeasuredPoint, PointKey, measured_point
+from ipa.profiler.run_loop import run_to_end
 from ipa.profiler.table import add_point, write_points
 from ipa.profiler.target import Target, Wanted, fingerprints, targets_of
 
@@ -92,7 +92,7 @@ def profile_pipeline(
     known = fingerprints(config, wanted)
     session = _Session(wanted, files, files.take_up(wanted, known, force=force), progress, redo_disturbed)
     try:
-        asyncio.run(session.measure(targets, opened, force=force))
+        run_to_end(session.measure(targets, opened, force=force))
     finally:
         if session.facts is not None and session.measured:
             files.note_session(wanted, session.facts, len(session.measured))

@@ -22,8 +22,10 @@ from ipa.paper import PAPER_EDITIONS
 from ipa.paths import data_dir
 from ipa.pipeline.accuracy import METRICS
 from ipa.pipeline.load import load_pipeline
+from ipa.platforms.kubernetes.settings import KubernetesSettings
+from ipa.platforms.registry import PLATFORMS
 from ipa.registry import Registry
-from ipa.studies.measured_profiles import stored_profiles
+from ipa.studies.measured_profiles import pipeline_and_source, stored_profiles
 from ipa.workload import ARRIVAL_PROCESSES, load_workload
 from ipa.workload.catalogue import TraceChoice
 
@@ -61,10 +63,25 @@ def _long_workload(name: str) -> str:
     return name
 
 
-def _stored_profile(name: str) -> str:
+def _profile(name: str) -> str:
     if name not in stored_profiles():
-        raise UnknownNameError("stored profile", name, stored_profiles())
+        pipeline_and_source(name)
     return name
+
+
+def _cluster(settings: dict[str, str]) -> dict[str, str]:
+    for name in settings:
+        if name not in CLUSTER_SETTINGS:
+            raise UnknownNameError("setting of the cluster", name, CLUSTER_SETTINGS)
+    KubernetesSettings(**settings)  # type: ignore[arg-type]
+    return settings
+
+
+CLUSTER_SETTINGS = ("namespace", "image", "pull_policy", "context", "kubeconfig", "models_claim")
+"""What the parameter ``cluster`` of notebooks may say: where, and with which image, pods are made."""
+
+Cluster = Annotated[dict[str, str], AfterValidator(_cluster)]
+LivePlatform = Literal["stored", "local", "kubernetes"]
 
 
 def _in_the_repository(folder: Path) -> Path:
@@ -89,7 +106,7 @@ class _Parameters(BaseModel):
         told
             Parameters that the name of the figure tells already, besides trace and seed.
         """
-        silent = {"trace", "seed", "results_dir", "jobs", "measure_again", *told}
+        silent = {"trace", "seed", "results_dir", "jobs", "measure_again", "cluster", *told}
         return {
             name: value
             for name, field in type(self).model_fields.items()
@@ -112,6 +129,8 @@ class AdaptationParameters(_Parameters):
     method: Annotated[str, _one_of(METHODS)] = "ipa"
     edition: Annotated[str, _one_of(EDITIONS)] = "corrected"
     duration_s: Annotated[int, Field(ge=1)] | None = None
+    platform: Annotated[str, _one_of(PLATFORMS)] = "simulated"
+    cluster: Cluster = Field(default_factory=dict)
 
 
 class EndToEndParameters(_Parameters):
@@ -174,23 +193,27 @@ class LatencyParameters(_Parameters):
 class ProfilingParameters(_Parameters):
     """Parameters of ``7-profiling``."""
 
-    profiles: list[Annotated[str, AfterValidator(_stored_profile)]] = Field(["video-random"], min_length=1)
-    measure_again: bool = False
+    profiles: list[Annotated[str, AfterValidator(_profile)]] = Field(["video-random"], min_length=1)
+    platform: LivePlatform = "stored"
+    variants: list[str] = Field(default_factory=list)
     budget_s: float = Field(60.0, gt=0, allow_inf_nan=False)
+    cluster: Cluster = Field(default_factory=dict)
 
 
 class ServingParameters(_Parameters):
     """Parameters of ``8-serving``."""
 
-    platform: Literal["stored", "local"] = "stored"
+    platform: LivePlatform = "stored"
     trace: Literal["synthetic"] = "synthetic"
+    cluster: Cluster = Field(default_factory=dict)
 
 
 class LiveAgainstSimulatedParameters(_Parameters):
     """Parameters of ``9-live-against-simulated``."""
 
-    platform: Literal["stored", "local"] = "stored"
+    platform: LivePlatform = "stored"
     trace: Literal["synthetic"] = "synthetic"
+    cluster: Cluster = Field(default_factory=dict)
     runs: int = Field(5, ge=1)
     seconds: int = Field(170, ge=20, le=170)
 

@@ -49,6 +49,8 @@ CRITERIA = (
 EQUAL_STEPS_PCT = 95.0
 """Share of the steps that have to decide the same."""
 
+IN_CLUSTER = "in a cluster"
+
 BIN_S = 5.0
 """Width of the bins in which latencies are averaged over time."""
 
@@ -169,8 +171,15 @@ def _verdict(within: bool) -> str:
     return "within" if within else "off"
 
 
-def curves(pairs: Sequence[Pair]) -> pd.DataFrame:
+def curves(pairs: Sequence[Pair], in_cluster: Sequence[Pair] = ()) -> pd.DataFrame:
     """Return the distribution functions of the latencies of all runs together.
+
+    Parameters
+    ----------
+    pairs
+        The runs and their simulations.
+    in_cluster
+        Runs of the same load in a cluster, if there are any, to stand beside.
 
     Returns
     -------
@@ -178,15 +187,15 @@ def curves(pairs: Sequence[Pair]) -> pd.DataFrame:
         Columns ``platform, latency_s, share``.
     """
     parts = []
-    for name, sides in _by_platform(pairs).items():
+    for name, sides in _by_platform(pairs, in_cluster).items():
         values_s = np.sort(np.concatenate([side.latency_s for side in sides]))
         share = np.arange(1, len(values_s) + 1) / len(values_s)
         parts.append(pd.DataFrame({"platform": name, "latency_s": values_s, "share": share}))
     return pd.concat(parts, ignore_index=True)
 
 
-def timeline(pair: Pair, bin_s: float = BIN_S) -> pd.DataFrame:
-    """Return the latency over time.
+def timeline(pair: Pair, in_cluster: Sequence[Pair] = (), bin_s: float = BIN_S) -> pd.DataFrame:
+    """Return the latency over time, of a run in a cluster too if the same one was made there.
 
     Returns
     -------
@@ -195,7 +204,7 @@ def timeline(pair: Pair, bin_s: float = BIN_S) -> pd.DataFrame:
         answered requests that were due in it, and how many were due per second.
     """
     parts = []
-    for name, (side,) in _by_platform([pair]).items():
+    for name, (side,) in _by_platform([pair], _same(pair, in_cluster)).items():
         bins = (side.requests["arrival_s"] // bin_s).rename("bin")
         found = side.requests.groupby(bins)["latency_s"].agg(["mean", "size"])
         parts.append(
@@ -211,16 +220,21 @@ def timeline(pair: Pair, bin_s: float = BIN_S) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def steps(pair: Pair) -> pd.DataFrame:
+def steps(pair: Pair, in_cluster: Sequence[Pair] = ()) -> pd.DataFrame:
     """Return the cost of the plan decided for in every step: columns ``platform, time_s, cost_cores``."""
     return pd.concat(
         [
             side.decisions[["time_s", "cost_cores"]].assign(platform=name)
-            for name, (side,) in _by_platform([pair]).items()
+            for name, (side,) in _by_platform([pair], _same(pair, in_cluster)).items()
         ],
         ignore_index=True,
     )
 
 
-def _by_platform(pairs: Sequence[Pair]) -> dict[str, list[Side]]:
-    return {"live": [pair.live for pair in pairs], "simulated": [pair.simulated for pair in pairs]}
+def _same(pair: Pair, in_cluster: Sequence[Pair]) -> list[Pair]:
+    return [other for other in in_cluster if other.seed == pair.seed][:1]
+
+
+def _by_platform(pairs: Sequence[Pair], in_cluster: Sequence[Pair]) -> dict[str, list[Side]]:
+    sides = {"live": [pair.live for pair in pairs], "simulated": [pair.simulated for pair in pairs]}
+    return sides | ({IN_CLUSTER: [pair.live for pair in in_cluster]} if in_cluster else {})

@@ -1,18 +1,19 @@
 """Profiles measured by ``ipa profile`` beside the published ones: figure 2, table 4, tables 7 to 14."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
-from ipa.errors import ResultsError
+from ipa.errors import ResultsError, UnknownNameError
 from ipa.paper import PAPER_PIPELINES, published_table
 from ipa.paths import stored_results_dir
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.profiles import Profile, ProfilePoint, base_allocation
+from ipa.platforms.kubernetes.settings import KubernetesSettings
 from ipa.profiler.allocation import LatencyFit, allocate, fit_latency
 from ipa.profiler.hosts import HOSTS
 from ipa.profiler.pipeline_file import profiles_by_variant
@@ -22,8 +23,11 @@ from ipa.profiler.profile import Progress, profile_pipeline
 from ipa.profiler.table import read_points
 from ipa.profiler.target import Wanted
 from ipa.results.json_files import read_json
+from ipa.serving.replica import Source
 from ipa.studies.appendix import all_variants
 from ipa.studies.profiling import CLASSIFICATION
+
+SOURCES: tuple[Source, ...] = get_args(Source)
 
 THRESHOLDS_RPS = (5.0, 10.0, 15.0)
 """Threshold rates of Table 4."""
@@ -69,36 +73,78 @@ def stored_profile(name: str) -> MeasuredProfile:
 
 
 def measured_profile(
-    name: str, results_dir: Path, *, again: bool, budget_s: float, progress: Progress
+    name: str,
+    results_dir: Path,
+    *,
+    platform: str,
+    budget_s: float,
+    progress: Progress,
+    variants: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> MeasuredProfile:
-    """Return stored measurements, or take the same ones anew on this machine.
+    """Return stored measurements, or take them anew.
 
     Parameters
     ----------
     name
-        Pipeline and source, for example ``video-random``.
+        Pipeline and source, for example ``video-random``. What is stored is measured again, point by point;
+        of anything else, all variants with their base allocations.
     results_dir
-        New ones go to its ``profiles/NAME``, where an interrupted call goes on.
-    again
-        Whether to measure.
+        New ones go to its ``profiles/``, where an interrupted call goes on.
+    platform
+        ``stored``; or where to measure, ``local`` or ``kubernetes``.
     budget_s
         Longest time that a point may take.
     progress
         Told how far it is.
+    variants
+        Only these, if any are named.
+    settings
+        Changes of the settings of the platform ``kubernetes``.
 
     Raises
     ------
     ResultsError
         If there are no stored measurements of this name, or a replica could not be measured.
     """
-    stored = stored_profile(name)
-    if not again:
-        return stored
-    wanted, folder = wanted_again(stored, budget_s), results_dir / "profiles" / name
-    report = profile_pipeline(wanted, HOSTS["local"](wanted, folder), folder, progress)
+    if platform == "stored":
+        return stored_profile(name)
+    serving = KubernetesSettings(**settings or {}) if platform == "kubernetes" else None
+    wanted = replace(_wanted(name, budget_s), platform=platform, serving=serving)
+    wanted = replace(wanted, variants=tuple(variants) or wanted.variants)
+    folder = profile_folder(results_dir, name, platform)
+    report = profile_pipeline(wanted, HOSTS[platform](wanted, folder), folder, progress)
     if report.failures:
         raise ResultsError("; ".join(f"{what}: {why}" for what, why in report.failures.items()))
     return _read(folder, name)
+
+
+def profile_folder(results_dir: Path, name: str, platform: str) -> Path:
+    """Return where new measurements go; a cluster is another machine than this one."""
+    return results_dir / "profiles" / (name if platform == "local" else f"{name}-{platform}")
+
+
+def _wanted(name: str, budget_s: float) -> Wanted:
+    if name in stored_profiles():
+        return wanted_again(stored_profile(name), budget_s)
+    pipeline, source = pipeline_and_source(name)
+    return Wanted(pipeline, source=source, rule=StoppingRule(budget_s=budget_s))
+
+
+def pipeline_and_source(name: str) -> tuple[str, Source]:
+    """Return what a name such as ``video-emulated`` is made of.
+
+    Raises
+    ------
+    IpaError
+        If there is no such pipeline, or no such source of weights.
+    """
+    pipeline, _, given = name.rpartition("-")
+    load_pipeline(pipeline or name)
+    source = next((known for known in SOURCES if known == given), None)
+    if source is None:
+        raise UnknownNameError("source of weights", given, SOURCES)
+    return pipeline, source
 
 
 def wanted_again(profile: MeasuredProfile, budget_s: float) -> Wanted:
@@ -129,7 +175,8 @@ def conditions_table(profiles: Sequence[MeasuredProfile]) -> pd.DataFrame:
 
 def _conditions(profile: MeasuredProfile) -> dict[str, object]:
     machine, points = profile.facts["machine"], profile.points
-    loads = [session["begun"]["load_average"][0] for session in profile.facts["sessions"]]
+    # A node that nobody may look into does not tell its load.
+    loads = [(session["begun"]["load_average"] or ["not told"])[0] for session in profile.facts["sessions"]]
     open_ended = sum(point.p99_interval.relative_half_width > StoppingRule().precision for point in points)
     return {
         "pipeline": profile.facts["pipeline"],

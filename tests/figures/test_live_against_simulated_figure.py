@@ -1,5 +1,7 @@
 """The figure that draws a live run over its simulation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +13,9 @@ from ipa.figures.live_against_simulated import LOOKS, draw_live_against_simulate
 NAMES = ("live", "simulated")
 
 
-def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def tables(names: Sequence[str] = NAMES) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     curves, timeline, steps = [], [], []
-    for place, name in enumerate(NAMES):
+    for place, name in enumerate(names):
         shift = 1 + 0.1 * place
         curves.append(
             pd.DataFrame({"latency_s": [0.1 * shift, 0.2 * shift, 3 * shift], "share": [0.3, 0.6, 1]})
@@ -25,19 +27,26 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return pd.concat(curves), pd.concat(timeline), pd.concat(steps)
 
 
-def drawn() -> Figure:
-    return draw_live_against_simulated(*tables(), sla_s=2.0, caption="what was run")
+def drawn(names: Sequence[str] = NAMES) -> Figure:
+    return draw_live_against_simulated(*tables(names), sla_s=2.0, caption="what was run")
 
 
 def test_both_sides_are_drawn_alike_in_every_panel() -> None:
     cdf, latency, cost = drawn().axes[:3]
     for axes in (cdf, latency, cost):
         styles = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
-        assert {look.colour for look in LOOKS.values()} <= {colour for colour, _ in styles}
+        assert {LOOKS[name].colour for name in NAMES} <= {colour for colour, _ in styles}
         assert len({style for _, style in styles}) >= 2
     live = cdf.lines[0]
     assert live.get_xdata().tolist() == [0.1, 0.2, 3]
     assert live.get_ydata().tolist() == [30, 60, 100]
+
+
+def test_a_run_in_a_cluster_stands_beside_where_there_is_one() -> None:
+    figure = drawn(tuple(LOOKS))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["live", "simulated", "in a cluster", "SLA"]
+    assert [len(axes.lines) for axes in figure.axes[:3]] == [4, 3, 3]
 
 
 def test_sides_and_sla_are_named_once() -> None:

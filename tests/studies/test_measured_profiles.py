@@ -85,7 +85,7 @@ def test_stored_measurements_are_found_by_name(
     write_points(tmp_path / "profile-video-random" / "video.csv", profile.points)
     (tmp_path / "profile-video-random" / "video.json").write_text(json.dumps(FACTS))
     assert study.stored_profiles() == ["video-random"]
-    read = study.measured_profile("video-random", tmp_path, again=False, budget_s=1, progress=print)
+    read = study.measured_profile("video-random", tmp_path, platform="stored", budget_s=1, progress=print)
     assert {point.key for point in read.points} == {point.key for point in profile.points}
     assert read.note.startswith("video, source random: Z80, 2 cores, 20")
     with pytest.raises(ResultsError, match="holds no measurements; stored: video-random"):
