@@ -30,6 +30,8 @@ ADAPTATION = {
     "trace": "synthetic",
     "seed": 0,
     "duration_s": None,
+    "platform": "simulated",
+    "cluster": {},
     "results_dir": "results",
 }
 MEGABYTE = 1_000_000
