@@ -130,7 +130,7 @@ class AdaptationParameters(_Parameters):
     edition: Annotated[str, _one_of(EDITIONS)] = "corrected"
     duration_s: Annotated[int, Field(ge=1)] | None = None
     platform: Annotated[str, _one_of(PLATFORMS)] = "simulated"
-    cluster: Cluster = Field(default_factory=dict)
+    cluster: Cluster = Field({})
 
 
 class EndToEndParameters(_Parameters):
@@ -195,9 +195,9 @@ class ProfilingParameters(_Parameters):
 
     profiles: list[Annotated[str, AfterValidator(_profile)]] = Field(["video-random"], min_length=1)
     platform: LivePlatform = "stored"
-    variants: list[str] = Field(default_factory=list)
+    variants: list[str] = Field([])
     budget_s: float = Field(60.0, gt=0, allow_inf_nan=False)
-    cluster: Cluster = Field(default_factory=dict)
+    cluster: Cluster = Field({})
 
 
 class ServingParameters(_Parameters):
@@ -205,7 +205,7 @@ class ServingParameters(_Parameters):
 
     platform: LivePlatform = "stored"
     trace: Literal["synthetic"] = "synthetic"
-    cluster: Cluster = Field(default_factory=dict)
+    cluster: Cluster = Field({})
 
 
 class LiveAgainstSimulatedParameters(_Parameters):
@@ -213,7 +213,7 @@ class LiveAgainstSimulatedParameters(_Parameters):
 
     platform: LivePlatform = "stored"
     trace: Literal["synthetic"] = "synthetic"
-    cluster: Cluster = Field(default_factory=dict)
+    cluster: Cluster = Field({})
     runs: int = Field(5, ge=1)
     seconds: int = Field(170, ge=20, le=170)
 
