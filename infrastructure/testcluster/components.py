@@ -81,7 +81,6 @@ def controller_manager(layout: Layout) -> list[str]:
         f"--root-ca-file={keys / 'ca.crt'}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
-        "--node-monitor-grace-period=20s",
     ]
 
 

@@ -10,7 +10,7 @@ from infrastructure.testcluster.processes import Processes
 
 API_SERVER = "kube-apiserver"
 
-DRAIN_S = 60
+DRAIN_S = 120
 
 
 def stop(layout: Layout, name: str, patience_s: float = 5.0) -> None:
