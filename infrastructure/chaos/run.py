@@ -23,7 +23,7 @@ NS = 1_000_000_000
 
 TIMEOUT_S, RETRIES, CONNECTIONS = 20.0, 12, 8
 
-IN_FORCE_S = 60.0
+IN_FORCE_S = 120.0
 """Time in which a change of the plan has to be in force, if no other comes first."""
 
 Tell = Callable[[str], None]
