@@ -25,7 +25,7 @@ STOP_S = 5
 """Time that a server takes to end once it is asked to."""
 
 GATEWAY_GRACE_S = 40
-"""Time that a gateway has to end: it serves on for 3 s, then waits up to 25 s for what is in flight."""
+"""Time that a gateway has to end: up to 12 s for new requests, 20 s for those it has, 3 s for its journal."""
 
 HANG_AFTER_S, HANG_P99_FACTOR = 5.0, 20.0
 """A batch that takes longer than both, the second a multiple of its p99, is given up by the gateway."""
