@@ -42,6 +42,7 @@ class ClusterLoad:
         payload: str,
         payload_settings: dict[str, str | int | float],
         seed: int,
+        connections: int,
     ) -> None:
         """Start it and return once the gateway has answered it.
 
@@ -57,6 +58,8 @@ class ClusterLoad:
             Seconds after which a request is given up.
         payload, payload_settings, seed
             What requests carry.
+        connections
+            Over how many they go.
 
         Raises
         ------
@@ -72,6 +75,7 @@ class ClusterLoad:
             payload=payload,
             payload_settings=payload_settings,
             seed=seed,
+            connections=connections,
         )
         self._loop.call(self._load.start(settings))
 

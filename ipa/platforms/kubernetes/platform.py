@@ -33,6 +33,7 @@ from ipa.platforms.kubernetes.serving_settings import ClusterServing
 from ipa.platforms.kubernetes.view import NamespaceView
 from ipa.results.requests import RequestRecords
 from ipa.serving.load_generator import LoadAccount, LoadReport, request_records
+from ipa.serving.load_generator.settings import MOST_CONNECTIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,8 @@ HOPELESS_AFTER_S = 30.0
 """Time for which the same trouble has to last before a first plan is given up."""
 
 REACH_TIMEOUT_S = 2.0
+
+CONNECTIONS_PER_SHARD = 4
 
 POLL_S = 0.1
 
@@ -337,6 +340,7 @@ class KubernetesPlatform:
             payload=self._settings.payload,
             payload_settings=dict(self._settings.payload_settings),
             seed=self._conditions.seed,
+            connections=_connections(self._settings.gateway_shards),
         )
 
     def _gateway_address(self) -> str:
@@ -352,6 +356,11 @@ class KubernetesPlatform:
 
     def _delete(self, owner: Owner) -> None:
         self.client.delete(PIPELINE, owner.name, owner.namespace, uid=owner.uid)
+
+
+def _connections(shards: int) -> int:
+    """Return over how many connections a load goes, each to a shard by chance: none is left out for long."""
+    return 1 if shards == 1 else min(MOST_CONNECTIONS, CONNECTIONS_PER_SHARD * shards)
 
 
 def _reaches(address: str) -> bool:
