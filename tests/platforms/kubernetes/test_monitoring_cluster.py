@@ -26,7 +26,7 @@ from tests.support.prometheus import free_port, started_prometheus, wait_for
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("pod_code")]
 
 RATE_RPS, LOAD_S = 20, 600.0
-NAME = "toy"
+NAME = "watched"
 
 
 def discovered(pods: list[Object], selector: dict[str, str]) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def watched(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Watche
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = KubernetesSettings(
-        namespace=namespace, image=cluster.image, prometheus=url, gateway_shards=2, start_timeout_s=240.0
+        namespace=namespace, image=cluster.image, prometheus=url, start_timeout_s=240.0
     )
     platform = KubernetesPlatform(settings, Conditions(), name=NAME, client=cluster.client)
     platform.offer(np.arange(0.0, LOAD_S, 1 / RATE_RPS))
@@ -100,7 +100,7 @@ def watched(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Watche
 
 def test_prometheus_tells_what_arrives_and_the_gateways_where_it_is_gone(watched: Watched) -> None:
     prometheus, platform = watched.prometheus, watched.platform
-    asked = {"ipa-gateway": 2, "ipa-replica": 4}
+    asked = {"ipa-gateway": 1, "ipa-replica": 4}
     for job, pods in asked.items():
         up = f'sum(up{{job="{job}", namespace="{watched.namespace}", pipeline="{NAME}"}})'
         wait_for(f"{pods} pods of {job}", partial(_is, prometheus, up, pods))
