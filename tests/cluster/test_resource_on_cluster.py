@@ -81,9 +81,10 @@ SERVER = {"model": "m"}
     ],
 )
 def test_what_makes_no_sense_is_refused_and_said(
-    cluster: Cluster, namespace: str, where: str, change: dict[str, object], said: str
+    cluster: Cluster, where: str, change: dict[str, object], said: str
 ) -> None:
-    thing = video(namespace)
+    # Refused, it needs no namespace of its own.
+    thing = video("default")
     place = at(thing, where)
     place |= change
     for key in [key for key, value in change.items() if value is None]:
