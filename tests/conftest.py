@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ipa.cli.app import main
 from ipa.experiments.grid import run_grid
@@ -17,7 +17,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A suite that was started in the background inherits that, and the commands it starts would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("ipa", derandomize=True, deadline=None, print_blob=True)
+# How long an example takes to draw says how busy the machine is, and nothing about the test.
+settings.register_profile(
+    "ipa",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ipa")
 
 
