@@ -77,6 +77,8 @@ class LiveSession:
                 try:
                     started(self.about, self._pipeline)
                     self._show_until_stopped()
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt("requests that were in flight got no answer") from None
                 finally:
                     server.close()
             finally:
@@ -116,8 +118,6 @@ class LiveSession:
         with messages.status("waiting for the requests in flight"):
             try:
                 ended = self._platform.deployment.drain(DRAIN_S)
-            except KeyboardInterrupt:
-                raise KeyboardInterrupt("requests that were in flight got no answer") from None
             except IpaError as error:
                 tell(f"not drained: {error}")
                 return
