@@ -55,7 +55,9 @@ collect_ignore_glob = [file for module, files in NEEDS.items() if find_spec(modu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is asked of a solver or a payload whose library is not installed."""
+    """Skip what is asked of a library that is not installed, and order the tests of clusters."""
+    # These bring up a cluster of their own, and there is one at a time: others share one later.
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/infrastructure/test_testcluster.py"))
     for module, name in {"gurobipy": "gurobi", "PIL": "image]"}.items():
         if find_spec(module) is None:
             missing = pytest.mark.skip(reason=f"{module} is not installed")
