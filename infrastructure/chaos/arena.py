@@ -107,7 +107,9 @@ def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
         image = provide_ipa_image(layout)
         _make_namespace(client, namespace)
         stack.callback(_remove_namespace, client, namespace)
-        _install(client, namespace, stack)
+        prometheus = Prometheus({"namespace": namespace, "pipeline": NAME}, lambda: _gateways(view))
+        stack.callback(prometheus.close)
+        _install(client, namespace, prometheus.url, stack)
         thing = client.create(_object(namespace, shards, image))
         stack.callback(_delete_pipeline, client, thing)
         view = NamespaceView(client, namespace).start()
@@ -117,8 +119,6 @@ def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
         )
         seen.start()
         stack.callback(seen.stop)
-        prometheus = Prometheus({"namespace": namespace, "pipeline": NAME}, lambda: _gateways(view))
-        stack.callback(prometheus.close)
         arena = Arena(layout, client, namespace, view, seen, prometheus)
         wait_for(
             "a pipeline that serves", lambda: _is_complete(arena, shards), SERVE_S, lambda: _trouble(arena)
@@ -155,8 +155,8 @@ def _remove_namespace(client: ClusterClient, namespace: str) -> None:
         wait_for(f"the end of {namespace}", lambda: client.get(NAMESPACE, namespace) is None, GONE_S)
 
 
-def _install(client: ClusterClient, namespace: str, stack: ExitStack) -> None:
-    """Install a controller for one namespace; pipelines of others are left to others."""
+def _install(client: ClusterClient, namespace: str, prometheus_url: str, stack: ExitStack) -> None:
+    """Install a controller for one namespace, which asks a Prometheus; the others are left to others."""
     if client.get(DEPLOYMENT, CONTROLLER, SYSTEM_NAMESPACE) is not None:
         raise MissingError(
             f"IPA is installed in this cluster already, in {SYSTEM_NAMESPACE}; remove it first, so that the"
@@ -165,7 +165,9 @@ def _install(client: ClusterClient, namespace: str, stack: ExitStack) -> None:
     objects = read_manifests(OVERLAY, Placement(pipelines=(namespace,)))
     for thing in objects:
         if thing["kind"] == "Deployment":
-            thing["spec"]["template"]["spec"]["containers"][0]["args"] += ["--namespace", namespace]
+            (container,) = thing["spec"]["template"]["spec"]["containers"]
+            container["args"] += ["--namespace", namespace]
+            container["env"] += [{"name": "IPA_PROMETHEUS", "value": prometheus_url}]
     stack.callback(_uninstall, client)
     list(install(client, objects))
     wait_until_ready(client, objects, INSTALL_S)

@@ -53,7 +53,6 @@ class Prometheus:
             self._port = int(free.getsockname()[1])
         self._write("prometheus.json", self._configuration())
         self._write_pods({})
-        self._thread.start()
 
     @property
     def url(self) -> str:
@@ -62,6 +61,8 @@ class Prometheus:
 
     def start(self) -> None:
         """Start it, and return once it has scraped a gateway."""
+        if not self._thread.is_alive():
+            self._thread.start()
         command = (
             "prometheus",
             f"--config.file={self._folder}/prometheus.json",
@@ -87,7 +88,8 @@ class Prometheus:
         """End it for good."""
         self.stop()
         self._closed.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._temporary.cleanup()
 
     def gateways(self) -> int:
