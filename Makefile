@@ -56,14 +56,14 @@ test-notebooks: $(READY)
 
 # Most of the time they wait, two files for minutes; pytest ends with 5 where ARGS leaves no test of this tier.
 test-live: $(READY)
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m live $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest -q -o testpaths=tests -n 3 --dist loadfile --no-loadscope-reorder -m live $(ARGS) || test $$? -eq 5
 
 # The run with adaptation, then what the gateway, the load generator and reconfigurations cost.
 live: $(READY)
 	$(BIN)/python scripts/make_live.py $(ARGS)
 
 test-cluster: $(READY)
-	$(BIN)/python -m pytest -q -n 0 -m cluster $(ARGS)
+	$(BIN)/python -m pytest -q -o testpaths=tests -n 0 -m cluster $(ARGS)
 
 coverage: $(READY)
 	$(PYTEST) --cov --cov-report=term $(ARGS)

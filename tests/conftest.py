@@ -28,6 +28,14 @@ settings.register_profile(
 settings.load_profile("ipa")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files without a test of the tier that is asked for: importing all takes a while."""
+    tier = config.getoption("markexpr")
+    if tier not in ("live", "cluster") or not collection_path.is_file():
+        return None
+    return f"mark.{tier}" not in collection_path.read_text(encoding="utf-8") or None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what tests of faults found out about recovering from them."""
     found = [

@@ -15,6 +15,7 @@ OF_PARTS = [
     errors.ConfigError("a.yaml", "", "is not YAML"),
     errors.UnknownNameError("solver", "exat", ["exact", "pulp"]),
     errors.MissingExtraError("gurobipy", "gurobi"),
+    errors.MonitoringError("http://prometheus:9090", "it does not answer"),
 ]
 """Errors that put their message together; all others are given it whole."""
 

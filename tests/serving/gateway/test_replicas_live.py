@@ -183,6 +183,8 @@ def test_ten_times_the_load_is_answered_in_part_and_told_so_for_the_rest(live: L
     before = live.control.state()
 
     async def crowd(client: V2Client) -> "list[Answer | BaseException]":
+        # Who is not connected yet may be told that nobody answers; those are in no books.
+        assert await client.model_ready(MODEL)
         calls = []
         for tenth in range(30):
             calls += [
