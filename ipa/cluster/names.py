@@ -47,7 +47,7 @@ def dns_name(*parts: str) -> str:
     >>> dns_name("video", "detect", "yolov5n")
     'video--detect--yolov5n'
     >>> dns_name("Über uns", "a_b")
-    'ber-uns--a-b--1b2ff20c81'
+    'ber-uns--a-b--4de8e3e193'
     """
     name = JOINT.join(parts)
     plain = all(map(_PLAIN.fullmatch, parts)) and not _HASH.fullmatch(parts[-1])

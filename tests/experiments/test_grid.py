@@ -65,7 +65,7 @@ def test_a_changed_spec_runs_beside_the_old_one(tmp_path: Path) -> None:
 def test_changed_code_runs_again_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = small_grid()
     run_grid(specs, tmp_path, 1)
-    monkeypatch.setattr("ipa.experiments.fingerprint.code_sha256", lambda: "other code")
+    monkeypatch.setattr("ipa.experiments.fingerprint.code_sha256", lambda _: "other code")
     assert run_grid(specs, tmp_path, 1).ran == 3
     assert run_grid(specs, tmp_path, 1).ran == 0
     assert len(list((tmp_path / "corrected-synthetic").iterdir())) == 3
