@@ -178,10 +178,11 @@ def test_the_stored_live_runs_are_what_the_simulator_says_where_all_decisions_ar
     assert (table["worst run"].abs() <= table["allowed"])[["mean latency (s)", "p99 latency (s)"]].all()
 
 
-def test_over_all_stored_runs_times_and_decisions_are_within_and_what_is_not_is_shown() -> None:
+def test_over_all_stored_runs_the_simulation_is_within_what_is_allowed() -> None:
     pairs = live_runs.pairs_from("stored", first_seed=0, runs=99, seconds=None)
     table = study.verdicts(study.compare(pairs)).set_index("measure")
-    assert table["verdict"][table["verdict"] == "off"].index.tolist() == ["late or lost (%)"]
+    assert set(table["verdict"]) == {"within", ""}
+    assert len(pairs) == 5
     assert live_runs.sla_s(pairs) == 6.89
     assert "emulated models" in live_runs.caption(pairs)
     assert live_runs.overheads_table(pairs)["start of a replica (s)"].between(8, 8.5).all()
