@@ -205,7 +205,8 @@ def test_no_plan_is_larger_than_the_cluster(cluster: MemoryCluster, platforms: P
     lab = Lab(cluster, platforms)
     wait_for("a decision", lambda: "rateRps" in status_of(cluster))
     wait_for("a plan that fits", lambda: status_of(cluster)["cores"] <= 5)
-    assert 'ipa_controller_limit_cores{namespace="here",pipeline="video"} 5.0' in lab.metrics.text().decode()
+    limit = 'ipa_controller_limit_cores{namespace="here",pipeline="video"} 5.0'
+    wait_for("the limit among the metrics", lambda: limit in lab.metrics.text().decode())
     lab.end()
 
 

@@ -30,11 +30,33 @@ def check_servable(pipeline: Pipeline, source: Source) -> None:
                 _check(stage, variant, source)
 
 
+def check_served_here(pipeline: Pipeline) -> None:
+    """Raise an error if a variant that a plan may choose brings a server of its own: pods run that of IPA.
+
+    Parameters
+    ----------
+    pipeline
+        What is to be served in a cluster.
+
+    Raises
+    ------
+    LivePipelineError
+        Names the stage and the variant, and says what to do.
+    """
+    for stage in pipeline.stages:
+        for variant in stage.choices:
+            if variant.server is not None:
+                raise LivePipelineError(
+                    f"stage {stage.name}, variant {variant.name}: has a server of its own, which the platform"
+                    " kubernetes does not run; serve it with the platform local, or leave the variant out"
+                )
+
+
 def _check_startable(stage: Stage, variant: Variant, server: ExternalServer) -> None:
     if server.image and not server.command:
         raise LivePipelineError(
-            f"stage {stage.name}, variant {variant.name}: its server is the image {server.image}, which runs"
-            " on Kubernetes only; give it a command too, or disable the variant"
+            f"stage {stage.name}, variant {variant.name}: its server is the image {server.image}, and"
+            " containers are not run here; give it a command too, or disable the variant"
         )
 
 

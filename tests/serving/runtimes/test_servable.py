@@ -11,7 +11,7 @@ from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Pipeline
 from ipa.serving.runtimes.catalogue import libraries_of
-from ipa.serving.runtimes.servable import check_servable
+from ipa.serving.runtimes.servable import check_servable, check_served_here
 
 NO_TORCH = find_spec("torch") is None
 
@@ -84,3 +84,14 @@ def test_a_template_imports_what_the_tasks_need_unless_they_are_emulated() -> No
     assert libraries_of(["sentiment-analysis", "own", ""], "random")[0] == "torch"
     assert libraries_of(["ocr-detection", "ocr-recognition"], "packaged") == ("cv2", "onnxruntime")
     assert libraries_of(["sentiment-analysis"], "emulated") == ()
+
+
+def test_a_cluster_does_not_take_variants_with_servers_of_their_own_for_others() -> None:
+    video = load_pipeline("video")
+    check_served_here(video)
+    own = replace(video.stages[1].variants[0], server=ExternalServer("m", image="tritonserver:1"))
+    stage = replace(video.stages[1], variants=(own, *video.stages[1].variants[1:]))
+    with pytest.raises(
+        LivePipelineError, match=r"variant resnet18: has a server of its own.*leave the variant out"
+    ):
+        check_served_here(replace(video, stages=(video.stages[0], stage)))
