@@ -8,7 +8,7 @@ from ipa.cluster.names import dns_name, labels, selector
 from ipa.pipeline.pipeline import Pipeline
 from ipa.platforms.kubernetes import containers
 from ipa.platforms.kubernetes.settings import KubernetesSettings
-from ipa.platforms.replica_settings import replica_settings
+from ipa.platforms.local.replica_settings import replica_settings
 from ipa.serving.pod.settings import encode
 
 COMPONENT = "profile"

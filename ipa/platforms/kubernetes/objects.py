@@ -21,7 +21,7 @@ from ipa.pipeline.plan import StagePlan
 from ipa.platforms.base import Conditions
 from ipa.platforms.kubernetes import containers
 from ipa.platforms.kubernetes.serving_settings import ClusterServing
-from ipa.platforms.replica_settings import replica_settings
+from ipa.platforms.local.replica_settings import replica_settings
 from ipa.serving.gateway.settings import ServedPipeline
 from ipa.serving.pod.settings import encode
 

@@ -7,14 +7,15 @@ from functools import partial
 from itertools import count
 
 from ipa.pipeline.external_server import ExternalServer
-from ipa.pipeline.pipeline import Pipeline, Stage, Variant
+from ipa.pipeline.pipeline import Pipeline, Variant
 from ipa.pipeline.plan import StagePlan
 from ipa.platforms.local.async_host import AsyncHost
 from ipa.platforms.local.cpus import CpuPool
 from ipa.platforms.local.folder import LiveFolder
 from ipa.platforms.local.launch import HOST, AddressLaunch, CommandLaunch, Launch, ModelServerLaunch
+from ipa.platforms.local.replica_settings import replica_settings
 from ipa.platforms.local.serving_settings import ServingSettings
-from ipa.serving.model_server import ReplicaSettings, serve_replica
+from ipa.serving.model_server import serve_replica
 
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -50,7 +51,7 @@ class Launcher:
         name = f"{UNFIT.sub('-', f'{stage.name}-{variant.name}')[:60]}-{next(self._numbers)}"
         if variant.server is not None:
             return await self._launch_external(name, variant.server)
-        return await self._launch_own(name, stage_index, stage, variant, plan.cores)
+        return await self._launch_own(name, stage_index, variant, plan.cores)
 
     async def _launch_external(self, name: str, server: ExternalServer) -> Launch:
         if server.address:
@@ -59,25 +60,16 @@ class Launcher:
         process = await self._host.start_command(name, server.command_on(port), self._folder.log_file(name))
         return CommandLaunch(self._host, process, "on all processors", f"{HOST}:{port}", server.model)
 
-    async def _launch_own(
-        self, name: str, stage_index: int, stage: Stage, variant: Variant, cores: int
-    ) -> Launch:
-        settings = ReplicaSettings(
-            name=name,
-            model=stage.name,
-            stage_index=stage_index,
-            task=stage.task,
-            variant=variant.name,
-            source=self._settings.source,
-            cores=cores,
-            profile=variant.profile_on(cores).points,
-            service=self._settings.service,
+    async def _launch_own(self, name: str, stage_index: int, variant: Variant, cores: int) -> Launch:
+        settings = replica_settings(
+            self._pipeline,
+            stage_index,
+            variant.name,
+            cores,
+            self._settings,
             seed=self._seed,
-            settings=dict(variant.settings),
-            weights=variant.model,
-            start_up_s=variant.start_up_s if self._settings.emulate_start_up else 0.0,
+            name=name,
             asked_ns=time.monotonic_ns(),
-            max_batch=max(point.batch for point in variant.profile_on(cores).points),
         )
         # Emulated replicas wait more than they compute.
         cpus = None if self._settings.source == "emulated" else self._cpus.take(cores)
@@ -86,7 +78,7 @@ class Launcher:
         )
         where = f"on processors {', '.join(map(str, sorted(cpus)))}" if cpus else "sharing all processors"
         return ModelServerLaunch(
-            self._host, process, where, reader, stage.name, partial(self._cpus.give_back, cpus)
+            self._host, process, where, reader, settings.model, partial(self._cpus.give_back, cpus)
         )
 
 
