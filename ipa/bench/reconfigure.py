@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -42,6 +43,12 @@ CALM_S = 5.0
 SLACK = 1.3
 """The load lasts so many times as long as the reconfigurations would if none took longer than its turn."""
 
+DRAWS_IN_CLUSTER = 64
+"""Plans that are drawn to find one of the kind that was made least: few reconfigurations are to show all."""
+
+DELETE = "delete"
+"""Verb of the writes that do not belong to the change they fall into: what serves nobody is deleted later."""
+
 WAIT_S = 120.0
 """A reconfiguration that takes longer is given up."""
 
@@ -58,10 +65,14 @@ class Switch:
         What changed.
     took_s
         Seconds from the request for it until all of it served.
+    writes
+        In a cluster, writes to its API from the request for it until the next one, deletions left aside: of
+        those, each belongs to a change of five minutes before.
     """
 
     kind: Kind
     took_s: float
+    writes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +97,11 @@ class ReconfigureOutcome:
         Of the answered requests.
     replicas, replica_mb
         Replicas at the end, and the memory of each in MB: its share of what it has in common with the others
-        included (PSS); in a cluster 0 and None, for its nodes are not looked into.
+        included (PSS); None in a cluster, whose nodes are not looked into.
     switches
-        The reconfigurations.
+        The reconfigurations; fewer than were asked for if the load was over before.
+    idle_writes
+        In a cluster, writes to its API in one turn in which the plan that runs was asked for again.
     """
 
     requests: int
@@ -101,15 +114,24 @@ class ReconfigureOutcome:
     gap_s: float
     latency_p50_s: float
     latency_p99_s: float
-    replicas: int
+    replicas: int | None
     replica_mb: float | None
     switches: tuple[Switch, ...]
+    idle_writes: int | None = None
 
     def times(self) -> pd.DataFrame:
-        """Return the median and the longest time of every kind of reconfiguration, in milliseconds."""
-        frame = pd.DataFrame([(s.kind, 1000 * s.took_s) for s in self.switches], columns=["kind", "ms"])
-        found = frame.groupby("kind")["ms"].agg(["count", "median", "max"]).round(1).reset_index()
-        return found.rename(columns={"median": "median_ms", "max": "max_ms"})
+        """Return the median and the longest time of every kind of reconfiguration, in milliseconds.
+
+        In a cluster, the same of its writes to the API too.
+        """
+        rows = [(switch.kind, 1000 * switch.took_s, switch.writes) for switch in self.switches]
+        kinds = pd.DataFrame(rows, columns=["kind", "ms", "writes"]).groupby("kind")
+        found = kinds["ms"].agg(["count", "median", "max"]).round(1)
+        found = found.rename(columns={"median": "median_ms", "max": "max_ms"})
+        if self.idle_writes is not None:
+            writes = kinds["writes"].agg(["median", "max"]).astype(float)
+            found = found.join(writes.rename(columns={"median": "median_writes", "max": "max_writes"}))
+        return found.reset_index()
 
 
 def bench_reconfigure(
@@ -148,20 +170,21 @@ def bench_reconfigure(
     pipeline, platform = bench_pipeline(), settings.platform(Conditions(seed))
     end_s = CALM_S + SLACK * reconfigurations * every_s
     platform.offer(np.arange(0.0, end_s, 1 / rate_rps))
+    draws = 1 if cluster is None else DRAWS_IN_CLUSTER
     try:
         plan = first_plan(rate_rps)
         platform.deploy(pipeline, plan)
         platform.sleep_until(CALM_S)
         switches: list[Switch] = []
-        while len(switches) < reconfigurations and platform.now() < end_s:
-            kind, plan = next_plan(plan, rate_rps, rng)
-            due_s = platform.now() + every_s
-            switches.append(Switch(kind, _switch(platform, plan)))
-            platform.sleep_until(due_s)
+        while len(switches) < reconfigurations and platform.now() < end_s - every_s:
+            made = Counter(switch.kind for switch in switches)
+            kind, plan = rarest_plan(plan, rate_rps, rng, made, draws)
+            switches.append(_turn(platform, kind, plan, every_s))
             progress(len(switches), reconfigurations)
+        idle_writes = _idle_writes(platform, plan, every_s) if switches else None
         memory_mb = _memory_mb(platform) if isinstance(platform, LocalPlatform) else []
         platform.drain()
-        return _outcome(platform, memory_mb, tuple(switches))
+        return _outcome(platform, memory_mb, tuple(switches), idle_writes)
     finally:
         platform.teardown()
 
@@ -190,6 +213,16 @@ def next_plan(plan: Plan, rate_rps: float, rng: np.random.Generator) -> tuple[Ki
         if _differs(plan.stages[place], changed, kind) and least <= changed.replicas <= MOST_REPLICAS:
             stages = [changed if i == place else stage for i, stage in enumerate(plan.stages)]
             return kind, Plan(tuple(stages))
+
+
+def rarest_plan(
+    plan: Plan, rate_rps: float, rng: np.random.Generator, made: Counter[Kind], draws: int
+) -> tuple[Kind, Plan]:
+    """Return one of a number of next plans, of the kind that was made least."""
+    return min(
+        (next_plan(plan, rate_rps, rng) for _ in range(draws)),
+        key=lambda drawn: made[drawn[0]],
+    )
 
 
 def cold_start_s(repetitions: int = 3) -> list[float]:
@@ -227,6 +260,15 @@ def _points(mean_s: float) -> tuple[ProfilePoint, ...]:
     )
 
 
+def _turn(platform: LocalPlatform | KubernetesPlatform, kind: Kind, plan: Plan, every_s: float) -> Switch:
+    """Apply a plan, wait for what is left of its turn, and return what it took."""
+    before, due_s = _writes(platform), platform.now() + every_s
+    took_s = _switch(platform, plan)
+    platform.sleep_until(due_s)
+    after = _writes(platform)
+    return Switch(kind, took_s, None if before is None or after is None else after - before)
+
+
 def _switch(platform: LocalPlatform | KubernetesPlatform, plan: Plan) -> float:
     """Apply a plan and return how long it takes until all of it serves."""
     began_s = platform.now()
@@ -240,6 +282,24 @@ def _switch(platform: LocalPlatform | KubernetesPlatform, plan: Plan) -> float:
         time.sleep(POLL_S)
 
 
+def _idle_writes(platform: LocalPlatform | KubernetesPlatform, plan: Plan, every_s: float) -> int | None:
+    """Ask for the plan that runs and return how many writes the turn takes; None on this machine."""
+    before, due_s = _writes(platform), platform.now() + every_s
+    platform.apply(plan)
+    platform.observe()
+    if before is None:
+        return None
+    platform.sleep_until(due_s)
+    return (_writes(platform) or 0) - before
+
+
+def _writes(platform: LocalPlatform | KubernetesPlatform) -> int | None:
+    """Return how often the cluster was written to so far, deletions left aside; None on this machine."""
+    if isinstance(platform, LocalPlatform):
+        return None
+    return sum(write.verb != DELETE for write in platform.client.writes)
+
+
 def _memory_mb(platform: LocalPlatform) -> list[float]:
     """Return the memory of every replica."""
     names = {replica.name for stage in platform.deployment.serving() for replica in stage.replicas}
@@ -248,7 +308,10 @@ def _memory_mb(platform: LocalPlatform) -> list[float]:
 
 
 def _outcome(
-    platform: LocalPlatform | KubernetesPlatform, memory_mb: list[float], switches: tuple[Switch, ...]
+    platform: LocalPlatform | KubernetesPlatform,
+    memory_mb: list[float],
+    switches: tuple[Switch, ...],
+    idle_writes: int | None,
 ) -> ReconfigureOutcome:
     records, journal, report = platform.records(), platform.journal(), platform.load_report
     if journal is None or report is None:
@@ -268,9 +331,10 @@ def _outcome(
         gap_s=float(np.diff(busy).max()),
         latency_p50_s=float(np.quantile(latency_s, 0.5)),
         latency_p99_s=float(np.quantile(latency_s, 0.99)),
-        replicas=len(memory_mb),
+        replicas=len(memory_mb) or None,
         replica_mb=round(float(np.mean(memory_mb)), 1) if memory_mb else None,
         switches=switches,
+        idle_writes=idle_writes,
     )
 
 

@@ -116,7 +116,7 @@ def reconfigure_command(
         typer.Option(
             "--every",
             callback=within(limits.INTERVAL_S),
-            help="Seconds between two; 1 on this machine, 15 in a cluster.",
+            help="Seconds between two; 1 on this machine, 10 in a cluster.",
         ),
     ] = None,
     seed: SeedOption = 0,
@@ -157,20 +157,20 @@ def reconfigure_command(
         found = bench_reconfigure(
             reconfigurations,
             rate_rps,
-            every_s or (1.0 if cluster is None else 15.0),
+            every_s or (1.0 if cluster is None else 10.0),
             seed,
             lambda done, total: show(done, total, ""),
             cluster,
         )
     cold_s = cold_start_s() if cluster is None else []
-    times, counts = found.times(), asdict(found)
-    del counts["switches"]
+    told = {name: value for name, value in asdict(found).items() if value is not None}
+    times, counts = found.times(), {name: value for name, value in told.items() if name != "switches"}
     figures = {
         "environment": environment(),
         "machine": machine(),
         **counts,
         "switches": times.to_dict("records"),
-        "cold_start_s": cold_s,
+        **({"cold_start_s": cold_s} if cold_s else {}),
     }
     if store:
         name = "reconfigure.json" if cluster is None else "reconfigure-kubernetes.json"
@@ -180,8 +180,14 @@ def reconfigure_command(
     else:
         print_table([{"measure": name.replace("_", " "), "value": value} for name, value in counts.items()])
         print_table(times, title="milliseconds from the request for a change until all of it serves")
-        cold = f"a replica in a new interpreter, without the warm template: {median(cold_s):.2f} s; "
-        where = f"on {environment()['cpu']}, Python {environment()['python']}"
-        messages.print(f"{cold if cold_s else ''}{where}", highlight=False)
+        if cold_s:
+            messages.print(f"a replica in a new interpreter: {median(cold_s):.2f} s", highlight=False)
+        messages.print(f"on {environment()['cpu']}, Python {environment()['python']}", highlight=False)
+    if len(found.switches) < reconfigurations:
+        messages.print(
+            f"only {len(found.switches)} of {reconfigurations} reconfigurations were made before the load was"
+            " over: they took longer than their turn; give a longer one with --every",
+            highlight=False,
+        )
     if any(counts[name] for name in ("lost", "duplicated", "failed", "dropped", "wrong")):
         raise typer.Exit(1)

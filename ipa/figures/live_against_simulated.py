@@ -25,7 +25,11 @@ from ipa.figures.tables import require
 CURVES = ("platform", "latency_s", "share")
 BINS = ("platform", "time_s", "latency_s", "rate_rps")
 STEPS = ("platform", "time_s", "cost_cores")
-LOOKS = {"live": Look(DECIDED), "simulated": Look(ALERT, (3, 1.5)), "in a cluster": Look(INK, (1, 1))}
+LOOKS = {
+    "on one machine": Look(DECIDED),
+    "in a cluster": Look(INK, (1, 1)),
+    "simulated": Look(ALERT, (3, 1.5)),
+}
 
 
 def draw_live_against_simulated(
@@ -86,7 +90,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, sla_s: float) -> None:
 
 def _draw_latency(axes: Axes, timeline: pd.DataFrame) -> None:
     load = axes.twinx()
-    rows = timeline[timeline["platform"] == "live"]
+    rows = timeline[timeline["platform"] == timeline["platform"].iloc[0]]
     load.fill_between(rows["time_s"], rows["rate_rps"], step="mid", color=LOAD, alpha=0.3, linewidth=0)
     load.set_ylim(0, 2.5 * float(rows["rate_rps"].max()))
     load.set_ylabel("requests/s", color=MUTED)

@@ -49,7 +49,10 @@ CRITERIA = (
 EQUAL_STEPS_PCT = 95.0
 """Share of the steps that have to decide the same."""
 
-IN_CLUSTER = "in a cluster"
+SIMULATED = "simulated"
+
+PLACES = {"local": "on one machine", "kubernetes": "in a cluster"}
+"""How figures call the platforms of live runs."""
 
 BIN_S = 5.0
 """Width of the bins in which latencies are averaged over time."""
@@ -171,15 +174,31 @@ def _verdict(within: bool) -> str:
     return "within" if within else "off"
 
 
-def curves(pairs: Sequence[Pair], in_cluster: Sequence[Pair] = ()) -> pd.DataFrame:
+def places(platform: str) -> tuple[str, str]:
+    """Return how figures call where the runs of a notebook come from, and where those beside them do.
+
+    Parameters
+    ----------
+    platform
+        Of the runs: ``stored`` or ``local``, ``kubernetes``.
+    """
+    one, other = PLACES["local"], PLACES["kubernetes"]
+    return (other, one) if platform == "kubernetes" else (one, other)
+
+
+def curves(pairs: Sequence[Pair], place: str, beside: Sequence[Pair] = (), there: str = "") -> pd.DataFrame:
     """Return the distribution functions of the latencies of all runs together.
 
     Parameters
     ----------
     pairs
         The runs and their simulations.
-    in_cluster
-        Runs of the same load in a cluster, if there are any, to stand beside.
+    place
+        Where they ran.
+    beside
+        Runs of the same load elsewhere, if there are any, to stand beside.
+    there
+        Where that is.
 
     Returns
     -------
@@ -187,15 +206,17 @@ def curves(pairs: Sequence[Pair], in_cluster: Sequence[Pair] = ()) -> pd.DataFra
         Columns ``platform, latency_s, share``.
     """
     parts = []
-    for name, sides in _by_platform(pairs, in_cluster).items():
+    for name, sides in _by_place(pairs, place, beside, there).items():
         values_s = np.sort(np.concatenate([side.latency_s for side in sides]))
         share = np.arange(1, len(values_s) + 1) / len(values_s)
         parts.append(pd.DataFrame({"platform": name, "latency_s": values_s, "share": share}))
     return pd.concat(parts, ignore_index=True)
 
 
-def timeline(pair: Pair, in_cluster: Sequence[Pair] = (), bin_s: float = BIN_S) -> pd.DataFrame:
-    """Return the latency over time, of a run in a cluster too if the same one was made there.
+def timeline(
+    pair: Pair, place: str, beside: Sequence[Pair] = (), there: str = "", bin_s: float = BIN_S
+) -> pd.DataFrame:
+    """Return the latency over time, of a run elsewhere too if the same one was made there.
 
     Returns
     -------
@@ -204,7 +225,7 @@ def timeline(pair: Pair, in_cluster: Sequence[Pair] = (), bin_s: float = BIN_S) 
         answered requests that were due in it, and how many were due per second.
     """
     parts = []
-    for name, (side,) in _by_platform([pair], _same(pair, in_cluster)).items():
+    for name, (side,) in _by_place([pair], place, _same(pair, beside), there).items():
         bins = (side.requests["arrival_s"] // bin_s).rename("bin")
         found = side.requests.groupby(bins)["latency_s"].agg(["mean", "size"])
         parts.append(
@@ -220,21 +241,26 @@ def timeline(pair: Pair, in_cluster: Sequence[Pair] = (), bin_s: float = BIN_S) 
     return pd.concat(parts, ignore_index=True)
 
 
-def steps(pair: Pair, in_cluster: Sequence[Pair] = ()) -> pd.DataFrame:
+def steps(pair: Pair, place: str, beside: Sequence[Pair] = (), there: str = "") -> pd.DataFrame:
     """Return the cost of the plan decided for in every step: columns ``platform, time_s, cost_cores``."""
     return pd.concat(
         [
             side.decisions[["time_s", "cost_cores"]].assign(platform=name)
-            for name, (side,) in _by_platform([pair], _same(pair, in_cluster)).items()
+            for name, (side,) in _by_place([pair], place, _same(pair, beside), there).items()
         ],
         ignore_index=True,
     )
 
 
-def _same(pair: Pair, in_cluster: Sequence[Pair]) -> list[Pair]:
-    return [other for other in in_cluster if other.seed == pair.seed][:1]
+def _same(pair: Pair, beside: Sequence[Pair]) -> list[Pair]:
+    """Return the run of the same load elsewhere."""
+    return [
+        other
+        for other in beside
+        if (other.seed, other.live.summary["duration_s"]) == (pair.seed, pair.live.summary["duration_s"])
+    ][:1]
 
 
-def _by_platform(pairs: Sequence[Pair], in_cluster: Sequence[Pair]) -> dict[str, list[Side]]:
-    sides = {"live": [pair.live for pair in pairs], "simulated": [pair.simulated for pair in pairs]}
-    return sides | ({IN_CLUSTER: [pair.live for pair in in_cluster]} if in_cluster else {})
+def _by_place(pairs: Sequence[Pair], place: str, beside: Sequence[Pair], there: str) -> dict[str, list[Side]]:
+    sides = {place: [pair.live for pair in pairs], SIMULATED: [pair.simulated for pair in pairs]}
+    return sides | ({there: [pair.live for pair in beside]} if beside else {})

@@ -238,6 +238,11 @@ def stored_pairs(platform: str) -> list[Pair]:
     return read_pairs(stored_folder(platform))
 
 
+def stored_beside(platform: str) -> list[Pair]:
+    """Return the stored runs to hold those of a platform against: of a cluster, or beside these, of here."""
+    return stored_pairs("local" if platform == "kubernetes" else "kubernetes")
+
+
 def overheads_table(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return what the simulator was told of each run, for people."""
     told = [

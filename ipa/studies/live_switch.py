@@ -143,9 +143,16 @@ def stored_folder(platform: str = "local") -> Path:
     return kept_in(stored_results_dir(), platform)
 
 
+def stored_beside(platform: str) -> SwitchRun | None:
+    """Return the stored run to stand beside that of a platform: of a cluster, or beside this, of here."""
+    folder = stored_folder("local" if platform == "kubernetes" else "kubernetes")
+    return read(folder) if (folder / PROVENANCE).is_file() else None
+
+
 def store(run: SwitchRun, folder: Path) -> None:
     """Keep a run."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / PROVENANCE).unlink(missing_ok=True)
     write_requests(folder / REQUESTS, run.requests)
     write_json(folder / CHANGES, [asdict(change) for change in run.changes])
     write_json(folder / PROVENANCE, {**environment(), "load_average": os.getloadavg()})

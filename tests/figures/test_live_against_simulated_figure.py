@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ipa.errors import ResultsError
 from ipa.figures.live_against_simulated import LOOKS, draw_live_against_simulated
 
-NAMES = ("live", "simulated")
+NAMES = ("on one machine", "simulated")
 
 
 def tables(names: Sequence[str] = NAMES) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -45,14 +45,19 @@ def test_both_sides_are_drawn_alike_in_every_panel() -> None:
 def test_a_run_in_a_cluster_stands_beside_where_there_is_one() -> None:
     figure = drawn(tuple(LOOKS))
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["live", "simulated", "in a cluster", "SLA"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "on one machine",
+        "in a cluster",
+        "simulated",
+        "SLA",
+    ]
     assert [len(axes.lines) for axes in figure.axes[:3]] == [4, 3, 3]
 
 
 def test_sides_and_sla_are_named_once() -> None:
     figure = drawn()
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["live", "simulated", "SLA"]
+    assert [text.get_text() for text in legend.get_texts()] == [*NAMES, "SLA"]
     assert any(line.get_xdata()[0] == 2.0 for line in figure.axes[0].lines)
 
 

@@ -126,18 +126,30 @@ def test_live_runs_are_kept_and_simulated_again_where_they_are_read(tmp_path: Pa
 
 def test_tables_of_the_figure_hold_both_sides() -> None:
     found = pair(0)
-    curves = study.curves([found, found])
+    place, there = study.places("stored")
+    curves = study.curves([found, found], place)
     assert curves.groupby("platform").size().tolist() == [2 * len(found.live.latency_s)] * 2
     assert curves.groupby("platform")["share"].max().tolist() == [1, 1]
-    timeline = study.timeline(found, bin_s=10)
-    live = timeline[timeline["platform"] == "live"]
+    timeline = study.timeline(found, place, bin_s=10)
+    live = timeline[timeline["platform"] == place]
     assert live["time_s"].tolist() == [5, 15, 25, 35, 45, 55]
     assert (10 * live["rate_rps"]).sum() == len(found.live.requests)
-    steps = study.steps(found)
+    steps = study.steps(found, place)
     assert (
-        steps[steps["platform"] == "live"]["cost_cores"].tolist()
+        steps[steps["platform"] == place]["cost_cores"].tolist()
         == found.live.decisions["cost_cores"].tolist()
     )
+    assert set(timeline["platform"]) == {place, study.SIMULATED} == set(steps["platform"])
+    beside = [pair(1), pair(0, seconds=30), found]
+    assert set(study.curves([found], place, beside, there)["platform"]) == {place, study.SIMULATED, there}
+    same = study.steps(found, place, beside, there)
+    assert same[same["platform"] == there]["cost_cores"].size == len(found.live.decisions)
+    assert there not in set(study.timeline(found, place, beside[:2], there)["platform"])
+
+
+def test_beside_the_runs_of_one_platform_stand_those_of_the_other() -> None:
+    assert study.places("stored") == study.places("local") == study.places("kubernetes")[::-1]
+    assert [found.seed for found in live_runs.stored_beside("kubernetes")] == [0, 1, 2, 3, 4]
 
 
 def test_the_twin_is_simulated_under_the_very_arrivals_of_the_live_run() -> None:

@@ -82,6 +82,12 @@ def test_the_stored_run_lost_nothing_and_served_both_variants() -> None:
     assert study.change_table(found)["in force after (s)"].between(0, 8).all()
 
 
+def test_beside_a_run_in_a_cluster_stands_the_stored_one_of_one_machine() -> None:
+    beside = study.stored_beside("kubernetes")
+    assert beside is not None
+    pd.testing.assert_frame_equal(beside.requests, study.run_from("stored", seed=0).requests)
+
+
 def test_the_figure_has_a_point_for_every_answer_and_a_bar_for_every_part(run: SwitchRun) -> None:
     figures = pytest.importorskip("ipa.figures.live_switch")
     way = study.way(run.requests, 0)

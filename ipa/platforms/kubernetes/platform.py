@@ -360,7 +360,11 @@ class KubernetesPlatform:
         return self._ways.enter_context(forwarded(self.client, pod, GRPC_PORT, self.namespace))
 
     def _delete(self, owner: Owner) -> None:
-        self.client.delete(PIPELINE, owner.name, owner.namespace, uid=owner.uid)
+        try:
+            self.client.delete(PIPELINE, owner.name, owner.namespace, uid=owner.uid)
+        except ClusterError as error:
+            left = f"the pipeline is left there: kubectl delete ipl {owner.name} -n {owner.namespace}"
+            raise ClusterError(f"{error}; {left}", error.status) from error
 
 
 def _connections(shards: int) -> int:
