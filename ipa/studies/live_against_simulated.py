@@ -51,9 +51,6 @@ EQUAL_STEPS_PCT = 95.0
 
 SIMULATED = "simulated"
 
-PLACES = {"local": "on one machine", "kubernetes": "in a cluster"}
-"""How figures call the platforms of live runs."""
-
 BIN_S = 5.0
 """Width of the bins in which latencies are averaged over time."""
 
@@ -172,18 +169,6 @@ def _row_of(criterion: Criterion, compared: pd.DataFrame) -> dict[str, Any]:
 
 def _verdict(within: bool) -> str:
     return "within" if within else "off"
-
-
-def places(platform: str) -> tuple[str, str]:
-    """Return how figures call where the runs of a notebook come from, and where those beside them do.
-
-    Parameters
-    ----------
-    platform
-        Of the runs: ``stored`` or ``local``, ``kubernetes``.
-    """
-    one, other = PLACES["local"], PLACES["kubernetes"]
-    return (other, one) if platform == "kubernetes" else (one, other)
 
 
 def curves(pairs: Sequence[Pair], place: str, beside: Sequence[Pair] = (), there: str = "") -> pd.DataFrame:

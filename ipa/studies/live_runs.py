@@ -263,13 +263,14 @@ def sla_s(pairs: Sequence[Pair]) -> float:
     return float(pairs[0].live.summary["sla_s"])
 
 
-def caption(pairs: Sequence[Pair]) -> str:
-    """Return what was run, for the caption of a figure."""
+def caption(pairs: Sequence[Pair], place: str) -> str:
+    """Return what was run, and where, for the caption of a figure."""
     summary, (name, first_s, _) = pairs[0].live.summary, EXCERPT
     seeds = ", ".join(str(pair.seed) for pair in pairs)
     return (
         f"{summary['method']} on {summary['pipeline']}, {summary['duration_s']} s of {name} from {first_s} s"
-        f" ({summary['trace']})  ·  edition {summary['edition']}  ·  emulated models  ·  seeds {seeds}"
+        f" ({summary['trace']}), {place}  ·  edition {summary['edition']}  ·  emulated models"
+        f"  ·  {'seeds' if len(pairs) > 1 else 'seed'} {seeds}"
     )
 
 

@@ -287,9 +287,9 @@ def way_table(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[["stage", "part", "served_by"]].assign(**times).set_index(["stage", "part"])
 
 
-def caption(run: SwitchRun) -> str:
-    """Return what was run, for the caption of a figure."""
+def caption(run: SwitchRun, place: str) -> str:
+    """Return what was run, and where, for the caption of a figure."""
     return (
-        f"video, emulated models, {len(run.requests)} requests in {len(run.requests) // RATE_RPS} s"
+        f"video {place}, emulated models, {len(run.requests)} requests in {len(run.requests) // RATE_RPS} s"
         "  ·  dotted: a plan was applied  ·  below: the request that waited longest for its batch"
     )

@@ -15,6 +15,7 @@ from ipa.platforms.local.events import Event
 from ipa.studies import live_against_simulated as study
 from ipa.studies import live_overheads, live_runs
 from ipa.studies.live_overheads import Overheads
+from ipa.studies.live_places import ON_ONE_MACHINE, places
 from ipa.studies.live_runs import Pair, Side
 
 REAL = Overheads(start_up_s=1.5, dispatch_s=0.004, network_s=0.002)
@@ -126,7 +127,7 @@ def test_live_runs_are_kept_and_simulated_again_where_they_are_read(tmp_path: Pa
 
 def test_tables_of_the_figure_hold_both_sides() -> None:
     found = pair(0)
-    place, there = study.places("stored")
+    place, there = places("stored")
     curves = study.curves([found, found], place)
     assert curves.groupby("platform").size().tolist() == [2 * len(found.live.latency_s)] * 2
     assert curves.groupby("platform")["share"].max().tolist() == [1, 1]
@@ -148,7 +149,7 @@ def test_tables_of_the_figure_hold_both_sides() -> None:
 
 
 def test_beside_the_runs_of_one_platform_stand_those_of_the_other() -> None:
-    assert study.places("stored") == study.places("local") == study.places("kubernetes")[::-1]
+    assert places("stored") == places("local") == places("kubernetes")[::-1]
     assert [found.seed for found in live_runs.stored_beside("kubernetes")] == [0, 1, 2, 3, 4]
 
 
@@ -196,5 +197,5 @@ def test_over_all_stored_runs_the_simulation_is_within_what_is_allowed() -> None
     assert set(table["verdict"]) == {"within", ""}
     assert len(pairs) == 5
     assert live_runs.sla_s(pairs) == 6.89
-    assert "emulated models" in live_runs.caption(pairs)
+    assert f"{ON_ONE_MACHINE}  ·  edition corrected  ·  emulated" in live_runs.caption(pairs, ON_ONE_MACHINE)
     assert live_runs.overheads_table(pairs)["start of a replica (s)"].between(8, 8.5).all()

@@ -9,6 +9,7 @@ import pytest
 from ipa.pipeline.load import load_pipeline
 from ipa.simulator import PipelineSimulator
 from ipa.studies import live_switch as study
+from ipa.studies.live_places import ON_ONE_MACHINE
 from ipa.studies.live_switch import Change, SwitchRun
 
 
@@ -91,7 +92,9 @@ def test_beside_a_run_in_a_cluster_stands_the_stored_one_of_one_machine() -> Non
 def test_the_figure_has_a_point_for_every_answer_and_a_bar_for_every_part(run: SwitchRun) -> None:
     figures = pytest.importorskip("ipa.figures.live_switch")
     way = study.way(run.requests, 0)
-    figure = figures.draw_live_switch(study.answers(run), [(16.0, "a change")], way, study.caption(run))
+    figure = figures.draw_live_switch(
+        study.answers(run), [(16.0, "a change")], way, study.caption(run, ON_ONE_MACHINE)
+    )
     above, below = figure.axes
     points = [line for line in above.lines if line.get_linestyle() == "None"]
     assert sum(len(line.get_xdata()) for line in points) == len(run.requests)
