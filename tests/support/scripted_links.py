@@ -64,6 +64,7 @@ class ScriptedGateway:
         pipe = pipeline(*[[variant("a", {1: 0.1, 8: 0.4}), variant("b", {1: 0.1, 8: 0.4})]] * stages)
         self.engine = Engine(pipe, [StageLimits(**limits)] * stages, self.clock)
         self.links = [[ScriptedLink(f"{at}-{one}") for one in range(replicas)] for at in range(stages)]
+        self.borrowed: list[list[ScriptedLink]] = [[] for _ in range(stages)]
         self.ended: list[Request] = []
         self.plan("a", batch)
 
@@ -73,7 +74,8 @@ class ScriptedGateway:
             [
                 (StagePlan(f"s{place}", variant_name, batch, len(links), 1), links)
                 for place, links in enumerate(self.links)
-            ]
+            ],
+            self.borrowed,
         )
         self.clock.run_until(self.clock.time_s)
 

@@ -68,6 +68,8 @@ class ReplicaState:
         Batches it has answered.
     consecutive_failures
         Batches and probes that failed since it last answered.
+    borrowed
+        Whether it is another's, and only helps.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ReplicaState:
     busy_since_s: float | None
     served: int
     consecutive_failures: int
+    borrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class _EngineCollector:
         family = GaugeMetricFamily("ipa_replicas", "Replicas by what they do.", labels=["stage", "state"])
         for stage in self._engine.state().stages:
             for condition in ("ready", "busy", "draining", "suspect"):
-                count = sum(replica.state == condition for replica in stage.replicas)
+                count = sum(one.state == condition and not one.borrowed for one in stage.replicas)
                 family.add_metric([stage.stage, condition], count)
         yield family
 

@@ -13,13 +13,13 @@ from ipa.serving.gateway.replica_links import check_plan
 from ipa.serving.pod.cluster_news import ClusterNews
 from ipa.serving.pod.endpoints import Endpoint, best
 from ipa.serving.pod.replica_pool import ReplicaPool
-from ipa.serving.pod.sharding import split_replicas
+from ipa.serving.pod.sharding import choose_helpers, split_replicas
 
 PATIENCE_S = 5.0
 """Time that the last replicas of another variant have to be connected before the others take over."""
 
 Shares = Mapping[str, Mapping[str, Endpoint]]
-"""The endpoints of a shard behind every Service, by their names."""
+"""Endpoints behind every Service, by their names: a shard's own, or those from which it may borrow."""
 
 _log = logging.getLogger(__name__)
 
@@ -119,12 +119,12 @@ class PlanFollower:
         services = tuple(one.service for one in serving)
         if services != self._asked:
             self._asked, self._asked_s = services, now_s
-        shares = self._shares(news)
-        self._pool.want(self._wanted(serving, shares))
+        shares, helpers = self._shares(news)
+        self._pool.want(self._wanted(serving, shares, helpers))
         left_s = self._asked_s + PATIENCE_S - now_s
         upcoming = self._upcoming(serving, shares, patient=left_s > 0)
         if upcoming:
-            self._serve(upcoming, shares)
+            self._serve(upcoming, shares, helpers)
         return left_s if self.in_force != serving and left_s > 0 else None
 
     def _in_order(self, serving: Iterable[ServedStage]) -> tuple[ServedStage, ...]:
@@ -139,26 +139,29 @@ class PlanFollower:
             return str(error)
         return ""
 
-    def _shares(self, news: ClusterNews) -> Shares:
-        """Return this shard's endpoints behind every Service."""
+    def _shares(self, news: ClusterNews) -> tuple[Shares, Shares]:
+        """Return this shard's endpoints behind every Service, and those from which it may borrow."""
         members = news.shards | {self._pod}
-        found: dict[str, dict[str, Endpoint]] = {}
+        own: dict[str, dict[str, Endpoint]] = {}
+        others: dict[str, dict[str, Endpoint]] = {}
         for service, endpoints in news.endpoints.items():
             usable = best(endpoints.values())
             mine = split_replicas(usable, members)[self._pod]
-            found[service] = {name: usable[name] for name in sorted(mine)}
-        return found
+            own[service] = {name: usable[name] for name in sorted(mine)}
+            helpers = choose_helpers(usable, mine, self._pod)
+            others[service] = {name: usable[name] for name in sorted(helpers)}
+        return own, others
 
     def _wanted(
-        self, serving: Sequence[ServedStage], shares: Shares
+        self, serving: Sequence[ServedStage], *shares: Shares
     ) -> dict[str, tuple[int, ReplicaAddress]]:
         wanted: dict[str, tuple[int, ReplicaAddress]] = {}
         for place, stage in enumerate(self._stages):
             for one in (serving[place], *self.in_force[place : place + 1]):
                 server = stage.variant(one.variant).server
                 model = server.model if server else stage.name
-                for name, endpoint in shares.get(one.service, {}).items():
-                    wanted[name] = place, ReplicaAddress(name, endpoint.address, model)
+                for endpoint in [found for share in shares for found in share.get(one.service, {}).values()]:
+                    wanted[endpoint.name] = place, ReplicaAddress(endpoint.name, endpoint.address, model)
         return wanted
 
     def _upcoming(
@@ -176,14 +179,20 @@ class PlanFollower:
             found.append(chosen)
         return tuple(found)
 
-    def _serve(self, serving: tuple[ServedStage, ...], shares: Shares) -> None:
-        links = [self._pool.connected(shares.get(one.service, {})) for one in serving]
-        assigned = serving, [tuple(found) for found in links]
+    def _serve(self, serving: tuple[ServedStage, ...], shares: Shares, helpers: Shares) -> None:
+        own, borrowed = (
+            [self._pool.connected(share.get(one.service, {})) for one in serving]
+            for share in (shares, helpers)
+        )
+        assigned = serving, [tuple(found) for found in (*own, *borrowed)]
         if assigned == self._assigned:
             return
-        plans = [_plan(one, len(found)) for one, found in zip(serving, links, strict=True)]
-        self._engine.assign([(plan, list(found.values())) for plan, found in zip(plans, links, strict=True)])
-        for found in links:
+        plans = [_plan(one, len(found)) for one, found in zip(serving, own, strict=True)]
+        self._engine.assign(
+            [(plan, list(found.values())) for plan, found in zip(plans, own, strict=True)],
+            [list(found.values()) for found in borrowed],
+        )
+        for found in (*own, *borrowed):
             self._pool.used(found)
         if serving != self.in_force:
             _log.info("serves %s", ", ".join(f"{one.stage}: {one.variant} x{one.batch}" for one in serving))

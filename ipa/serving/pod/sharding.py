@@ -1,7 +1,10 @@
-"""Which shard of the gateway serves with which replicas."""
+"""Which shard of the gateway serves with which replicas, and which ones it may borrow."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
+
+LEAST_BORROWED = 2
+"""Replicas of others that a shard is connected with at least, if there are as many."""
 
 
 def split_replicas(replicas: Iterable[str], shards: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -43,6 +46,31 @@ def split_replicas(replicas: Iterable[str], shards: Iterable[str]) -> dict[str, 
         if not parts[shard]:
             parts[shard].add(name)
     return {shard: frozenset(part) for shard, part in parts.items()}
+
+
+def choose_helpers(replicas: Iterable[str], own: Iterable[str], shard: str) -> frozenset[str]:
+    """Return the replicas of others from which a shard may borrow: as many as its own, and two at least.
+
+    Clients do not spread evenly over shards. Where a shard gets more than its share of the load, its own
+    replicas would fall behind while those of the others have nothing to do.
+
+    Parameters
+    ----------
+    replicas
+        Names of the replicas of one stage.
+    own
+        Those of the shard.
+    shard
+        Its name. It takes those for which it has its highest scores.
+
+    Examples
+    --------
+    >>> len(choose_helpers(["r1", "r2", "r3", "r4", "r5"], ["r1"], "left"))
+    2
+    """
+    mine = set(own)
+    ranked = sorted(set(replicas) - mine, key=lambda name: (_score(shard, name), name), reverse=True)
+    return frozenset(ranked[: max(len(mine), LEAST_BORROWED)])
 
 
 def _score(shard: str, replica: str) -> int:

@@ -56,10 +56,17 @@ class Shard:
             stage.stage: (
                 stage.plan.variant,
                 stage.plan.batch,
-                {one.name for one in stage.replicas if one.state != "draining"},
+                {one.name for one in stage.replicas if one.state != "draining" and not one.borrowed},
             )
             for stage in self.engine.state().stages
             if stage.plan
+        }
+
+    def borrowed(self) -> dict[str, set[str]]:
+        """Return the replicas of other shards that may help, by stage."""
+        return {
+            stage.stage: {one.name for one in stage.replicas if one.borrowed}
+            for stage in self.engine.state().stages
         }
 
 
@@ -189,12 +196,14 @@ def test_shards_share_the_replicas_and_none_is_left_out() -> None:
         # The other one is ready; this one serves before it is.
         shard.follow(news(shards=["you"] if pod == "me" else ["me"], **pods))
         found.append(shard.serving())
+        own = found[-1]["s0"][2]
+        assert shard.borrowed() == {"s0": {"x0", "y0", "z0"} - own, "s1": set()}
     assert found[0]["s0"][2] | found[1]["s0"][2] == {"x0", "y0", "z0"}
     assert not found[0]["s0"][2] & found[1]["s0"][2]
     assert found[0]["s1"][2] == found[1]["s1"][2] == {"x1"}
 
 
-def test_a_replica_that_moves_to_another_shard_ends_its_batch_first() -> None:
+def test_a_replica_that_moves_to_another_shard_ends_its_batch_and_then_only_helps() -> None:
     shard = started()
     for name in ("one", "two"):
         shard.engine.submit(name, INPUTS, lambda _: None)
@@ -203,10 +212,15 @@ def test_a_replica_that_moves_to_another_shard_ends_its_batch_first() -> None:
     assert shard.pool.links["y0"].busy
     shard.follow(replace(FIRST, shards=frozenset({"me", "you"})))
     (kept,) = shard.serving()["s0"][2]
-    (moved,) = {"x0", "y0"} - {kept}
-    assert not shard.pool.links[moved].closed
+    (moved,) = shard.borrowed()["s0"]
+    assert {kept, moved} == {"x0", "y0"}
+    assert shard.pool.links[moved].busy
     shard.pool.links[moved].answer()
-    assert shard.pool.links[moved].closed
+    shard.engine.submit("three", INPUTS, lambda _: None)
+    shard.clock.run_until(shard.clock.time_s)
+    assert not shard.pool.links[moved].busy, "its own one is busy, but not for long"
+    shard.clock.run_until(shard.clock.time_s + 0.1)
+    assert shard.pool.links[moved].busy
 
 
 def test_what_the_pipeline_cannot_run_is_refused_and_the_plan_before_goes_on() -> None:

@@ -5,7 +5,7 @@ from statistics import fmean
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipa.serving.pod.sharding import split_replicas
+from ipa.serving.pod.sharding import choose_helpers, split_replicas
 
 names = st.sets(st.text("abcdefghij0123456789-", min_size=1, max_size=12), max_size=24)
 some_names = st.sets(st.text("abcdefghij0123456789-", min_size=1, max_size=12), min_size=1, max_size=8)
@@ -35,6 +35,16 @@ def test_the_order_in_which_they_become_known_does_not_matter(
 ) -> None:
     shuffled = data.draw(st.permutations(sorted(replicas))), data.draw(st.permutations(sorted(shards)))
     assert split_replicas(*shuffled) == split_replicas(replicas, shards)
+
+
+@given(replicas=names, shards=some_names)
+def test_a_shard_borrows_from_others_only_and_not_from_all_of_them(
+    replicas: set[str], shards: set[str]
+) -> None:
+    for shard, own in split_replicas(replicas, shards).items():
+        helpers = choose_helpers(replicas, own, shard)
+        assert helpers <= replicas - own
+        assert len(helpers) == min(len(replicas - own), max(len(own), 2))
 
 
 def test_without_shards_nobody_serves() -> None:

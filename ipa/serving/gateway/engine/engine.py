@@ -120,11 +120,24 @@ class Engine:
             self._end_badly(request, "cancelled", "the client is gone", self._clock.now_s(), None)
             self._settle(request)
 
-    def assign(self, plans: Sequence[tuple[StagePlan, Sequence[Link]]]) -> None:
-        """Change what serves every stage, all at once."""
+    def assign(
+        self,
+        plans: Sequence[tuple[StagePlan, Sequence[Link]]],
+        borrowed: Sequence[Sequence[Link]] = (),
+    ) -> None:
+        """Change what serves every stage, all at once.
+
+        Parameters
+        ----------
+        plans
+            Of every stage, with the ways to its replicas.
+        borrowed
+            Of every stage, the ways to replicas of others that may help; empty: nobody may.
+        """
         now_s = self._clock.now_s()
-        for stage, (plan, links) in zip(self.stages, plans, strict=True):
-            stage.assign(plan, links, now_s)
+        helpers = borrowed or [()] * len(self.stages)
+        for stage, (plan, links), others in zip(self.stages, plans, helpers, strict=True):
+            stage.assign(plan, links, now_s, others)
 
     def state(self) -> GatewayState:
         """Return what is going on."""

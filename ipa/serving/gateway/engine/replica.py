@@ -88,14 +88,17 @@ class Replica:
         Since when it could serve.
     """
 
-    __slots__ = ("batch", "draining", "failures", "free_s", "link", "served", "since_s", "suspect")
+    __slots__ = (
+        *("batch", "borrowed", "draining", "failures"),
+        *("free_s", "link", "served", "since_s", "suspect"),
+    )
 
     def __init__(self, link: Link, free_s: float) -> None:
         self.link, self.free_s = link, free_s
         self.batch: Batch | None = None
         self.since_s: float | None = None
         """When its batch was sent."""
-        self.draining = self.suspect = False
+        self.draining = self.suspect = self.borrowed = False
         self.served = self.failures = 0
         """Batches answered, and how many failed since the last one was."""
 

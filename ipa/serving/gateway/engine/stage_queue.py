@@ -8,6 +8,7 @@ from typing import Protocol
 from ipa.pipeline.batching import BatchPolicy
 from ipa.pipeline.pipeline import Stage
 from ipa.pipeline.plan import StagePlan
+from ipa.pipeline.profiles import ProfilePoint
 from ipa.serving.gateway.engine.clock import Clock, Order, Timer
 from ipa.serving.gateway.engine.replica import Batch, Fault, Link, Replica, Result
 from ipa.serving.gateway.engine.request import Visit, VisitState
@@ -97,6 +98,9 @@ class StageQueue:
         self._draining: dict[str, Replica] = {}
         self._idle: dict[str, Replica] = {}
         """Those without a batch, in the order in which they became free."""
+        self._helpers: dict[str, Replica] = {}
+        """Those of them that are borrowed."""
+        self._borrow_after_s = 0.0
         self._batches = 0
         self._dispatch_due = False
         self._wake: Timer | None = None
@@ -121,8 +125,8 @@ class StageQueue:
 
     @property
     def replicas(self) -> Mapping[str, Replica]:
-        """Those that serve, by name."""
-        return self._replicas
+        """Those that serve, by name; borrowed ones are not among them."""
+        return {name: one for name, one in self._replicas.items() if not one.borrowed}
 
     def holds(self, name: str) -> bool:
         """Whether a replica serves here, or drains."""
@@ -130,10 +134,9 @@ class StageQueue:
 
     def drain_time_s(self) -> float:
         """Return how long the queue takes to empty, as the profile has it; infinity if nobody serves."""
-        if self.plan is None or not self._replicas:
+        if self.plan is None or not self.replicas:
             return math.inf
-        point = self._stage.variant(self.plan.variant).profile_on(self.plan.cores).at(self.plan.batch)
-        carried_rps = self.plan.batch * len(self._replicas) / point.latency_mean_s
+        carried_rps = self.plan.batch * len(self.replicas) / self._point(self.plan).latency_mean_s
         return self.waiting / carried_rps
 
     def enter(self, visit: Visit) -> None:
@@ -159,7 +162,9 @@ class StageQueue:
         """Let a visit that waits wait no longer."""
         self._line.remove(visit)
 
-    def assign(self, plan: StagePlan, links: Sequence[Link], now_s: float) -> None:
+    def assign(
+        self, plan: StagePlan, links: Sequence[Link], now_s: float, borrowed: Sequence[Link] = ()
+    ) -> None:
         """Serve with these replicas from now on, and let go of all others.
 
         Parameters
@@ -170,23 +175,34 @@ class StageQueue:
             The ways to all replicas; of one that serves already, the way that is known.
         now_s
             The time now.
+        borrowed
+            The ways to replicas of somebody else, which get a batch only when all own ones have been busy for
+            the time of a batch.
         """
         self.plan, self._policy = plan, BatchPolicy.of(plan, self._limits.drop_after_s)
         self._variant, self._hang_after_s = plan.variant, self._hang_limit_s(plan)
+        self._borrow_after_s = self._point(plan).latency_mean_s
         before, self._replicas = self._replicas, {}
-        for link in links:
+        free = self._idle | self._helpers
+        for link in (*links, *borrowed):
             replica = before.pop(link.name, None) or self._draining.pop(link.name, None)
             if replica is None:
-                replica = self._idle[link.name] = Replica(link, now_s)
-            replica.draining = False
+                replica = free[link.name] = Replica(link, now_s)
+            replica.draining, replica.borrowed = False, len(self._replicas) >= len(links)
             self._replicas[link.name] = replica
-        for name, replica in before.items():
-            self._idle.pop(name, None)
+        self._let_go(before, free)
+        self._idle = {name: one for name, one in free.items() if not one.borrowed}
+        self._helpers = {name: one for name, one in free.items() if one.borrowed}
+        self._touch()
+
+    def _let_go(self, replicas: Mapping[str, Replica], free: dict[str, Replica]) -> None:
+        """Let replicas finish their batches, and take them out of those that are free."""
+        for name, replica in replicas.items():
+            free.pop(name, None)
             replica.draining = True
             self._draining[name] = replica
             if not replica.batch:
                 self._release(replica)
-        self._touch()
 
     def state(self, zero_s: float) -> StageState:
         """Return what is going on, with times since a zero."""
@@ -197,6 +213,7 @@ class StageQueue:
                 None if one.since_s is None else one.since_s - zero_s,
                 one.served,
                 one.failures,
+                one.borrowed,
             )
             for one in (*self._replicas.values(), *self._draining.values())
         )
@@ -215,17 +232,22 @@ class StageQueue:
             self._wake = None
         now_s = self._clock.now_s()
         self._drop_late(now_s, at_deadline=False)
-        while self._line and self._idle:
+        while self._line and (free := self._idle or self._helpers):
             oldest_s = self._line.oldest.enter_s
-            size = self._policy.take(self.waiting, oldest_s, now_s)
+            size, due_s = self._policy.take(self.waiting, oldest_s, now_s), self._policy.due_s(oldest_s)
+            if free is self._helpers:
+                due_s += self._borrow_after_s
+                size = size if now_s >= due_s else 0
             if not size:
-                self._wake = self._clock.at(self._policy.due_s(oldest_s), Order.DISPATCH, self._dispatch)
+                self._wake = self._clock.at(due_s, Order.DISPATCH, self._dispatch)
                 return
-            self._send(self._idle.pop(next(iter(self._idle))), self._line.take(size), now_s)
+            self._send(free.pop(next(iter(free))), self._line.take(size), now_s)
 
     def _send(self, replica: Replica, visits: tuple[Visit, ...], now_s: float) -> None:
+        # What goes to a borrowed one has waited for one of its own until now.
+        free_s = now_s if replica.borrowed else replica.free_s
         for visit in visits:
-            visit.state, visit.start_s, visit.free_s = VisitState.SERVING, now_s, replica.free_s
+            visit.state, visit.start_s, visit.free_s = VisitState.SERVING, now_s, free_s
             visit.batch, visit.variant = len(visits), self._variant
         batch = Batch(self._batches, visits, self._hang_after_s)
         self._batches += 1
@@ -236,8 +258,10 @@ class StageQueue:
     def _hang_limit_s(self, plan: StagePlan) -> float:
         if self._limits.hang_after_s is not None:
             return self._limits.hang_after_s
-        point = self._stage.variant(plan.variant).profile_on(plan.cores).at(plan.batch)
-        return max(SHORTEST_HANG_S, HANG_FACTOR * point.latency_p99_s)
+        return max(SHORTEST_HANG_S, HANG_FACTOR * self._point(plan).latency_p99_s)
+
+    def _point(self, plan: StagePlan) -> ProfilePoint:
+        return self._stage.variant(plan.variant).profile_on(plan.cores).at(plan.batch)
 
     def _answered(self, replica: Replica, batch: Batch, results: Sequence[Result]) -> None:
         now_s = self._clock.now_s()
@@ -278,7 +302,10 @@ class StageQueue:
             replica.suspect = True
             replica.link.watch(replica.failures, lambda: self._recovered(replica))
         else:
-            self._idle[replica.name] = replica
+            self._is_free(replica)
+
+    def _is_free(self, replica: Replica) -> None:
+        (self._helpers if replica.borrowed else self._idle)[replica.name] = replica
 
     def _release(self, replica: Replica) -> None:
         del self._draining[replica.name]
@@ -289,7 +316,7 @@ class StageQueue:
             return
         replica.suspect = False
         replica.free_s = self._clock.now_s()
-        self._idle[replica.name] = replica
+        self._is_free(replica)
         self._touch()
 
     def _await_expiry(self) -> None:
