@@ -107,6 +107,9 @@ REPLICAS = Range(1, 100_000, "replicas", whole=True)
 WEIGHT = Range(1e-30, 1e15, or_zero=True)
 """Weights of the objective; only their ratio decides."""
 
+MARGIN = Range(0.0, 10.0)
+"""By how much more than its forecast a load is planned for, as a part of it."""
+
 RATE_FACTOR = Range(1e-6, 1e3)
 """Requests at a stage per request at the stage before it."""
 

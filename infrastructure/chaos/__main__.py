@@ -23,6 +23,7 @@ from infrastructure.chaos.text import as_text
 from infrastructure.testcluster.cluster import MissingError
 from ipa.cli.parse import seconds
 from ipa.errors import IpaError
+from ipa.limits import MARGIN
 from ipa.results.json_files import without_nan, write_json
 from ipa.results.provenance import environment, machine
 
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=default.rate_rps, help="requests per second (50)")
     parser.add_argument("--seed", type=int, default=default.seed, help="of the schedule and what it hits (0)")
     parser.add_argument("--shards", type=int, default=default.shards, help="pods of the gateway (2)")
+    parser.add_argument(
+        "--margin", type=float, default=default.margin, help="spec.forecastMargin of the pipeline (0.4)"
+    )
     parser.add_argument("--namespace", default=default.namespace, help="made, and deleted (ipa-chaos)")
     parser.add_argument(
         "--without", action="append", default=[], choices=list(KINDS), help="leave out a kind"
@@ -76,8 +80,15 @@ def _settings(given: argparse.Namespace) -> ChaosSettings:
         raise ValueError(f"--seed is {given.seed}; it must be at least 0")
     if not 1 <= given.shards <= 8:
         raise ValueError(f"--shards is {given.shards}; it must be from 1 to 8")
+    MARGIN.check("--margin", given.margin)
     return ChaosSettings(
-        given.duration, given.rate, given.seed, given.shards, given.namespace, tuple(given.without)
+        given.duration,
+        given.rate,
+        given.seed,
+        given.shards,
+        given.margin,
+        given.namespace,
+        tuple(given.without),
     )
 
 

@@ -84,7 +84,7 @@ class Arena:
 
 
 @contextmanager
-def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
+def open_arena(layout: Layout, namespace: str, shards: int, margin: float) -> Iterator[Arena]:
     """Serve a pipeline in a namespace of its own, and remove all of it in the end.
 
     Parameters
@@ -95,6 +95,8 @@ def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
         Its name; there must be none yet.
     shards
         Pods of the gateway.
+    margin
+        Room that plans leave above the load, as a part of it.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
         prometheus = Prometheus({"namespace": namespace, "pipeline": NAME}, lambda: _gateways(view))
         stack.callback(prometheus.close)
         _install(client, namespace, prometheus.url, stack)
-        thing = client.create(_object(namespace, shards, image))
+        thing = client.create(_object(namespace, shards, margin, image))
         stack.callback(_delete_pipeline, client, thing)
         view = NamespaceView(client, namespace).start()
         stack.callback(view.stop)
@@ -127,11 +129,12 @@ def open_arena(layout: Layout, namespace: str, shards: int) -> Iterator[Arena]:
         yield arena
 
 
-def _object(namespace: str, shards: int, image: str) -> Object:
+def _object(namespace: str, shards: int, margin: float, image: str) -> Object:
     options = PipelineOptions(
         image=image,
         interval_s=INTERVAL_S,
         start_rps=50.0,
+        forecast_margin=margin,
         gateway=Gateway(shards=shards),
         emulation=Emulation(service="deterministic"),
         limits=Limits.model_validate(FIRST.limits()),

@@ -43,6 +43,8 @@ class ChaosSettings:
         Of the schedule and of what it hits.
     shards
         Pods of the gateway.
+    margin
+        By how much more than the load plans are made for, as a part of it: room for a replica that is lost.
     namespace
         Where the pipeline is.
     without
@@ -53,6 +55,7 @@ class ChaosSettings:
     rate_rps: float = 50.0
     seed: int = 0
     shards: int = 2
+    margin: float = 0.4
     namespace: str = "ipa-chaos"
     without: tuple[str, ...] = ()
 
@@ -81,7 +84,7 @@ def run_chaos(settings: ChaosSettings, tell: Tell = lambda _: None) -> ChaosOutc
         )
     schedule = make_schedule(settings.duration_s, settings.seed)
     schedule = tuple(event for event in schedule if event.kind not in settings.without)
-    with open_arena(layout, settings.namespace, settings.shards) as arena:
+    with open_arena(layout, settings.namespace, settings.shards, settings.margin) as arena:
         tell(f"serves at {arena.address}")
         return _Run(settings, arena, schedule, tell).go()
 

@@ -27,6 +27,7 @@ def _options(parameters: RunParameters) -> PipelineOptions:
         weights=Weights(alpha=objective.alpha, beta=objective.beta, delta=objective.delta),
         forecaster=parameters.forecaster,
         interval_s=parameters.interval_s,
+        forecast_margin=parameters.forecast_margin,
         on_infeasible=parameters.on_infeasible,
         limits=Limits(
             cores=constraints.max_cores,

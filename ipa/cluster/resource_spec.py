@@ -222,6 +222,8 @@ class PipelineOptions(CamelKeys):
     """Seconds between two decisions."""
     horizon_s: Annotated[Whole, within(limits.HORIZON_S)] | None = None
     """Seconds that a forecast covers; two intervals where it is left out."""
+    forecast_margin: Annotated[Real, within(limits.MARGIN)] = 0.0
+    """Plans are made for the forecast times one more than this, for what it misses and replicas that fail."""
     on_infeasible: Literal["best-effort", "hold"] = "best-effort"
     """Where no plan carries the load within the SLA: take what comes closest, or hold the last good plan."""
     start_rps: Annotated[Real, within(limits.RATE_RPS)] = 1.0

@@ -43,7 +43,11 @@ class Adaptation:
     def settings(self) -> AdapterSettings:
         """How the control loop runs."""
         options = self.options
-        return AdapterSettings(interval_s=options.interval_s, on_infeasible=options.on_infeasible)
+        return AdapterSettings(
+            interval_s=options.interval_s,
+            forecast_margin=options.forecast_margin,
+            on_infeasible=options.on_infeasible,
+        )
 
     def first_plan(self, status: PipelineStatus) -> Plan:
         """Return what to begin with: the plan of the status, else one for the load known or expected."""

@@ -123,11 +123,14 @@ def test_the_plan_of_the_status_is_gone_on_with(cluster: MemoryCluster, platform
 
 def test_a_change_of_the_spec_is_obeyed_at_once(lab: Lab, platforms: Platforms) -> None:
     wait_for("a decision", lambda: "rateRps" in status_of(lab.cluster))
-    lab.change(limits={"variants": {"object-detection": ["yolov5x"]}}, weights={"alpha": 5.0})
+    lab.change(
+        limits={"variants": {"object-detection": ["yolov5x"]}}, weights={"alpha": 5.0}, forecastMargin=0.4
+    )
     wait_for("the next generation", lambda: len(platforms.made) == 2)
     assert not platforms.made[0].attached
     adaptation = platforms.adaptations[1]
     assert adaptation.planner.objective.alpha == 5
+    assert adaptation.settings.forecast_margin == 0.4
     assert adaptation.options.limits == Limits(variants={"object-detection": ("yolov5x",)})
     wait_for(
         "the plan", lambda: platforms.latest.running and platforms.latest.running.variants[0] == "yolov5x"
