@@ -65,6 +65,12 @@ def _plain(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
+MEMORY_MB = Range(64, 2**24, "MB", whole=True)
+"""Memory of one replica."""
+
+USER = Range(1, 2**31 - 1, whole=True)
+"""Number of the user that a container runs as: anybody but root."""
+
 LATENCY_S = Range(1e-6, 1e6, "s")
 """What a batch or a request takes, also the start of a replica and the way through the network."""
 

@@ -32,6 +32,17 @@ VARIANT = (
         " has(self.server.address) != (has(self.server.command) || has(self.server.image))",
         "server takes either an address, or an image or a command or both",
     ),
+    Rule(
+        "!has(self.server) || !has(self.server.command) ||"
+        " self.server.command.exists(word, word.contains('{port}'))",
+        "server.command must hold {port} where the port goes that the server has to open",
+    ),
+    Rule(
+        "!has(self.server) || !has(self.server.address) ||"
+        " !(has(self.server.user) || has(self.server.memory_mb)"
+        " || (has(self.server.writable_root) && self.server.writable_root))",
+        "user, writable_root and memory_mb of a server are for a container; one with an address runs already",
+    ),
 )
 
 STAGE = (

@@ -85,11 +85,18 @@ class ServerConfig(_Strict):
     model: Name
     """Name of the model on that server."""
     command: tuple[Word, ...] = Field(default=(), max_length=limits.COMMAND_WORDS)
-    """Words of the command that starts a replica; {port} stands for the port of its gRPC door."""
+    """Words of the command that starts a replica; {port} stands for the port of its gRPC door, {http_port}
+    for that of REST and {metrics_port} for that of metrics, where it has them."""
     address: Annotated[str, Field(strict=True, max_length=limits.OPTION_CHARACTERS)] = ""
     """HOST:PORT of a server that runs already."""
     image: Annotated[str, Field(strict=True, max_length=limits.OPTION_CHARACTERS)] = ""
-    """Image of a container that serves a replica, on Kubernetes."""
+    """Image that serves a replica on Kubernetes; without a command with gRPC on 8081 and REST on 8080."""
+    user: Annotated[Whole, within(limits.USER)] | None = None
+    """User that the container runs as, never root; 65532 where it is left out."""
+    writable_root: bool = Field(default=False, strict=True)
+    """Whether the container may write into its root; /tmp it always may."""
+    memory_mb: Annotated[Whole, within(limits.MEMORY_MB)] | None = None
+    """Memory of the container; that of replicas that compute where it is left out."""
 
 
 class VariantConfig(_Strict):

@@ -76,6 +76,21 @@ SERVER = {"model": "m"}
             {"server": SERVER | {"address": "a:1", "image": "i"}},
             "server takes either an address, or an image",
         ),
+        (
+            f"{FIRST}.variants.0",
+            {"server": SERVER | {"command": ["serve", "8081"]}},
+            "server.command must hold {port}",
+        ),
+        (
+            f"{FIRST}.variants.0",
+            {"server": SERVER | {"address": "a:1", "user": 7}},
+            "are for a container; one with an address runs already",
+        ),
+        (
+            f"{FIRST}.variants.0",
+            {"server": SERVER | {"image": "i", "user": 0}},
+            "should be greater than or equal to 1",
+        ),
         (f"{FIRST}.variants.0.profile.1", {"batch": 1}, "Duplicate value"),
         (f"{FIRST}.variants.0.profile.0", {"latency_p99_s": "fast"}, "must be of type number"),
     ],

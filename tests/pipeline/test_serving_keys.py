@@ -40,12 +40,34 @@ def test_a_variant_may_be_served_by_any_server(folder: Path) -> None:
     text = small_keys('server: {model: det, command: [tritonserver, "--grpc-port={port}"]}')
     server = load_pipeline(written(folder, text)).stages[0].variants[0].server
     assert server is not None
-    assert server.command_on(8123) == ["tritonserver", "--grpc-port=8123"]
+    assert server.command_on(8123, 8124, 8125) == ["tritonserver", "--grpc-port=8123"]
+    assert (server.has_http, server.has_metrics) == (False, False)
     for address in ("gpu-box:8001", "[::1]:8001"):
         text = small_keys(f'server: {{model: det, address: "{address}"}}')
         assert load_pipeline(written(folder, text)).stages[0].variants[0].server == ExternalServer(
             "det", address=address
         )
+
+
+def test_a_server_is_told_all_the_ports_that_it_asks_for() -> None:
+    words = ("serve", "--ports={port},{http_port},{metrics_port}", "$HOME/{x}")
+    server = ExternalServer("m", words)
+    assert server.command_on(1, 2, 3) == ["serve", "--ports=1,2,3", "$HOME/{x}"]
+    assert (server.has_http, server.has_metrics) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("server", "has_http"),
+    [
+        (ExternalServer("m", image="i"), True),
+        (ExternalServer("m", ("x", "{port}"), image="i"), False),
+        (ExternalServer("m", address="a:1"), False),
+    ],
+)
+def test_an_image_that_is_run_by_its_own_command_has_the_doors_of_a_pod(
+    server: ExternalServer, has_http: bool
+) -> None:
+    assert server.has_http is has_http
 
 
 @pytest.mark.parametrize(
@@ -54,16 +76,24 @@ def test_a_variant_may_be_served_by_any_server(folder: Path) -> None:
         ("settings: {width: [1]}", "settings[0]", "width must be true, false, a finite number or a text"),
         ("settings: {width: .nan}", "settings[0]", "width must be true, false, a finite number or a text"),
         ("settings: 3", "settings", "must be a mapping, got 3"),
-        ("server: {model: m}", "server", "takes either a command or an address"),
+        ("server: {model: m}", "server", "takes either an address, or a command or an image or both"),
         (
             "server: {model: m, command: [x], address: 'a:1'}",
             "server",
-            "takes either a command or an address",
+            "takes either an address, or a command or an image or both",
         ),
         ("server: {model: m, command: [run, it]}", "server", "its command must hold {port}"),
         ("server: {model: m, address: 'http://a:1'}", "server", "its address must be HOST:PORT"),
         ("server: {model: m, address: 'a:70000'}", "server", "its address must be HOST:PORT"),
         ("server: {adress: 'a:1'}", "server.adress", "unknown key; allowed: model, command, address"),
+        ("server: {model: m, image: i, user: 0}", "server.user", "must be a whole number between 1 and"),
+        ("server: {model: m, image: i, memory_mb: 8}", "server.memory_mb", "between 64 and 16,777,216 MB"),
+        ("server: {model: m, address: 'a:1', user: 7}", "server", "user is for a container, and the server"),
+        (
+            "server: {model: m, address: 'a:1', writable_root: true}",
+            "server",
+            "writable_root is for a container, and the server at a:1 runs already",
+        ),
         ("server: {address: 'a:1'}", "server.model", "is missing"),
     ],
 )

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
+from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.pipeline import Variant
 from ipa.platforms.kubernetes.serving_settings import ClusterServing
 from ipa.serving.pod.settings import PIPELINE, POD_DOORS, POD_NAME, POD_NAMESPACE
@@ -17,6 +19,7 @@ USER = 65532
 
 SETTINGS_FOLDER, SETTINGS_KEY = "/etc/ipa", "settings.json"
 MODELS_FOLDER = "/models"
+SCRATCH_FOLDER = "/tmp"  # noqa: S108 (of the pod alone)
 
 PRE_STOP_S = 3
 """Time that a replica which is to end serves on, so that gateways let it go first."""
@@ -33,6 +36,9 @@ HANG_AFTER_S, HANG_P99_FACTOR = 5.0, 20.0
 EMULATED_CPU = "20m"
 """What an emulated replica asks for: it waits more than it computes."""
 
+SCRATCH_SIZE, FOREIGN_SCRATCH_SIZE = "256Mi", "2Gi"
+"""What may be written in a pod: next to nothing by IPA, unpacked models and caches by others."""
+
 GATEWAY_CPU, GATEWAY_MEMORY, GATEWAY_MEMORY_LIMIT = "100m", "256Mi", "1Gi"
 
 GATEWAY_ACCOUNT = "ipa-gateway"
@@ -42,40 +48,38 @@ Spec = dict[str, Any]
 
 
 def replica_pod(settings: ClusterServing, variant: Variant, stage: str, cores: int, config: str) -> Spec:
-    """Return the specification of the pods that serve a variant with a model server of IPA.
+    """Return the specification of the pods that serve a variant.
 
     Parameters
     ----------
     settings
         Of the platform.
     variant
-        What they serve.
+        What they serve: with a model server of IPA, unless it brings a server of its own.
     stage
-        Name of the stage, which is that of their model.
+        Name of the stage, which is that of the model of a server of IPA.
     cores
         Of each.
     config
-        Name of the ConfigMap with their settings.
+        Name of the ConfigMap with the settings of a server of IPA.
     """
-    ready = f"/v2/models/{stage}/ready"
-    container = _container("replica", settings, ["ipa.serving.pod", "replica"]) | {
-        "env": _environment(settings, cores),
-        "resources": _resources(settings, cores),
-        "startupProbe": _http_probe(ready, period_s=1, timeout_s=1, failures=round(settings.start_timeout_s)),
-        "readinessProbe": _http_probe(ready, period_s=2, timeout_s=2, failures=3),
-        "livenessProbe": _http_probe("/v2/health/live", period_s=5, timeout_s=5, failures=4),
-        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_S}}},
-    }
+    server = variant.server
+    container = (
+        _own_server(settings, stage, cores) if server is None else _foreign_server(settings, server, cores)
+    )
+    container["lifecycle"] = {"preStop": {"sleep": {"seconds": PRE_STOP_S}}}
     longest_s = max(
         settings.hang_after_s or max(HANG_AFTER_S, HANG_P99_FACTOR * point.latency_p99_s)
         for point in variant.profile_on(cores).points
     )
-    volumes = [_settings_volume(config), _scratch_volume()]
+    volumes = [_settings_volume(config)] if server is None else []
+    volumes.append(_scratch_volume(SCRATCH_SIZE if server is None else FOREIGN_SCRATCH_SIZE))
     if settings.models_claim:
         container["volumeMounts"] += [{"name": "models", "mountPath": MODELS_FOLDER, "readOnly": True}]
         claim = {"claimName": settings.models_claim, "readOnly": True}
         volumes.append({"name": "models", "persistentVolumeClaim": claim})
-    return _pod([container], volumes, grace_s=PRE_STOP_S + STOP_S + math.ceil(longest_s)) | {
+    user = USER if server is None or server.user is None else server.user
+    return _pod([container], volumes, grace_s=PRE_STOP_S + STOP_S + math.ceil(longest_s), user=user) | {
         "automountServiceAccountToken": False
     }
 
@@ -107,7 +111,7 @@ def gateway_pod(settings: ClusterServing, pipeline: str, config: str) -> Spec:
         "readinessProbe": _http_probe("/v2/health/ready", period_s=1, timeout_s=2, failures=3),
         "livenessProbe": _http_probe(live, period_s=5, timeout_s=5, failures=4),
     }
-    volumes = [_settings_volume(config), _scratch_volume()]
+    volumes = [_settings_volume(config), _scratch_volume(SCRATCH_SIZE)]
     return _pod([container], volumes, grace_s=GATEWAY_GRACE_S) | {"serviceAccountName": GATEWAY_ACCOUNT}
 
 
@@ -123,16 +127,55 @@ def spread_over_nodes(pods: Mapping[str, str]) -> list[Spec]:
     ]
 
 
+def _own_server(settings: ClusterServing, stage: str, cores: int) -> Spec:
+    """Return the container of a model server of IPA."""
+    emulated = settings.source == "emulated"
+    memory_mb = settings.memory_mb(emulated=emulated)
+    return _container("replica", settings, ["ipa.serving.pod", "replica"]) | {
+        "env": _environment(settings, cores),
+        "resources": _emulated_resources(memory_mb) if emulated else _resources(cores, memory_mb),
+        **_replica_probes(settings, stage),
+    }
+
+
+def _foreign_server(settings: ClusterServing, server: ExternalServer, cores: int) -> Spec:
+    """Return the container of a server of somebody else's, which computes whatever the source."""
+    memory_mb = server.memory_mb or settings.memory_mb(emulated=False)
+    doors = {"http": HTTP_PORT} if server.has_http else {}
+    doors |= {"grpc": GRPC_PORT} | ({"metrics": METRICS_PORT} if server.has_metrics else {})
+    container = _plain_container("replica", settings, server.image or settings.image, doors) | {
+        # Whoever looks for a home finds none that may be written.
+        "env": [*_threads(cores), {"name": "HOME", "value": SCRATCH_FOLDER}],
+        "resources": _resources(cores, memory_mb),
+        **(_replica_probes(settings, server.model) if server.has_http else _door_probes(settings)),
+    }
+    if server.writable_root:
+        container["securityContext"]["readOnlyRootFilesystem"] = False
+    if server.command:
+        words = server.command_on(GRPC_PORT, HTTP_PORT, METRICS_PORT)
+        # Kubernetes would put variables where it finds $(NAME), which is nobody's wish on one machine.
+        container["command"] = [word.replace("$", "$$") for word in words]
+    return container
+
+
 def _container(name: str, settings: ClusterServing, command: Sequence[str]) -> Spec:
+    """Return a container that runs a command of IPA with a file of settings."""
+    doors = {"http": HTTP_PORT, "grpc": GRPC_PORT, "metrics": METRICS_PORT}
+    container = _plain_container(name, settings, settings.image, doors)
+    mount = {"name": "settings", "mountPath": SETTINGS_FOLDER, "readOnly": True}
+    return container | {
+        "args": [*command, "--settings", f"{SETTINGS_FOLDER}/{SETTINGS_KEY}"],
+        "volumeMounts": [mount, *container["volumeMounts"]],
+    }
+
+
+def _plain_container(name: str, settings: ClusterServing, image: str, doors: Mapping[str, int]) -> Spec:
     return {
         "name": name,
-        "image": settings.image,
+        "image": image,
         "imagePullPolicy": settings.pull_policy,
-        "args": [*command, "--settings", f"{SETTINGS_FOLDER}/{SETTINGS_KEY}"],
         "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+            {"name": door, "containerPort": number, "protocol": "TCP"} for door, number in doors.items()
         ],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -140,14 +183,11 @@ def _container(name: str, settings: ClusterServing, command: Sequence[str]) -> S
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            {"name": "settings", "mountPath": SETTINGS_FOLDER, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (of the pod alone)
-        ],
+        "volumeMounts": [{"name": "tmp", "mountPath": SCRATCH_FOLDER}],
     }
 
 
-def _pod(containers: list[Spec], volumes: list[Spec], *, grace_s: int) -> Spec:
+def _pod(containers: list[Spec], volumes: list[Spec], *, grace_s: int, user: int = USER) -> Spec:
     return {
         "containers": containers,
         "volumes": volumes,
@@ -155,9 +195,9 @@ def _pod(containers: list[Spec], volumes: list[Spec], *, grace_s: int) -> Spec:
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
@@ -166,15 +206,19 @@ def _pod(containers: list[Spec], volumes: list[Spec], *, grace_s: int) -> Spec:
 def _environment(settings: ClusterServing, cores: int) -> list[Spec]:
     """Return the environment of a replica; what a container sees of the machine says nothing of its cores."""
     models = [{"name": "XDG_CACHE_HOME", "value": MODELS_FOLDER}] if settings.models_claim else []
-    threads = [{"name": variable, "value": str(cores)} for variable in VARIABLES]
-    return [_field_of_the_pod(POD_NAME, "metadata.name"), *threads, *models]
+    return [_field_of_the_pod(POD_NAME, "metadata.name"), *_threads(cores), *models]
 
 
-def _resources(settings: ClusterServing, cores: int) -> Spec:
-    memory = f"{settings.memory_mb}Mi"
-    if settings.source == "emulated":
-        return {"requests": {"cpu": EMULATED_CPU, "memory": "128Mi"}, "limits": {"memory": memory}}
-    whole = {"cpu": str(cores), "memory": memory}
+def _threads(cores: int) -> list[Spec]:
+    return [{"name": variable, "value": str(cores)} for variable in VARIABLES]
+
+
+def _emulated_resources(memory_mb: int) -> Spec:
+    return {"requests": {"cpu": EMULATED_CPU, "memory": "128Mi"}, "limits": {"memory": f"{memory_mb}Mi"}}
+
+
+def _resources(cores: int, memory_mb: int) -> Spec:
+    whole = {"cpu": str(cores), "memory": f"{memory_mb}Mi"}
     return {"requests": whole, "limits": whole}
 
 
@@ -182,18 +226,41 @@ def _field_of_the_pod(name: str, path: str) -> Spec:
     return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
 
-def _http_probe(path: str, *, period_s: int, timeout_s: int, failures: int) -> Spec:
+def _replica_probes(settings: ClusterServing, model: str) -> Spec:
+    """Return how it is found out over REST whether a model serves."""
+    ready = f"/v2/models/{quote(model, safe='')}/ready"
     return {
-        "httpGet": {"path": path, "port": HTTP_PORT, "scheme": "HTTP"},
-        "periodSeconds": period_s,
-        "timeoutSeconds": timeout_s,
-        "failureThreshold": failures,
+        "startupProbe": _http_probe(ready, period_s=1, timeout_s=1, failures=round(settings.start_timeout_s)),
+        "readinessProbe": _http_probe(ready, period_s=2, timeout_s=2, failures=3),
+        "livenessProbe": _http_probe("/v2/health/live", period_s=5, timeout_s=5, failures=4),
     }
+
+
+def _door_probes(settings: ClusterServing) -> Spec:
+    """Return how it is found out whether a server without REST takes connections.
+
+    V2 over gRPC has no health that a kubelet can ask for; gateways ask whether the model is ready.
+    """
+    asked = {"tcpSocket": {"port": GRPC_PORT}}
+    return {
+        "startupProbe": asked | _patience(1, 1, round(settings.start_timeout_s)),
+        "readinessProbe": asked | _patience(2, 2, 3),
+        "livenessProbe": asked | _patience(5, 5, 4),
+    }
+
+
+def _http_probe(path: str, *, period_s: int, timeout_s: int, failures: int) -> Spec:
+    asked = {"httpGet": {"path": path, "port": HTTP_PORT, "scheme": "HTTP"}}
+    return asked | _patience(period_s, timeout_s, failures)
+
+
+def _patience(period_s: int, timeout_s: int, failures: int) -> Spec:
+    return {"periodSeconds": period_s, "timeoutSeconds": timeout_s, "failureThreshold": failures}
 
 
 def _settings_volume(config: str) -> Spec:
     return {"name": "settings", "configMap": {"name": config}}
 
 
-def _scratch_volume() -> Spec:
-    return {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}
+def _scratch_volume(size: str) -> Spec:
+    return {"name": "tmp", "emptyDir": {"sizeLimit": size}}

@@ -30,8 +30,8 @@ IDLE_SINCE = f"{GROUP}/idle-since"
 
 KEPT_REVISIONS = 2
 
-Objects = tuple[Object, Object, Object]
-"""A ConfigMap, a Service and a Deployment."""
+Objects = tuple[Object, ...]
+"""A ConfigMap, where settings of IPA are read, a Service and a Deployment, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class PipelineObjects:
         return config, service, self._deployment(name, marks, pod, self.settings.gateway_shards)
 
     def replicas(self, plan: StagePlan) -> Objects:
-        """Return ConfigMap, Service and Deployment of the replicas that a plan of a stage asks for.
+        """Return what the replicas that a plan of a stage asks for consist of.
 
         They must not be changed: what is asked for again and again is made once.
 
@@ -128,30 +128,33 @@ class PipelineObjects:
         served = ServedBy.of(plan)
         if served not in self._known:
             self._known[served] = self._replicas(plan, served)
-        config, service, deployment = self._known[served]
+        *others, deployment = self._known[served]
         spec = deployment["spec"] | {"replicas": plan.replicas}
-        return config, service, deployment | {"spec": spec}
+        return *others, deployment | {"spec": spec}
 
     def _replicas(self, plan: StagePlan, served: ServedBy) -> Objects:
         name = served.name(self.owner.name)
         marks = labels(
             self.owner.name, REPLICA, stage=served.stage, variant=served.variant, cores=served.cores
         )
-        place = [stage.name for stage in self.pipeline.stages].index(plan.stage)
-        told = replica_settings(
-            self.pipeline, place, plan.variant, plan.cores, self.settings, seed=self.conditions.seed
-        )
-        parts = self.owner.name, served.stage, served.variant, f"{served.cores}c"
-        config = self._config(parts, marks, encode(told))
-        variant = self.pipeline.stages[place].variant(plan.variant)
-        pod = containers.replica_pod(
-            self.settings, variant, plan.stage, plan.cores, config["metadata"]["name"]
-        )
+        variant = self.pipeline.stage(plan.stage).variant(plan.variant)
+        configs = [] if variant.server is not None else [self._replica_config(served, marks)]
+        config = configs[0]["metadata"]["name"] if configs else ""
+        pod = containers.replica_pod(self.settings, variant, plan.stage, plan.cores, config)
         # No address of its own: the gateway goes to each replica directly.
         service = self._service(name, marks) | {"spec": _service_spec(marks, headless=True)}
         deployment = self._deployment(name, marks, pod, plan.replicas)
         deployment["metadata"]["annotations"] = {IDLE_SINCE: ""}
-        return config, service, deployment
+        return *configs, service, deployment
+
+    def _replica_config(self, served: ServedBy, marks: dict[str, str]) -> Object:
+        """Return what the replicas of a variant are told that servers of IPA serve."""
+        place = [stage.name for stage in self.pipeline.stages].index(served.stage)
+        told = replica_settings(
+            self.pipeline, place, served.variant, served.cores, self.settings, seed=self.conditions.seed
+        )
+        parts = self.owner.name, served.stage, served.variant, f"{served.cores}c"
+        return self._config(parts, marks, encode(told))
 
     def _served(self) -> ServedPipeline:
         settings, conditions = self.settings, self.conditions

@@ -35,7 +35,8 @@ class ClusterServing(ServingSettings):
     models_claim
         Volume claim with the weights that replicas read; empty: none.
     replica_memory_mb
-        Memory that a replica may take; None: 512 MB where it is emulated, else 4096 MB.
+        Memory that a replica may take, unless its variant brings a server that says otherwise; None: 512 MB
+        where it is emulated, else 4096 MB.
     prometheus
         Address of a Prometheus that tells what arrived, and the gateways where it does not know; empty: they
         are asked at once.
@@ -80,9 +81,8 @@ class ClusterServing(ServingSettings):
         if self.replica_memory_mb is not None and self.replica_memory_mb < 64:
             raise InvalidValueError(f"replica_memory_mb is {self.replica_memory_mb}; it must be at least 64")
 
-    @property
-    def memory_mb(self) -> int:
-        """Memory that a replica may take."""
+    def memory_mb(self, *, emulated: bool) -> int:
+        """Return the memory that a replica may take."""
         if self.replica_memory_mb is not None:
             return self.replica_memory_mb
-        return 512 if self.source == "emulated" else 4096
+        return 512 if emulated else 4096

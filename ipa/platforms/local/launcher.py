@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
 
@@ -56,8 +57,9 @@ class Launcher:
     async def _launch_external(self, name: str, server: ExternalServer) -> Launch:
         if server.address:
             return AddressLaunch(name, server.address, server.model)
-        port = _free_port()
-        process = await self._host.start_command(name, server.command_on(port), self._folder.log_file(name))
+        port, http_port, metrics_port = _free_ports(3)
+        command = server.command_on(port, http_port, metrics_port)
+        process = await self._host.start_command(name, command, self._folder.log_file(name))
         return CommandLaunch(self._host, process, "on all processors", f"{HOST}:{port}", server.model)
 
     async def _launch_own(self, name: str, stage_index: int, variant: Variant, cores: int) -> Launch:
@@ -82,9 +84,10 @@ class Launcher:
         )
 
 
-def _free_port() -> int:
-    """Return a port that was free a moment ago: a command cannot be handed an open one."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago: a command cannot be handed open ones."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]

@@ -30,8 +30,8 @@ def check_servable(pipeline: Pipeline, source: Source) -> None:
                 _check(stage, variant, source)
 
 
-def check_served_here(pipeline: Pipeline) -> None:
-    """Raise an error if a variant that a plan may choose brings a server of its own: pods run that of IPA.
+def check_served_in_pods(pipeline: Pipeline) -> None:
+    """Raise an error if a variant that a plan may choose is served by what runs already: no pod of ours.
 
     Parameters
     ----------
@@ -45,10 +45,11 @@ def check_served_here(pipeline: Pipeline) -> None:
     """
     for stage in pipeline.stages:
         for variant in stage.choices:
-            if variant.server is not None:
+            if variant.server is not None and variant.server.address:
                 raise LivePipelineError(
-                    f"stage {stage.name}, variant {variant.name}: has a server of its own, which the platform"
-                    " kubernetes does not run; serve it with the platform local, or leave the variant out"
+                    f"stage {stage.name}, variant {variant.name}: its server runs already at"
+                    f" {variant.server.address}, which the platform kubernetes does not use; give it an image"
+                    " or a command that starts a replica, or leave the variant out"
                 )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ipa.cluster.kinds import Object, name_of
 from ipa.errors import InvalidValueError, UnknownNameError
+from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import StagePlan
 from ipa.platforms.base import Conditions
@@ -74,6 +75,72 @@ def test_a_replica_gets_its_cores_whole_and_computes_on_as_many_threads() -> Non
     }
     environment = {one["name"]: one.get("value") for one in container["env"]}
     assert environment["OMP_NUM_THREADS"] == "3"
+
+
+def foreign(server: ExternalServer, **settings: Any) -> tuple[Object, Object]:
+    """Return what the pods of a variant with a server of its own are, and their only container."""
+    *others, deployment = objects(toy_pipeline(server), **settings).replicas(STAGE)
+    assert [other["kind"] for other in others] == ["Service"], "it reads no settings of IPA"
+    pod = deployment["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    return pod, container
+
+
+def test_a_server_of_somebody_elses_runs_by_its_command_in_its_image() -> None:
+    words = ("tritonserver", "--model-repository=/models", "--grpc-port={port}", "--http-port={http_port}")
+    pod, container = foreign(ExternalServer("det ect", words, image="triton:1"), models_claim="weights")
+    assert (container["image"], container["command"][2:]) == (
+        "triton:1",
+        ["--grpc-port=8081", "--http-port=8080"],
+    )
+    assert "args" not in container
+    assert [port["name"] for port in container["ports"]] == ["http", "grpc"]
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tmp", "/models"]  # noqa: S108
+    assert [volume["name"] for volume in pod["volumes"]] == ["tmp", "models"]
+    for probe in ("startupProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] == "/v2/models/det%20ect/ready"
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 3}}}
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_a_server_of_somebody_elses_computes_though_the_others_are_emulated() -> None:
+    _, container = foreign(ExternalServer("m", ("serve", "{port}"), memory_mb=700))
+    assert container["image"] == "ipa:latest"
+    assert container["resources"]["requests"] == {"cpu": "1", "memory": "700Mi"}
+    assert {"name": "OMP_NUM_THREADS", "value": "1"} in container["env"]
+    assert foreign(ExternalServer("m", image="i"))[1]["resources"]["limits"]["memory"] == "4096Mi"
+
+
+def test_a_server_that_has_no_rest_is_asked_whether_it_takes_connections() -> None:
+    _, container = foreign(ExternalServer("m", ("serve", "{port}")))
+    assert [port["name"] for port in container["ports"]] == ["grpc"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["tcpSocket"] == {"port": 8081}
+    assert "httpGet" in foreign(ExternalServer("m", image="i"))[1]["readinessProbe"]
+
+
+def test_a_command_means_in_a_pod_what_it_means_on_one_machine() -> None:
+    """Kubernetes puts variables for $(NAME), and takes one of two dollars away."""
+    _, container = foreign(ExternalServer("m", ("sh", "-c", "exec serve --id=$(hostname) $$ {port}")))
+    assert container["command"] == ["sh", "-c", "exec serve --id=$$(hostname) $$$$ 8081"]
+
+
+def test_a_server_of_somebody_elses_is_as_locked_as_it_can_live_with() -> None:
+    pod, container = foreign(ExternalServer("m", image="i"))
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert pod["securityContext"]["runAsUser"] == 65532
+    pod, container = foreign(ExternalServer("m", image="i", user=1000, writable_root=True))
+    assert not container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsNonRoot"]) == (1000, True)
+
+
+def test_gateways_know_by_which_name_a_server_has_its_model() -> None:
+    served = decode(
+        ServedPipeline,
+        objects(toy_pipeline(ExternalServer("theirs", image="i"))).gateway[0]["data"]["settings.json"],
+    )
+    assert served.pipeline.stages[0].variant("small").server == ExternalServer("theirs", image="i")
 
 
 def test_an_emulated_one_asks_for_next_to_nothing() -> None:

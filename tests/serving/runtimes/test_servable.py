@@ -11,7 +11,7 @@ from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Pipeline
 from ipa.serving.runtimes.catalogue import libraries_of
-from ipa.serving.runtimes.servable import check_servable, check_served_here
+from ipa.serving.runtimes.servable import check_servable, check_served_in_pods
 
 NO_TORCH = find_spec("torch") is None
 
@@ -86,12 +86,11 @@ def test_a_template_imports_what_the_tasks_need_unless_they_are_emulated() -> No
     assert libraries_of(["sentiment-analysis"], "emulated") == ()
 
 
-def test_a_cluster_does_not_take_variants_with_servers_of_their_own_for_others() -> None:
+def test_a_cluster_starts_servers_of_others_and_uses_none_that_run_already() -> None:
     video = load_pipeline("video")
-    check_served_here(video)
-    own = replace(video.stages[1].variants[0], server=ExternalServer("m", image="tritonserver:1"))
-    stage = replace(video.stages[1], variants=(own, *video.stages[1].variants[1:]))
+    check_served_in_pods(video)
+    check_served_in_pods(served_by(video, ExternalServer("m", image="tritonserver:1")))
     with pytest.raises(
-        LivePipelineError, match=r"variant resnet18: has a server of its own.*leave the variant out"
+        LivePipelineError, match=r"its server runs already at gpu:8001.*leave the variant out"
     ):
-        check_served_here(replace(video, stages=(video.stages[0], stage)))
+        check_served_in_pods(served_by(video, ExternalServer("m", address="gpu:8001")))
