@@ -65,12 +65,6 @@ def _plain(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-MEMORY_MB = Range(64, 2**24, "MB", whole=True)
-"""Memory of one replica."""
-
-USER = Range(1, 2**31 - 1, whole=True)
-"""Number of the user that a container runs as: anybody but root."""
-
 LATENCY_S = Range(1e-6, 1e6, "s")
 """What a batch or a request takes, also the start of a replica and the way through the network."""
 
@@ -103,6 +97,12 @@ COMBINATIONS = Range(1, 100_000, "combinations", whole=True)
 
 CORES = Range(1, 1_000_000, "cores", whole=True)
 """Cores of one replica, or of a whole plan where they are limited."""
+
+MEMORY_MB = Range(64, 2**24, "MB", whole=True)
+"""Memory of one replica."""
+
+USER = Range(1, 2**31 - 1, whole=True)
+"""Number of the user that a container runs as: anybody but root."""
 
 BATCH = Range(1, 1_000_000, "requests", whole=True)
 """Requests in a batch."""

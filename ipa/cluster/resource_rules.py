@@ -33,11 +33,6 @@ VARIANT = (
         "server takes either an address, or an image or a command or both",
     ),
     Rule(
-        "!has(self.server) || !has(self.server.command) ||"
-        " self.server.command.exists(word, word.contains('{port}'))",
-        "server.command must hold {port} where the port goes that the server has to open",
-    ),
-    Rule(
         "!has(self.server) || !has(self.server.address) ||"
         " !(has(self.server.user) || has(self.server.memory_mb)"
         " || (has(self.server.writable_root) && self.server.writable_root))",

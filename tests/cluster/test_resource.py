@@ -73,7 +73,9 @@ def test_what_only_some_pipelines_have_is_kept() -> None:
         model="there:it",
         start_up_s=0.0,
         settings=(("size_px", 320), ("wide", True)),
-        server=ExternalServer("det", command=("serve", "{port}"), image="triton:24.01"),
+        server=ExternalServer(
+            "det", ("serve", "{port}"), image="triton:24.01", user=1000, writable_root=True, memory_mb=900
+        ),
     )
     stages = (
         replace(first, task="object-detection", variants=(small, *first.variants[1:]), sla_s=1.0),
@@ -190,7 +192,7 @@ def test_a_pipeline_has_the_name_of_its_object_and_means_follow_from_the_through
         (
             [stage(variants=[stage()["variants"][0] | {"server": {"model": "m"}}])],
             "spec.pipeline.stages[0].variants[0].server",
-            "takes either a command or an address",
+            "takes either an address, or a command or an image or both",
         ),
     ],
 )

@@ -78,11 +78,6 @@ SERVER = {"model": "m"}
         ),
         (
             f"{FIRST}.variants.0",
-            {"server": SERVER | {"command": ["serve", "8081"]}},
-            "server.command must hold {port}",
-        ),
-        (
-            f"{FIRST}.variants.0",
             {"server": SERVER | {"address": "a:1", "user": 7}},
             "are for a container; one with an address runs already",
         ),

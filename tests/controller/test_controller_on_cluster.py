@@ -17,6 +17,7 @@ from ipa.controller.controller import Controller, ControllerSettings
 from ipa.controller.election import Election, Timing
 from ipa.platforms.kubernetes.access import ensure_gateway_account
 from tests.support.cluster import Cluster
+from tests.support.stock_server import example_object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("pod_code")]
 
@@ -51,22 +52,23 @@ class Running:
 
 
 class Lab:
-    """The video pipeline of the example, decided for every two seconds."""
+    """A pipeline, that of the example by default, decided for every two seconds."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, thing: Object | None = None) -> None:
         self.client, self.namespace = cluster.client, namespace
         ensure_gateway_account(self.client, namespace)
-        thing = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+        thing = thing or yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+        self.name = thing["metadata"]["name"]
         thing["spec"]["intervalSeconds"] = 2
         self.client.create(thing, namespace)
 
     def thing(self) -> Object:
-        found = self.client.get(PIPELINE, "video", self.namespace)
+        found = self.client.get(PIPELINE, self.name, self.namespace)
         assert found is not None
         return found
 
     def change(self, **spec: Any) -> None:
-        self.client.patch(PIPELINE, "video", {"spec": spec}, self.namespace)
+        self.client.patch(PIPELINE, self.name, {"spec": spec}, self.namespace)
 
     def reasons(self) -> dict[str, str]:
         return {one.type: one.reason for one in read_status(self.thing()).conditions}
@@ -90,7 +92,7 @@ class Lab:
         self.until("the plan in force", served)
 
     def owned(self, kind: Kind) -> list[str]:
-        found = self.client.list(kind, self.namespace, selector=selector("video")).items
+        found = self.client.list(kind, self.namespace, selector=selector(self.name)).items
         return sorted(one["metadata"]["name"] for one in found)
 
 
@@ -164,3 +166,35 @@ def test_an_image_that_cannot_be_had_is_said(lab: Lab, running: Running) -> None
     assert running.controller.leads
     lab.change(image=None)
     lab.until_served()
+
+
+def test_a_server_of_somebody_elses_is_kept_and_told_of_as_ours_are(cluster: Cluster, namespace: str) -> None:
+    thing = example_object()
+    thing["spec"]["limits"] = {"variants": {"second": ["stock-mlserver"]}}
+    lab = Lab(cluster, namespace, thing)
+    running = Running(cluster, namespace, "first")
+    try:
+        lab.until_served()
+        assert lab.variants() == ["emulated", "stock-mlserver"]
+
+        # What serves goes on while the image that is to follow cannot be had.
+        server = thing["spec"]["pipeline"]["stages"][1]["variants"][1]["server"]
+        for image, reason in (
+            ("localhost/there-is-none:1", "ImageUnavailable"),
+            (cluster.image, "AsPlanned"),
+        ):
+            server["image"] = image
+            lab.change(pipeline=thing["spec"]["pipeline"])
+            lab.until("the condition", lambda reason=reason: lab.reasons()["Degraded"] == reason)
+            assert lab.reasons()["Ready"] == "Serving"
+        lab.until_served()
+
+        # One that ends at once where there is nothing else to serve with.
+        server["command"] = ["sh", "-c", "echo no weights; exit 3", "{port}"]
+        lab.change(pipeline=thing["spec"]["pipeline"])
+        lab.until("the condition", lambda: lab.reasons()["Degraded"] == "CrashLoop")
+        degraded = read_status(lab.thing()).condition("Degraded")
+        assert degraded is not None
+        assert "no weights" in degraded.message
+    finally:
+        running.stop()

@@ -68,6 +68,7 @@ class MemoryPipeline:
         self.settings = KubernetesSettings(idle_s=1e-6)
         cluster.put(PIPELINE, name, to_object(self.pipeline, name=name, namespace="default"))
         self.obeyed: Obeyed = lambda _serving: True
+        self.used: frozenset[str] = frozenset()
         self.client = ClusterClient(cluster)
         self.restart()
 
@@ -77,7 +78,9 @@ class MemoryPipeline:
         owner = Owner(self.name, "default", uid)
         objects = PipelineObjects(owner, self.pipeline, self.settings, Conditions())
         view: Any = DirectView(self.cluster)
-        self.reconciler = Reconciler(self.client, view, objects, lambda serving: self.obeyed(serving))
+        self.reconciler = Reconciler(
+            self.client, view, objects, lambda serving: self.obeyed(serving), lambda: self.used
+        )
 
     def settle(self, turns: int = 8) -> None:
         """Let all do what they have to, until nothing is left to do."""

@@ -54,6 +54,7 @@ def next_writes(
     *,
     obeyed: bool,
     now_s: float,
+    used: frozenset[str] = frozenset(),
 ) -> list[Write]:
     """Return what has to be written now; nothing where all is as it should be.
 
@@ -74,6 +75,8 @@ def next_writes(
         Whether all gateways do what they were told.
     now_s
         Seconds since the epoch.
+    used
+        Names of Deployments that gateways serve with, whatever they were told: nobody takes these from them.
     """
     wanted: list[Object] = [*objects.gateway]
     for stage in plan.stages:
@@ -82,7 +85,7 @@ def next_writes(
     writes: list[Write] = [Apply(thing) for thing in wanted if not _is_so(thing, seen)]
     if _by_stage(told) != _by_stage(serving):
         writes.append(Serve(told))
-    needed = {name_of(thing) for thing in wanted} | {stage.service for stage in (*serving, *told)}
+    needed = {name_of(thing) for thing in wanted} | {stage.service for stage in (*serving, *told)} | used
     writes += _retire(seen, needed, obeyed=obeyed, now_s=now_s)
     writes += _forget(seen, needed, now_s - objects.settings.idle_s)
     return writes

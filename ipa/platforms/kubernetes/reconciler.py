@@ -50,6 +50,8 @@ class Reconciler:
         What there should be.
     obeyed
         Whether the gateways serve as the status says.
+    used
+        Returns the names of the Services whose replicas gateways serve with, as far as they answer.
 
     Attributes
     ----------
@@ -63,8 +65,10 @@ class Reconciler:
         view: NamespaceView,
         objects: PipelineObjects,
         obeyed: Callable[[Sequence[Mapping[str, Any]]], bool],
+        used: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self._client, self._view, self._objects, self._obeyed = client, view, objects, obeyed
+        self._client, self._view, self._objects = client, view, objects
+        self._obeyed, self._used = obeyed, used
         self._told: tuple[Any, float] = (None, 0.0)
         self._wake, self._stopped, self._status_lock = Event(), Event(), RLock()
         self._thread = Thread(target=self._run, name=f"reconcile {objects.owner.name}", daemon=True)
@@ -137,6 +141,7 @@ class Reconciler:
             self._view.seen(self._objects.owner.name),
             obeyed=self._is_obeyed(serving),
             now_s=time.time(),
+            used=self._used(),
         )
         for write in writes:
             self._do(write, plan)

@@ -58,7 +58,7 @@ class RunningPipeline:
             client, lambda: self._seen().pods.values(), self.zero_unix_ns, journal_limit, self._looked
         )
         self._arrivals = arrival_source(objects.settings.prometheus, objects.owner, self.shards)
-        self.reconciler = Reconciler(client, view, objects, self.shards.obey)
+        self.reconciler = Reconciler(client, view, objects, self.shards.obey, self.shards.services)
         self.cores, self._obeyed = CoreAccount(self.now), False
         self._end_listening: Callable[[], None] = lambda: None
 
@@ -132,7 +132,7 @@ class RunningPipeline:
         if not self._gateways_ready(seen):
             missing.append(f"the gateway starts{_because(self._gateway_trouble(seen))}")
         elif not any(missing) and not self.shards.obey(entries(told)):
-            missing.append("the gateway is being told")
+            missing.append(f"the gateway is being told{_because(self.shards.unreachable())}")
         if self.reconciler.problem:
             missing.append(self.reconciler.problem)
         if self._view.pipeline(self._objects.owner.name) is None:

@@ -15,7 +15,7 @@ from ipa.cluster.names import GATEWAY
 from ipa.errors import ClusterError
 from ipa.platforms.kubernetes.arrivals import Counts, ShardArrivals
 from ipa.platforms.kubernetes.journal import ShardJournal
-from ipa.platforms.kubernetes.pods import address, component
+from ipa.platforms.kubernetes.pods import LONGEST_REASON, address, component
 from ipa.platforms.kubernetes.shard import Shard
 
 if TYPE_CHECKING:
@@ -132,6 +132,18 @@ class GatewayShards:
             and {stage["stage"]: stage for stage in self._states[name].get("serving") or ()} == wanted
             for name in self._shards
         )
+
+    def services(self) -> frozenset[str]:
+        """Return the names of the Services whose replicas any shard serves with, as far as they tell."""
+        told = [state.get("serving") or () for state in tuple(self._states.values())]
+        return frozenset(stage["service"] for serving in told for stage in serving)
+
+    def unreachable(self) -> str:
+        """Return which replicas cannot be connected by a shard, and why; empty if there are none."""
+        found: dict[str, str] = {}
+        for state in tuple(self._states.values()):
+            found |= state.get("unreachable") or {}
+        return "; ".join(f"replica {name} {why}" for name, why in sorted(found.items()))[:LONGEST_REASON]
 
     def latencies_s(self, seconds: float) -> NDArray[np.float64]:
         """Return how long the requests took that were answered in the past seconds."""

@@ -5,7 +5,8 @@ import pytest
 from ipa.cluster.kinds import CONFIG_MAP, DEPLOYMENT, PIPELINE, POD, SERVICE, name_of
 from ipa.cluster.transport import Answer, Request, TransportError
 from ipa.errors import ClusterError
-from tests.support.live_pipelines import toy_plan
+from ipa.pipeline.external_server import ExternalServer
+from tests.support.live_pipelines import toy_pipeline, toy_plan
 from tests.support.memory_cluster import MemoryCluster, status
 from tests.support.memory_pipelines import MemoryPipeline
 
@@ -90,6 +91,35 @@ def test_one_that_never_becomes_ready_does_not_take_over(running: MemoryPipeline
     running.reconciler.change_plan(toy_plan())
     running.settle()
     assert FIRST_LARGE not in running.replicas()
+
+
+def test_nobody_takes_from_a_gateway_what_it_serves_with(running: MemoryPipeline) -> None:
+    """It may be unable to connect the others, though they are ready to a kubelet."""
+    running.used = frozenset({FIRST_SMALL})
+    running.reconciler.change_plan(toy_plan(variants=("large", "small")))
+    running.settle()
+    assert running.serving()["first"] == ("large", 1)
+    assert running.replicas()[FIRST_SMALL] == 2
+    running.used = frozenset({FIRST_LARGE})
+    running.settle()
+    assert FIRST_SMALL not in running.replicas()
+
+
+def test_a_server_of_somebody_elses_is_kept_as_it_should_be(toy: MemoryPipeline) -> None:
+    toy.pipeline = toy_pipeline(ExternalServer("theirs", ("serve", "{port}", "$(date)"), image="triton:1"))
+    toy.restart()
+    toy.reconciler.change_plan(toy_plan())
+    toy.settle()
+    assert toy.replicas() == {"toy-gateway": 1, FIRST_SMALL: 2, SECOND_SMALL: 2}
+    assert len(toy.cluster.all(CONFIG_MAP)) == 1, "the settings of the gateway"
+    toy.client.writes.clear()
+    assert toy.reconciler.turn() == 0
+    found = toy.cluster.one(DEPLOYMENT, FIRST_SMALL)
+    found["spec"]["template"]["spec"]["containers"][0]["image"] = "triton:2"
+    toy.cluster.put(DEPLOYMENT, FIRST_SMALL, found)
+    toy.settle()
+    [container] = toy.cluster.one(DEPLOYMENT, FIRST_SMALL)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "triton:1", "what was edited by hand is put right"
 
 
 def test_a_plan_that_comes_back_keeps_what_serves(running: MemoryPipeline) -> None:

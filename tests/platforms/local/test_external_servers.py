@@ -1,9 +1,11 @@
 """Variants behind servers of somebody else's: started by a command, or running already."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -16,6 +18,7 @@ from ipa.platforms.local.settings import LocalSettings
 from ipa.serving.digest import digest_items
 from ipa.serving.v2 import Answer, Tensor, V2Client
 from tests.support.live_pipelines import toy_pipeline, toy_plan
+from tests.support.stock_server import stock_server
 
 pytestmark = pytest.mark.live
 
@@ -103,6 +106,17 @@ def test_a_server_that_runs_already_is_used_and_left_alone(platform: LocalPlatfo
         other.teardown()
     assert not logs.exists()
     assert any(p.pid == pid and p.alive for p in platform.deployment.processes())
+
+
+def test_a_stock_server_opens_all_doors_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them on one machine would otherwise want the same doors."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    platform = LocalPlatform(LocalSettings(), Conditions())
+    try:
+        platform.deploy(toy_pipeline(stock_server()), toy_plan(replicas=(1, 1)))
+        assert ask(platform, b"hello").tensors[0].name == "score"
+    finally:
+        platform.teardown()
 
 
 @pytest.mark.parametrize(
