@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,18 @@ CONNECT_TIMEOUT_S = 5.0
 
 CONNECTIONS = 64
 """Connections that are kept open; every watch has one of its own."""
+
+FIRST_WORD_S = 10.0
+"""Time that the server has to say that it takes a request whose answer goes on."""
+
+KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    # macOS calls it otherwise, and has an idle time of two hours then.
+    *([(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)] if hasattr(socket, "TCP_KEEPIDLE") else []),
+)
+"""Lets a watch whose other end is gone without a word break after 25 s, though nothing is ever sent on it."""
 
 
 class TransportError(Exception):
@@ -123,8 +135,10 @@ class HttpTransport:
 
     def __init__(self, configuration: Any) -> None:
         from kubernetes.client import ApiClient
+        from urllib3.connection import HTTPConnection
 
         configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.socket_options = [*HTTPConnection.default_socket_options, *KEEPALIVE]
         self._api: Any = ApiClient(configuration)
         self._pool: Any = self._api.rest_client.pool_manager
 
@@ -136,7 +150,8 @@ class HttpTransport:
 
     def open(self, request: Request) -> Stream:
         """Send a request whose answer goes on."""
-        return HttpStream(self._request(request, preload=False))
+        first = replace(request, timeout_s=min(FIRST_WORD_S, request.timeout_s))
+        return HttpStream(self._request(first, preload=False), request.timeout_s)
 
     def official(self) -> Any:
         """Return a client of the official library of its own, with the same address and credentials."""
@@ -178,11 +193,16 @@ class HttpStream:
     ----------
     response
         Of urllib3, not read yet.
+    silence_s
+        Seconds without a word after which it breaks.
     """
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: Any, silence_s: float) -> None:
         self._response, self._closed = response, False
         self.status: int = response.status
+        # An answer that has come whole has no connection any more.
+        with suppress(OSError, AttributeError):
+            response.connection.sock.settimeout(silence_s)
 
     def lines(self) -> Iterator[bytes]:
         """Return one line after another."""

@@ -189,23 +189,31 @@ class Informer:
             stream.close()
 
     def _run(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s, listed_anew = FIRST_PAUSE_S, False
         while not self._stopped.is_set():
             try:
                 if not self._version:
                     self._list()
                 self._watch()
-                pause_s = FIRST_PAUSE_S
-            except (ClusterError, TransportError, ValueError, KeyError) as error:
+                pause_s, listed_anew = FIRST_PAUSE_S, False
+            except Exception as error:
+                # Whatever it was: who ends here leaves others for ever with what was known last.
                 if self._stopped.is_set():
                     return
-                if self._problem != (problem := str(error)):
-                    _log.info("watch %s: %s", self._kind.resource, problem)
-                self._problem = problem
-                if isinstance(error, ClusterError) and error.status in UNKNOWN_VERSION:
+                self._tell_problem(error)
+                forgotten = isinstance(error, ClusterError) and error.status in UNKNOWN_VERSION
+                if forgotten:
                     self._version = ""
-                self._stopped.wait(pause_s)
+                # A server that is there again has forgotten the versions of before: that is worth no pause.
+                self._stopped.wait(0.0 if forgotten and not listed_anew else pause_s)
+                listed_anew = forgotten
                 pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+    def _tell_problem(self, error: Exception) -> None:
+        if self._problem != (problem := str(error) or type(error).__name__):
+            expected = isinstance(error, ClusterError | TransportError)
+            _log.info("watch %s: %s", self._kind.resource, problem, exc_info=None if expected else error)
+        self._problem = problem
 
     def _list(self) -> None:
         """Take all objects anew, and tell of what has changed since they were known last."""

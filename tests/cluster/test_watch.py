@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -176,6 +177,59 @@ def test_trouble_is_told_until_it_is_over(
     cluster.put(CONFIG_MAP, "it", settings())
     heard.next()
     assert informer.problem == ""
+
+
+def test_no_fault_whatever_ends_a_watch(
+    cluster: MemoryCluster, heard: Heard, start: Callable[[], Informer]
+) -> None:
+    informer = start()
+    faults = [RuntimeError("the token file is empty"), TypeError(), AttributeError("no socket")]
+    told: list[str] = []
+
+    def fault(_request: Request) -> Answer | None:
+        told.append(informer.problem)
+        if faults:
+            raise faults.pop(0)
+        return None
+
+    cluster.fault = fault
+    cluster.break_watches()
+    cluster.put(CONFIG_MAP, "it", settings())
+    assert heard.next() == ("added", "it")
+    assert told == ["the connection was reset", "the token file is empty", "TypeError", "no socket"]
+    assert informer.problem == ""
+
+
+def test_a_server_that_is_there_again_is_asked_anew_at_once_and_not_again_and_again(
+    cluster: MemoryCluster, start: Callable[[], Informer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    informer = start()
+    pauses: list[float] = []
+    wait = informer._stopped.wait
+
+    def pause(timeout_s: float) -> bool:
+        pauses.append(timeout_s)
+        return wait(min(timeout_s, 0.001))
+
+    monkeypatch.setattr(informer._stopped, "wait", pause)
+    monkeypatch.setattr(watch_module, "LONGEST_PAUSE_S", 1.0)
+    refused = [status(503, "Unavailable", "it starts")] * 9 + [status(410, "Expired", "too old")] * 3
+    over = threading.Event()
+
+    def fault(request: Request) -> Answer | None:
+        if "watch" not in request.query:
+            return None
+        if not refused:
+            over.set()
+        return refused.pop(0) if refused else None
+
+    cluster.fault = fault
+    cluster.break_watches()
+    assert over.wait(SOON_S)
+    # The connection, nine times not yet, then thrice a version that is forgotten.
+    assert len(pauses) == 13
+    assert pauses[9] < pauses[11] == pauses[12] == 1.0
+    assert pauses[10] == 0.0
 
 
 def test_what_cannot_be_listed_in_time_is_an_error(cluster: MemoryCluster) -> None:

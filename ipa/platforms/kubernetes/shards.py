@@ -171,7 +171,13 @@ class GatewayShards:
         """Learn which shards there are."""
         there = {name_of(pod): pod for pod in self._pods() if component(pod) == GATEWAY and address(pod)}
         running = {name: pod for name, pod in there.items() if pod["status"].get("phase") == "Running"}
-        for name in self._shards.keys() - running.keys():
+        # A pod in a new sandbox has its name still, and another address.
+        gone = [
+            name
+            for name, one in self._shards.items()
+            if name not in running or one.address != address(running[name])
+        ]
+        for name in gone:
             self._shards.pop(name).close()
             self._states.pop(name, None)
         for name, pod in running.items():

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from ipa.errors import GatewayError
 from ipa.serving.gateway.description import Description
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.grpc_link import GrpcLink
@@ -108,9 +107,13 @@ class ReplicaPool:
                 async with asyncio.timeout(HANDSHAKE_S):
                     await shake_hands(link)
                 break
-            except (TimeoutError, GatewayError) as error:
+            except TimeoutError:
                 link.close()
-                self._tell(name, str(error) or f"was not ready within {HANDSHAKE_S:g} s")
+                self._tell(name, f"was not ready within {HANDSHAKE_S:g} s")
+            except Exception as error:
+                # Whatever it was: nobody else would try again.
+                link.close()
+                self._tell(name, str(error) or type(error).__name__)
             except BaseException:
                 link.close()
                 raise
