@@ -1,5 +1,6 @@
 """The shards of a gateway are found again wherever they are."""
 
+import time
 from contextlib import closing
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_a_shard_in_a_new_sandbox_is_asked_at_its_new_address(
     pods: list[Object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(ClusterClient(MemoryCluster())) as client:
-        shards = GatewayShards(client, lambda: pods, 0, 0, lambda: False)
+        shards = GatewayShards(client, lambda: pods, time.time_ns(), 0, lambda: False)
         shards.look()
         assert shards.obey([SERVING])
         monkeypatch.setattr(ScriptedShard, "there", "10.0.0.2")
