@@ -1,13 +1,15 @@
 """Processes that do parts of a long job, and end at once when the job is interrupted."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
+from threading import Thread
 
 import psutil
 
@@ -20,7 +22,8 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of processes.
 
     When the body fails, tasks that run are waited for and those that wait are dropped. When it is interrupted
-    (Ctrl-C, or the generator that holds it is closed), workers and all that they started are ended.
+    (Ctrl-C, or the generator that holds it is closed), workers and all that they started are ended. They end
+    by themselves when this process is killed.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         Number of processes.
     """
     before = {child.pid for child in active_children()}
-    pool = ProcessPoolExecutor(jobs, _Workers(), initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, _Workers(), initializer=_become_a_worker)
     try:
         yield pool
     except (KeyboardInterrupt, GeneratorExit):
@@ -57,13 +60,28 @@ class _Workers(SpawnContext):
     Process = _Worker
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _become_a_worker() -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a worker starts (kernels of notebooks, solvers) may be interrupted again.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # An exception unwinds the task, so that it removes what it has half written.
     signal.signal(signal.SIGTERM, _leave)
+    Thread(target=_end_with_the_parent, name="end with the parent", daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """End this worker once its parent is gone, however that was: nobody would take what it does."""
+    parent = parent_process()
+    if parent is None:
+        return
+    parent.join()
+    started = psutil.Process().children(recursive=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    for process in started:
+        _send(process, signal.SIGKILL)
+    os._exit(1)
 
 
 def _leave(number: int, _: object) -> None:

@@ -35,6 +35,23 @@ if __name__ == "__main__":
 """
 
 
+ENDLESS = """
+import os, subprocess
+from ipa.workers import worker_pool
+
+
+def work():
+    child = subprocess.Popen(["sleep", "600"])
+    print(os.getpid(), child.pid, flush=True)
+    child.wait()
+
+
+if __name__ == "__main__":
+    with worker_pool(1) as pool:
+        pool.submit(work).result()
+"""
+
+
 def blocked() -> list[int]:
     return [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())]
 
@@ -44,6 +61,18 @@ def test_a_worker_that_is_interrupted_while_it_starts_works_on_in_silence(tmp_pa
     script.write_text(SCRIPT)
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("42\n", "", 0)
+
+
+def test_a_worker_and_what_it_started_end_when_the_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(ENDLESS)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        left = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        parent.kill()
+        _, alive = psutil.wait_procs(left, timeout=30)
+    assert len(left) == 2
+    assert alive == []
 
 
 def test_neither_a_worker_nor_its_parent_blocks_interrupts_of_what_they_start() -> None:
