@@ -2,7 +2,7 @@
 
 from mlserver import MLServer
 from mlserver.errors import MLServerError
-from mlserver.handlers import ModelRepositoryHandlers
+from mlserver.handlers import DataPlane, ModelRepositoryHandlers
 from mlserver.types import RepositoryIndexRequest, RepositoryIndexResponse
 
 from ipa.serving.replica_door import ReplicaDoor
@@ -25,10 +25,29 @@ class NoRepository(ModelRepositoryHandlers):  # type: ignore[misc]
         raise _refusal(name)
 
 
+class MortalDataPlane(DataPlane):  # type: ignore[misc]
+    """The data plane of a server that does not live any more once its model hangs.
+
+    Parameters
+    ----------
+    data_plane
+        MLServer's own, whose metrics it goes on counting: they can be registered once only.
+    """
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self.__dict__.update(data_plane.__dict__)
+
+    async def live(self) -> bool:
+        """Whether no model hangs; those of others do not tell."""
+        models = await self._model_registry.get_models()
+        return not any(getattr(model, "hangs", False) for model in models)
+
+
 class ClosedServer(MLServer):  # type: ignore[misc]
     """MLServer that serves the model it was started with, and no other, until it ends."""
 
     def _create_servers(self) -> None:
+        self._data_plane = MortalDataPlane(self.__dict__["_data_plane"])
         self._model_repository_handlers = NoRepository(self._model_repository, self._model_registry)
         super()._create_servers()
         self._grpc_server = ReplicaDoor(self._settings, self._data_plane, self._model_repository_handlers)

@@ -49,6 +49,9 @@ class ReplicaSettings:
         Time that an emulated variant takes to start; it takes what it takes here if that is longer.
     asked_ns
         From when that counts, on ``time.monotonic_ns``; 0: from when it begins to load.
+    hang_after_s
+        Seconds after which a batch that is still computed hangs: the replica says from then on that it is
+        neither ready nor alive, so that whoever asks starts it anew; None: nobody asks.
     """
 
     name: str
@@ -66,6 +69,7 @@ class ReplicaSettings:
     weights: str = ""
     start_up_s: float = 0.0
     asked_ns: int = 0
+    hang_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ PRE_STOP_S = 3
 STOP_S = 5
 """Time that a server takes to end once it is asked to."""
 
+GONE_GRACE = {"terminationGracePeriodSeconds": PRE_STOP_S + STOP_S}
+"""Time that a replica has to end which does not live any more: no batch of it is worth waiting for."""
+
 GATEWAY_GRACE_S = 40
 """Time that a gateway has to end: up to 12 s for new requests, 20 s for those it has, 3 s for its journal."""
 
@@ -68,10 +71,7 @@ def replica_pod(settings: ClusterServing, variant: Variant, stage: str, cores: i
         _own_server(settings, stage, cores) if server is None else _foreign_server(settings, server, cores)
     )
     container["lifecycle"] = {"preStop": {"sleep": {"seconds": PRE_STOP_S}}}
-    longest_s = max(
-        settings.hang_after_s or max(HANG_AFTER_S, HANG_P99_FACTOR * point.latency_p99_s)
-        for point in variant.profile_on(cores).points
-    )
+    longest_s = longest_batch_s(settings, variant, cores)
     volumes = [_settings_volume(config)] if server is None else []
     volumes.append(_scratch_volume(SCRATCH_SIZE if server is None else FOREIGN_SCRATCH_SIZE))
     if settings.models_claim:
@@ -82,6 +82,14 @@ def replica_pod(settings: ClusterServing, variant: Variant, stage: str, cores: i
     return _pod([container], volumes, grace_s=PRE_STOP_S + STOP_S + math.ceil(longest_s), user=user) | {
         "automountServiceAccountToken": False
     }
+
+
+def longest_batch_s(settings: ClusterServing, variant: Variant, cores: int) -> float:
+    """Return after how many seconds any batch of a variant is given up."""
+    points = variant.profile_on(cores).points
+    return settings.hang_after_s or max(
+        HANG_AFTER_S, *(HANG_P99_FACTOR * point.latency_p99_s for point in points)
+    )
 
 
 def gateway_pod(settings: ClusterServing, pipeline: str, config: str) -> Spec:
@@ -232,7 +240,7 @@ def _replica_probes(settings: ClusterServing, model: str) -> Spec:
     return {
         "startupProbe": _http_probe(ready, period_s=1, timeout_s=1, failures=round(settings.start_timeout_s)),
         "readinessProbe": _http_probe(ready, period_s=2, timeout_s=2, failures=3),
-        "livenessProbe": _http_probe("/v2/health/live", period_s=5, timeout_s=5, failures=4),
+        "livenessProbe": _http_probe("/v2/health/live", period_s=5, timeout_s=5, failures=4) | GONE_GRACE,
     }
 
 
@@ -245,7 +253,7 @@ def _door_probes(settings: ClusterServing) -> Spec:
     return {
         "startupProbe": asked | _patience(1, 1, round(settings.start_timeout_s)),
         "readinessProbe": asked | _patience(2, 2, 3),
-        "livenessProbe": asked | _patience(5, 5, 4),
+        "livenessProbe": asked | _patience(5, 5, 4) | GONE_GRACE,
     }
 
 

@@ -1,7 +1,7 @@
 """The objects that a pipeline consists of in a cluster, as plain values."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ipa.cluster.kinds import Object
@@ -153,6 +153,8 @@ class PipelineObjects:
         told = replica_settings(
             self.pipeline, place, served.variant, served.cores, self.settings, seed=self.conditions.seed
         )
+        variant = self.pipeline.stages[place].variant(served.variant)
+        told = replace(told, hang_after_s=containers.longest_batch_s(self.settings, variant, served.cores))
         parts = self.owner.name, served.stage, served.variant, f"{served.cores}c"
         return self._config(parts, marks, encode(told))
 

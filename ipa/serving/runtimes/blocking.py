@@ -1,6 +1,7 @@
 """A variant that computes: in a thread of its own, so that probes and metrics are answered meanwhile."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -27,7 +28,14 @@ class BlockingRuntime(ReplicaRuntime):
         self._model: Model | None = None
         # One thread: it takes one batch after the other, in the order in which they come.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._batch_since_s: float | None = None
         self.inputs, self.outputs = described(self._task.inputs), described(self._task.outputs)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its thread has computed one batch for too long; only an end of the process helps then."""
+        since_s, limit_s = self._batch_since_s, self.replica.hang_after_s
+        return since_s is not None and limit_s is not None and time.monotonic() - since_s > limit_s
 
     async def prepare(self) -> None:
         """Load the variant and serve a sample batch of one item, whose answer must be right in form."""
@@ -43,7 +51,7 @@ class BlockingRuntime(ReplicaRuntime):
             inputs = self._task.check(tensors)
         except TensorError as error:
             raise InferenceError(f"task {self.replica.task}: {error}") from error
-        outputs = await self._in_thread(lambda: self._compute(inputs))
+        outputs = await self._in_thread(lambda: self._compute_batch(inputs))
         check_items(outputs, items)
         return outputs, {}
 
@@ -51,6 +59,14 @@ class BlockingRuntime(ReplicaRuntime):
         """Let the thread end."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         return True
+
+    def _compute_batch(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        # Kept by the thread itself: who waits for the batch may give up, and the thread goes on.
+        self._batch_since_s = time.monotonic()
+        try:
+            return self._compute(inputs)
+        finally:
+            self._batch_since_s = None
 
     def _compute(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
         assert self._model is not None  # noqa: S101 (loaded before anything is served)

@@ -30,9 +30,24 @@ class ReplicaRuntime(MLModel):  # type: ignore[misc]
     """
 
     def __init__(self, settings: ModelSettings) -> None:
+        self._loaded = False
         super().__init__(settings)
         self.replica: ReplicaSettings = settings.parameters.extra["replica"]
         self._start_up: StartUp = settings.parameters.extra["start_up"]
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it will never be done with what it does."""
+        return False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves; MLServer says so once it is loaded."""
+        return self._loaded and not self.hangs
+
+    @ready.setter
+    def ready(self, loaded: bool) -> None:
+        self._loaded = loaded
 
     async def load(self) -> bool:
         """Load and warm the variant; MLServer reports it ready when this returns."""

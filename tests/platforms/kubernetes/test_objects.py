@@ -77,6 +77,20 @@ def test_a_replica_gets_its_cores_whole_and_computes_on_as_many_threads() -> Non
     assert environment["OMP_NUM_THREADS"] == "3"
 
 
+@pytest.mark.parametrize(("given_s", "hangs_s"), [(None, 5.0), (0.7, 0.7)])
+def test_a_replica_is_told_when_its_batches_hang_and_ended_soon_then(
+    given_s: float | None, hangs_s: float
+) -> None:
+    config, _, deployment = objects(toy_pipeline(), hang_after_s=given_s).replicas(STAGE)
+    told = decode(ReplicaSettings, config["data"]["settings.json"])
+    assert told.hang_after_s == hangs_s
+    pod = deployment["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    at_once_s = container["livenessProbe"]["terminationGracePeriodSeconds"]
+    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] < at_once_s < 10
+    assert pod["terminationGracePeriodSeconds"] >= at_once_s + hangs_s
+
+
 def foreign(server: ExternalServer, **settings: Any) -> tuple[Object, Object]:
     """Return what the pods of a variant with a server of its own are, and their only container."""
     *others, deployment = objects(toy_pipeline(server), **settings).replicas(STAGE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,6 +58,38 @@ def test_probes_and_metrics_answer_during_a_batch(server: ServerReady) -> None:
             await batch
 
     asyncio.run(check())
+
+
+@pytest.mark.live
+def test_a_replica_whose_batch_hangs_is_neither_ready_nor_alive_until_it_ends() -> None:
+    async def alive(port: int) -> int:
+        def ask_rest() -> int:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/live", timeout=5) as answer:
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        return await asyncio.to_thread(ask_rest)
+
+    async def check(server: ServerReady) -> None:
+        async with V2Client(f"127.0.0.1:{server.grpc_port}") as client:
+            await ask(client, 0.1)
+            assert await alive(server.http_port) == 200
+            with pytest.raises(grpc.aio.AioRpcError, match="Deadline Exceeded"):
+                await client.infer("stage", waiting(3.0), timeout_s=0.1)
+            # That nobody waits for it any more does not end it.
+            async with asyncio.timeout(2.5):
+                while await alive(server.http_port) == 200:
+                    await asyncio.sleep(0.02)
+            assert not await client.model_ready("stage", timeout_s=2.0)
+            async with asyncio.timeout(10.0):
+                while await alive(server.http_port) != 200:
+                    await asyncio.sleep(0.02)
+            assert await client.model_ready("stage", timeout_s=2.0)
+
+    with replicas.replica(replace(SETTINGS, hang_after_s=0.5)) as found:
+        asyncio.run(check(found))
 
 
 @pytest.mark.live
