@@ -10,6 +10,8 @@ from typing import Any
 
 import grpc
 
+from infrastructure.testcluster.cluster import ctr
+from infrastructure.testcluster.layout import default_layout
 from infrastructure.testcluster.processes import wait_for
 from ipa.cluster.kinds import DEPLOYMENT, POD, SERVICE, Object, name_of
 from ipa.cluster.names import API_VERSION, GATEWAY, KIND, gateway_name, replica_set_name, selector
@@ -101,13 +103,13 @@ class PodLab:
         change = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
         replicas = self.client.patch(DEPLOYMENT, deployment, change, self.namespace)["spec"]["replicas"]
         self.ready(deployment, replicas)
-        wait_for("the old pods' end", lambda: self._pods_of(deployment) == replicas, READY_S)
+        wait_for("the old pods' end", lambda: len(self.pods_of(deployment)) == replicas, READY_S)
 
     def scale(self, deployment: str, replicas: int) -> None:
         """Ask for so many pods, and return once there are so many."""
         self.client.scale(DEPLOYMENT, deployment, replicas, self.namespace)
         self.ready(deployment, replicas)
-        wait_for(deployment, lambda: self._pods_of(deployment) == replicas, READY_S)
+        wait_for(deployment, lambda: len(self.pods_of(deployment)) == replicas, READY_S)
 
     def ready(self, deployment: str, replicas: int) -> None:
         """Return once all pods of a deployment are as it says now, and ready."""
@@ -148,6 +150,21 @@ class PodLab:
 
         CoreV1Api(self.client.official()).delete_namespaced_pod(pod, self.namespace, grace_period_seconds=0)
 
+    def signal(self, pod: Object, name: str) -> bool:
+        """Send a signal to the container of a pod; return whether it is on this machine."""
+        layout = default_layout(2)
+        node = next((one for one in layout.nodes if one.name == pod["spec"]["nodeName"]), None)
+        if node is None or not layout.socket(node).exists():
+            return False
+        container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        ctr(layout, node, "tasks", "kill", "-s", name, container)
+        return True
+
+    def restarts(self, pod: str) -> int:
+        """Return how often the container of a pod was started anew."""
+        found = self.client.get(POD, pod, self.namespace) or {}
+        return sum(one["restartCount"] for one in found["status"].get("containerStatuses", ()))
+
     @property
     def address(self) -> str:
         """Where clients find the gateway."""
@@ -155,9 +172,10 @@ class PodLab:
         assert service
         return f"{service['spec']['clusterIP']}:8081"
 
-    def _pods_of(self, deployment: str) -> int:
+    def pods_of(self, deployment: str) -> list[Object]:
+        """Return the pods of a deployment, those that are about to end too."""
         pods = self.client.list(POD, self.namespace, selector=selector(MODEL)).items
-        return sum(name_of(pod).startswith(f"{deployment}-") for pod in pods)
+        return [pod for pod in pods if name_of(pod).startswith(f"{deployment}-")]
 
     def _put(self, *things: Object) -> None:
         for thing in things:

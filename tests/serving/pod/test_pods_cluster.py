@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.testcluster.processes import wait_for
+from ipa.cluster.kinds import name_of
 from ipa.cluster.names import gateway_name
 from tests.support.cluster import Cluster, fresh_namespace, own_code
 from tests.support.gateway_lab import MODEL
@@ -17,6 +18,9 @@ pytestmark = pytest.mark.cluster
 
 GATEWAY = gateway_name(MODEL)
 RATE_RPS = 10.0
+
+FROZEN_S = 60.0
+"""Time in which a kubelet finds out that a replica does not answer, ends it and starts it anew."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,27 @@ def test_nothing_is_lost_while_replicas_and_gateways_come_and_go(lab: PodLab) ->
     assert set(outcomes.counts) == {"ok"}
     assert set(outcomes.variants) == {"a", "b"}
     assert outcomes.longest_gap_s < 5
+
+
+def test_a_replica_that_is_frozen_is_started_anew_and_nothing_is_lost(lab: PodLab) -> None:
+    lab.serve(lab_plan())
+    lab.scale(first := lab.set_name(lab_plan().stages[0]), 2)
+    took_s: list[float] = []
+
+    def work() -> None:
+        frozen = lab.pods_of(first)[0]
+        if not lab.signal(frozen, "SIGSTOP"):
+            pytest.skip("only processes on this machine can be frozen")
+        began_s = time.monotonic()
+        wait_for("its restart", lambda: lab.restarts(name_of(frozen)) > 0, FROZEN_S)
+        lab.ready(first, 2)
+        took_s.append(time.monotonic() - began_s)
+
+    outcomes = under_load(lab, RATE_RPS, work)
+    assert not outcomes.lost
+    assert set(outcomes.counts) == {"ok"}
+    assert outcomes.longest_gap_s < 5
+    assert took_s[0] < FROZEN_S
 
 
 def test_what_monitoring_is_told_adds_up(lab: PodLab) -> None:
