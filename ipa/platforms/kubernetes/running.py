@@ -131,6 +131,8 @@ class RunningPipeline:
         missing = [self._missing(stage, serving.get(stage.stage), seen) for stage in plan.stages]
         if not self._gateways_ready(seen):
             missing.append(f"the gateway starts{_because(self._gateway_trouble(seen))}")
+        elif why := self._gateway_trouble(seen):
+            missing.append(f"a pod of the gateway does not start{_because(why)}")
         elif not any(missing) and not self.shards.obey(entries(told)):
             missing.append(f"the gateway is being told{_because(self.shards.unreachable())}")
         if self.reconciler.problem:
@@ -206,8 +208,12 @@ class RunningPipeline:
             what = f"{stage.stage}: {ready} of {stage.replicas} replicas serve"
         elif ready > stage.replicas:
             what = f"{stage.stage}: {ready - stage.replicas} replicas are being let go"
+        elif now != then:
+            return f"{stage.stage}: the gateway is to be told"
         else:
-            return "" if now == then else f"{stage.stage}: the gateway is to be told"
+            # As many as there should be serve, but others are to take their place.
+            what = f"{stage.stage}: replicas that are to follow do not start"
+            return what + _because(why) if (why := self._trouble(stage, seen)) else ""
         return what + _because(self._trouble(stage, seen))
 
     def _trouble(self, stage: StagePlan, seen: Seen) -> str:

@@ -43,6 +43,13 @@ class Lab:
             self.kubelet.work()
             time.sleep(0.005)
 
+    def wait(self, true: Callable[[], object]) -> None:
+        """Return once something is true though nothing happens in the cluster any more."""
+        end_s = time.monotonic() + SOON_S
+        while not true():
+            assert time.monotonic() < end_s, self.running.pending()
+            time.sleep(0.005)
+
     def close(self) -> None:
         self.running.stop()
         self.view.stop()
@@ -119,6 +126,27 @@ def test_why_pods_do_not_serve_is_part_of_what_is_missing(lab: Lab) -> None:
     why = "2 × the image ipa:1 cannot be had: ImagePullBackOff"
     lab.until(lambda: lab.running.pending() == f"first: 0 of 2 replicas serve ({why})")
     assert lab.running.trouble() == why
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("toy--first--small--1c", "first: replicas that are to follow do not start"),
+        ("toy-gateway", "a pod of the gateway does not start"),
+    ],
+)
+def test_pods_that_cannot_take_the_place_of_those_that_serve_are_told_of(
+    lab: Lab, owner: str, said: str
+) -> None:
+    """As while a Deployment moves to an image that there is none of: what serves goes on."""
+    lab.until(lambda: not lab.running.pending())
+    pod = next(one for one in lab.cluster.all(POD) if name_of(one).startswith(owner))
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}, "image": "ipa:2"}
+    status = {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [waiting]}
+    lab.cluster.put(
+        POD, "next", {"metadata": {"labels": pod["metadata"]["labels"]}, "status": status, "spec": {}}
+    )
+    lab.wait(lambda: lab.running.pending() == f"{said} (the image ipa:2 cannot be had: ImagePullBackOff)")
 
 
 def test_a_gateway_that_is_not_ready_is_missing(lab: Lab) -> None:
