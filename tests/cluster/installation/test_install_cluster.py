@@ -1,25 +1,15 @@
 """The manifests against a real API server: accepted, working, with the rights that they say and no others."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import pytest
 
-from ipa.cluster.client import ClusterClient
-from ipa.cluster.installation.install import install, wait_until_ready
+from ipa.cluster.installation.install import install
 from ipa.cluster.installation.manifests import CONTROLLER, Placement, overlay_names, read_manifests
-from ipa.cluster.installation.marks import SELECTOR
 from ipa.cluster.installation.status import installed_parts
-from ipa.cluster.installation.uninstall import installed_objects, uninstall
-from ipa.cluster.kinds import DEPLOYMENT, EVERYWHERE, LEASE, NAMESPACE, Object, kind_of, name_of
-from tests.support.cluster import Cluster, mount_code
+from ipa.cluster.kinds import LEASE, Object, name_of
+from tests.cluster.installation.conftest import Installed
+from tests.support.cluster import Cluster
 
 pytestmark = pytest.mark.cluster
-
-READY_S = 180.0
 
 
 def here(thing: Object, namespace: str) -> Object:
@@ -35,59 +25,6 @@ def test_the_api_server_takes_every_object(cluster: Cluster, namespace: str, ove
         # An apply with a field that the server does not know is refused.
         taken = cluster.client.apply(here(thing, namespace), dry_run=True)
         assert (taken["kind"], name_of(taken)) == (thing["kind"], name_of(thing))
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An installation for one test."""
-
-    client: ClusterClient
-    kubeconfig: str
-    namespace: str
-    objects: list[Object]
-
-    def may(self, account: str, *what: str) -> bool:
-        """Whether an account of the namespace may do something there."""
-        kubectl = shutil.which("kubectl", path=f"{os.environ['PATH']}:/var/cache/ipa-testcluster/bin")
-        if kubectl is None:
-            pytest.skip("kubectl is not installed")
-        who = f"--as=system:serviceaccount:{self.namespace}:{account}"
-        command = [
-            kubectl,
-            "--kubeconfig",
-            self.kubeconfig,
-            "-n",
-            self.namespace,
-            "auth",
-            "can-i",
-            *what,
-            who,
-        ]
-        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-        assert said in {"yes", "no"}
-        return said == "yes"
-
-
-@pytest.fixture(scope="module")
-def installed(cluster: Cluster) -> Iterator[Installed]:
-    client, namespace = cluster.client, f"ipa-test-install-{os.getpid()}"
-    if client.list(DEPLOYMENT, EVERYWHERE, selector=SELECTOR).items:
-        pytest.skip("IPA is installed in this cluster; the test would change it")
-    client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    try:
-        objects = read_manifests("testcluster", Placement(namespace, (namespace,), cluster.image))
-        (deployment,) = (one for one in objects if kind_of(one) == DEPLOYMENT)
-        pod = deployment["spec"]["template"]
-        # Pipelines of others are none of its business.
-        pod["spec"]["containers"][0]["args"] += ["--namespace", namespace]
-        if cluster.code is not None:
-            pod["spec"] = mount_code(pod["spec"], cluster.code)
-        list(install(client, objects))
-        wait_until_ready(client, objects, READY_S)
-        yield Installed(client, cluster.kubeconfig, namespace, objects)
-        list(uninstall(client, installed_objects(client, keep_definition=True), READY_S))
-    finally:
-        client.delete(NAMESPACE, namespace)
 
 
 def test_the_controller_works_and_leads(installed: Installed) -> None:
