@@ -48,9 +48,12 @@ def test_a_pipeline_of_the_paper_serves_from_its_file_and_leaves_nothing(
 
 
 def is_ready(installed: Installed, name: str) -> bool:
+    """Whether a pipeline serves, and its controller has said what that is worth."""
     found = installed.client.get(PIPELINE, name, installed.namespace)
     assert found is not None
-    return any((one.type, one.status) == ("Ready", "True") for one in read_status(found).conditions)
+    status = read_status(found)
+    ready = any((one.type, one.status) == ("Ready", "True") for one in status.conditions)
+    return ready and status.pas is not None
 
 
 def printed(installed: Installed, name: str) -> dict[str, str]:
