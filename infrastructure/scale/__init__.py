@@ -1,0 +1,1 @@
+"""What one controller takes for many pipelines that serve, in the test cluster."""
