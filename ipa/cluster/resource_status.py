@@ -50,6 +50,8 @@ class ServedStage(_StatusKeys):
     """Longest time that the oldest request waits for the batch to fill."""
     service: str
     """Headless Service whose EndpointSlices list the replicas."""
+    replicas: int | None = None
+    """Batches that a server which runs already gets at a time; pods are as many as their Service lists."""
 
 
 class Condition(_StatusKeys):

@@ -81,7 +81,7 @@ def next_writes(
     wanted: list[Object] = [*objects.gateway]
     for stage in plan.stages:
         wanted += objects.replicas(stage)
-    told = next_serving(objects.owner.name, plan, serving, seen)
+    told = next_serving(objects, plan, serving, seen)
     writes: list[Write] = [Apply(thing) for thing in wanted if not _is_so(thing, seen)]
     if _by_stage(told) != _by_stage(serving):
         writes.append(Serve(told))
@@ -92,7 +92,7 @@ def next_writes(
 
 
 def next_serving(
-    owner: str, plan: Plan, serving: Sequence[ServedStage], seen: Seen
+    objects: PipelineObjects, plan: Plan, serving: Sequence[ServedStage], seen: Seen
 ) -> tuple[ServedStage, ...]:
     """Return what shall serve each stage now, on the way to a plan.
 
@@ -100,24 +100,31 @@ def next_serving(
     all of their replicas are ready, or when nothing is left of those that serve.
     """
     before = _by_stage(serving)
-    return tuple(_serving_stage(owner, stage, before.get(stage.stage), seen) for stage in plan.stages)
+    return tuple(_serving_stage(objects, stage, before.get(stage.stage), seen) for stage in plan.stages)
 
 
 def _by_stage(serving: Sequence[ServedStage]) -> dict[str, ServedStage]:
     return {stage.stage: stage for stage in serving}
 
 
-def _serving_stage(owner: str, plan: StagePlan, now: ServedStage | None, seen: Seen) -> ServedStage:
-    then = serving_stage(owner, plan)
+def _serving_stage(
+    objects: PipelineObjects, plan: StagePlan, now: ServedStage | None, seen: Seen
+) -> ServedStage:
+    then = serving_stage(objects, plan)
     if now is None or now.service == then.service:
         return then
-    ready = seen.ready(then.service)
-    if ready >= plan.replicas or (ready and not seen.ready(now.service)):
+    ready = ready_replicas(then, seen)
+    if ready >= plan.replicas or (ready and not ready_replicas(now, seen)):
         return then
     return now
 
 
-def serving_stage(owner: str, plan: StagePlan) -> ServedStage:
+def ready_replicas(stage: ServedStage, seen: Seen) -> int:
+    """Return how many replicas of a stage are ready; of servers that run already only gateways see it."""
+    return seen.ready(stage.service) if stage.replicas is None else stage.replicas
+
+
+def serving_stage(objects: PipelineObjects, plan: StagePlan) -> ServedStage:
     """Return what gateways are told once a plan of a stage serves."""
     return ServedStage(
         stage=plan.stage,
@@ -125,7 +132,8 @@ def serving_stage(owner: str, plan: StagePlan) -> ServedStage:
         cores=plan.cores,
         batch=plan.batch,
         batch_wait_s=plan.batch_wait_s,
-        service=ServedBy.of(plan).name(owner),
+        service=ServedBy.of(plan).name(objects.owner.name),
+        replicas=plan.replicas if objects.runs_already(plan) else None,
     )
 
 

@@ -116,7 +116,7 @@ class PipelineObjects:
         return config, service, self._deployment(name, marks, pod, self.settings.gateway_shards)
 
     def replicas(self, plan: StagePlan) -> Objects:
-        """Return what the replicas that a plan of a stage asks for consist of.
+        """Return what the replicas that a plan of a stage asks for consist of; nothing if they run already.
 
         They must not be changed: what is asked for again and again is made once.
 
@@ -125,12 +125,19 @@ class PipelineObjects:
         IpaError
             If the pipeline has no such variant, or no profile of it on these cores.
         """
+        if self.runs_already(plan):
+            return ()
         served = ServedBy.of(plan)
         if served not in self._known:
             self._known[served] = self._replicas(plan, served)
         *others, deployment = self._known[served]
         spec = deployment["spec"] | {"replicas": plan.replicas}
         return *others, deployment | {"spec": spec}
+
+    def runs_already(self, plan: StagePlan) -> bool:
+        """Whether what a plan of a stage asks for is served by a server that runs outside, not by pods."""
+        server = self.pipeline.stage(plan.stage).variant(plan.variant).server
+        return server is not None and bool(server.address)
 
     def _replicas(self, plan: StagePlan, served: ServedBy) -> Objects:
         name = served.name(self.owner.name)

@@ -34,7 +34,6 @@ from ipa.platforms.kubernetes.view import NamespaceView
 from ipa.results.requests import RequestRecords
 from ipa.serving.load_generator import LoadAccount, LoadReport, request_records
 from ipa.serving.load_generator.settings import MOST_CONNECTIONS
-from ipa.serving.runtimes.servable import check_served_in_pods
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,13 +146,12 @@ class KubernetesPlatform:
         ClusterError
             If the cluster cannot be reached, or refuses.
         LivePipelineError
-            If the plan does not come to serve, or a variant is served by what runs already; says what to do.
+            If the plan does not come to serve; says what to do.
         """
         if self._running is not None:
             raise RuntimeError("a pipeline is deployed already; teardown() comes first")
         if len(self._arrivals_s) and find_spec("grpc") is None:
             raise MissingExtraError("gRPC, which sends the load,", "serving")
-        check_served_in_pods(pipeline)
         self._name = self._name or _made_up_name(pipeline)
         ensure_gateway_account(self.client, self.namespace)
         remembered = max(len(self._arrivals_s), REMEMBERED)
@@ -180,10 +178,7 @@ class KubernetesPlatform:
         ------
         ClusterError
             If there is no such object, or the cluster refuses.
-        LivePipelineError
-            If a variant is served by what runs already.
         """
-        check_served_in_pods(pipeline)
         found = self.client.get(PIPELINE, self._name, self.namespace)
         if found is None:
             raise ClusterError(f"there is no inferencepipeline {self.namespace}/{self._name}", 404)

@@ -109,7 +109,7 @@ class Reconciler:
         """
         name = self._objects.owner.name
         with self._status_lock:
-            self._put(plan, next_serving(name, plan, self.serving(), self._view.seen(name)))
+            self._put(plan, next_serving(self._objects, plan, self.serving(), self._view.seen(name)))
 
     def _put(self, plan: Plan, serving: Sequence[ServedStage]) -> None:
         owner = self._objects.owner
@@ -214,7 +214,7 @@ class Reconciler:
 
 def entries(serving: Sequence[ServedStage]) -> list[dict[str, Any]]:
     """Return what serves as it stands in the status."""
-    return [stage.model_dump(mode="json", by_alias=True) for stage in serving]
+    return [stage.model_dump(mode="json", by_alias=True, exclude_none=True) for stage in serving]
 
 
 def _is_ours(error: Exception) -> bool:

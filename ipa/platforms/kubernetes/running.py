@@ -14,7 +14,7 @@ from ipa.errors import InvalidValueError
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Observation
 from ipa.platforms.kubernetes.arrival_sources import arrival_source
-from ipa.platforms.kubernetes.next_writes import serving_stage
+from ipa.platforms.kubernetes.next_writes import ready_replicas, serving_stage
 from ipa.platforms.kubernetes.objects import PipelineObjects, ServedBy
 from ipa.platforms.kubernetes.pods import component, held_cores, is_ready, troubles
 from ipa.platforms.kubernetes.reconciler import Reconciler, entries
@@ -119,7 +119,7 @@ class RunningPipeline:
         serving = {stage.stage: stage for stage in self.reconciler.serving()}
         gateway = self._gateways_ready(seen)
         ready = tuple(
-            seen.ready(serving[stage.stage].service) if gateway and stage.stage in serving else 0
+            ready_replicas(serving[stage.stage], seen) if gateway and stage.stage in serving else 0
             for stage in plan.stages
         )
         return Observation(self.now(), rates, plan, ready, self.pending(), self._arrivals.note)
@@ -130,7 +130,8 @@ class RunningPipeline:
         serving = {stage.stage: stage for stage in told}
         missing = [self._missing(stage, serving.get(stage.stage), seen) for stage in plan.stages]
         if not self._gateways_ready(seen):
-            missing.append(f"the gateway starts{_because(self._gateway_trouble(seen))}")
+            why = self._gateway_trouble(seen) or self.shards.unreachable()
+            missing.append(f"the gateway starts{_because(why)}")
         elif why := self._gateway_trouble(seen):
             missing.append(f"a pod of the gateway does not start{_because(why)}")
         elif not any(missing) and not self.shards.obey(entries(told)):
@@ -200,8 +201,8 @@ class RunningPipeline:
 
     def _missing(self, stage: StagePlan, now: ServedStage | None, seen: Seen) -> str:
         """Return what of a stage is still to come."""
-        then = serving_stage(self._objects.owner.name, stage)
-        ready = seen.ready(then.service)
+        then = serving_stage(self._objects, stage)
+        ready = ready_replicas(then, seen)
         if now is not None and now.service != then.service:
             what = f"{stage.stage}: {stage.variant} starts, {now.variant} serves"
         elif now is None or ready < stage.replicas:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipa.cluster.resource_status import ServedStage
 from ipa.errors import GatewayError
@@ -11,7 +11,7 @@ from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.messages import ReplicaAddress, StageAssignment
 from ipa.serving.gateway.replica_links import check_plan
 from ipa.serving.pod.cluster_news import ClusterNews
-from ipa.serving.pod.endpoints import Endpoint, best
+from ipa.serving.pod.endpoints import Condition, Endpoint, best
 from ipa.serving.pod.replica_pool import ReplicaPool
 from ipa.serving.pod.sharding import choose_helpers, split_replicas
 
@@ -116,6 +116,7 @@ class PlanFollower:
         self.problem = self._refusal(serving)
         if self.problem:
             return None
+        news = replace(news, endpoints={**news.endpoints, **self._running_already(serving)})
         services = tuple(one.service for one in serving)
         if services != self._asked:
             self._asked, self._asked_s = services, now_s
@@ -138,6 +139,17 @@ class PlanFollower:
         except GatewayError as error:
             return str(error)
         return ""
+
+    def _running_already(self, serving: Sequence[ServedStage]) -> dict[str, dict[str, Endpoint]]:
+        """Return servers that no Service lists, each as often as it may get a batch at a time."""
+        found: dict[str, dict[str, Endpoint]] = {}
+        for one in (*self.in_force, *serving):
+            stage = next(stage for stage in self._stages if stage.name == one.stage)
+            server = stage.variant(one.variant).server
+            if server and server.address:
+                names = [f"{one.service}-{number}" for number in range(one.replicas or 1)]
+                found[one.service] = {name: Endpoint(name, server.address, Condition.READY) for name in names}
+        return found
 
     def _shares(self, news: ClusterNews) -> tuple[Shares, Shares]:
         """Return this shard's endpoints behind every Service, and those from which it may borrow."""

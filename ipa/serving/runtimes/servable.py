@@ -30,29 +30,6 @@ def check_servable(pipeline: Pipeline, source: Source) -> None:
                 _check(stage, variant, source)
 
 
-def check_served_in_pods(pipeline: Pipeline) -> None:
-    """Raise an error if a variant that a plan may choose is served by what runs already: no pod of ours.
-
-    Parameters
-    ----------
-    pipeline
-        What is to be served in a cluster.
-
-    Raises
-    ------
-    LivePipelineError
-        Names the stage and the variant, and says what to do.
-    """
-    for stage in pipeline.stages:
-        for variant in stage.choices:
-            if variant.server is not None and variant.server.address:
-                raise LivePipelineError(
-                    f"stage {stage.name}, variant {variant.name}: its server runs already at"
-                    f" {variant.server.address}, which the platform kubernetes does not use; give it an image"
-                    " or a command that starts a replica, or leave the variant out"
-                )
-
-
 def _check_startable(stage: Stage, variant: Variant, server: ExternalServer) -> None:
     if server.image and not server.command:
         raise LivePipelineError(

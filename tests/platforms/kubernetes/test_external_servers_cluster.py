@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ipa.cluster.kinds import DEPLOYMENT, POD, name_of
 from ipa.errors import LivePipelineError
 from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.pipeline import Pipeline
@@ -14,7 +15,7 @@ from ipa.pipeline.plan import Plan
 from ipa.platforms.base import Conditions
 from ipa.platforms.kubernetes import platform as platform_module
 from ipa.platforms.kubernetes.platform import KubernetesPlatform
-from ipa.platforms.kubernetes.reconciler import OBEY_WITHIN_S
+from ipa.platforms.kubernetes.reconciler import LOOK_EVERY_S, OBEY_WITHIN_S
 from ipa.platforms.kubernetes.settings import KubernetesSettings
 from ipa.results.requests import OK
 from tests.support.cluster import Cluster
@@ -38,12 +39,12 @@ def make(cluster: Cluster, namespace: str) -> Iterator[Make]:
     """Make platforms in a namespace of the test's own; all of them are torn down."""
     made: list[KubernetesPlatform] = []
 
-    def build(**changes: object) -> KubernetesPlatform:
+    def build(name: str = "toy", **changes: object) -> KubernetesPlatform:
         settings = KubernetesSettings(
             namespace=namespace, image=cluster.image, pull_policy="Never", start_timeout_s=SOON_S
         )
         given = replace(settings, **changes)
-        made.append(KubernetesPlatform(given, Conditions(), name="toy", client=cluster.client))
+        made.append(KubernetesPlatform(given, Conditions(), name=name, client=cluster.client))
         return made[-1]
 
     yield build
@@ -90,20 +91,61 @@ def test_no_request_is_lost_between_a_server_of_ours_and_one_of_somebody_elses(m
     assert all(set(np.unique(stage.variant)) == {0, 1} for stage in records.stages)
 
 
-def test_one_whose_model_never_becomes_ready_takes_nothing_over(make: Make) -> None:
+def test_one_whose_model_never_becomes_ready_takes_nothing_over(
+    make: Make, cluster: Cluster, namespace: str
+) -> None:
     """Its gRPC door is open, so a kubelet takes it for ready; the gateway does not."""
     platform = make()
-    load(platform, duration_s=OBEY_WITHIN_S + 25.0)
+    load(platform, duration_s=OBEY_WITHIN_S + LOOK_EVERY_S + 20.0)
     platform.deploy(with_large(replace(stock_server(http=False), model="another")), OURS)
     platform.apply(THEIRS)
     until(lambda: "was not ready within" in platform.running.pending(), platform.running.pending)
-    platform.sleep_until(platform.now() + OBEY_WITHIN_S + 2.0)
+    platform.sleep_until(platform.now() + OBEY_WITHIN_S + LOOK_EVERY_S + 2.0)
     assert "the gateway is being told (replica toy--first--large--1c-" in platform.running.pending()
+    serves = cluster.client.get(DEPLOYMENT, "toy--first--small--1c", namespace)
+    assert serves is not None
+    assert serves["spec"]["replicas"] == 1
     switch(platform, OURS)
     platform.drain()
     records = platform.records()
     assert (records.outcome == OK).all()
     assert (records.stages[0].variant == 0).all()
+
+
+def test_a_server_that_runs_already_serves_as_many_batches_at_a_time_as_the_plan_has_replicas(
+    make: Make, cluster: Cluster, namespace: str
+) -> None:
+    running = make("other")
+    running.deploy(with_large(stock_server()), THEIRS)
+    [pod] = [
+        one
+        for one in cluster.client.list(POD, namespace).items
+        if name_of(one).startswith("other--first--large")
+    ]
+    platform = make()
+    load(platform, duration_s=20.0)
+    there = ExternalServer(stock_server().model, address=f"{pod['status']['podIP']}:8081")
+    platform.deploy(with_large(there), OURS)
+    switch(platform, toy_plan(("large", "small"), replicas=(2, 1)))
+    assert platform.observe().ready_replicas == (2, 1)
+    pods = {name_of(one) for one in cluster.client.list(POD, namespace).items}
+    assert not any(name.startswith("toy--first--large") for name in pods)
+    [state] = platform.running.shards.states().values()
+    assert len(state["gateway"]["stages"][0]["replicas"]) == 2
+    switch(platform, OURS)
+    platform.drain()
+    records = platform.records()
+    assert (records.outcome == OK).all()
+    assert set(np.unique(records.stages[0].variant)) == {0, 1}
+
+
+def test_a_server_that_should_run_and_does_not_is_said_and_takes_nothing_over(make: Make) -> None:
+    platform = make()
+    platform.deploy(with_large(ExternalServer("m", address="127.0.0.1:9")), OURS)
+    platform.apply(THEIRS)
+    said = "the gateway is being told (replica toy--first--large--1c-0 was not ready within"
+    until(lambda: said in platform.running.pending(), platform.running.pending)
+    switch(platform, OURS)
 
 
 @pytest.mark.parametrize(

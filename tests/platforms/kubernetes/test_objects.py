@@ -149,6 +149,12 @@ def test_a_server_of_somebody_elses_is_as_locked_as_it_can_live_with() -> None:
     assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsNonRoot"]) == (1000, True)
 
 
+def test_a_server_that_runs_already_takes_no_objects() -> None:
+    made = objects(toy_pipeline(ExternalServer("m", address="gpu:8001")))
+    assert made.replicas(STAGE) == ()
+    assert made.runs_already(STAGE)
+
+
 def test_gateways_know_by_which_name_a_server_has_its_model() -> None:
     served = decode(
         ServedPipeline,

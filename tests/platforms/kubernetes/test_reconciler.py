@@ -1,5 +1,7 @@
 """A cluster comes to run a plan, make before break, from wherever it is and whoever breaks off when."""
 
+from dataclasses import replace
+
 import pytest
 
 from ipa.cluster.kinds import CONFIG_MAP, DEPLOYMENT, PIPELINE, POD, SERVICE, name_of
@@ -120,6 +122,34 @@ def test_a_server_of_somebody_elses_is_kept_as_it_should_be(toy: MemoryPipeline)
     toy.settle()
     [container] = toy.cluster.one(DEPLOYMENT, FIRST_SMALL)["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "triton:1", "what was edited by hand is put right"
+
+
+def test_a_server_that_runs_already_takes_over_by_the_status_alone(toy: MemoryPipeline) -> None:
+    first, second = toy.pipeline.stages
+    large = replace(first.variants[1], server=ExternalServer("theirs", address="gpu:8001"))
+    first = replace(first, variants=(first.variants[0], large))
+    toy.pipeline = replace(toy.pipeline, stages=(first, second))
+    toy.restart()
+    toy.reconciler.change_plan(toy_plan())
+    toy.settle()
+    toy.used = frozenset({FIRST_SMALL})
+    toy.reconciler.change_plan(toy_plan(variants=("large", "small"), replicas=(3, 2)))
+    toy.settle()
+    told = toy.reconciler.serving()[0]
+    assert (told.variant, told.replicas) == ("large", 3)
+    assert toy.replicas() == {"toy-gateway": 1, FIRST_SMALL: 2, SECOND_SMALL: 2}, "the gateway decides"
+    toy.used = frozenset({FIRST_LARGE})
+    toy.settle()
+    assert FIRST_SMALL not in toy.replicas()
+    toy.client.writes.clear()
+    toy.reconciler.change_plan(toy_plan(variants=("large", "small"), replicas=(5, 2)))
+    toy.settle()
+    assert [write.verb for write in toy.client.writes] == ["apply_status"]
+    toy.reconciler.change_plan(toy_plan())
+    toy.reconciler.turn()
+    assert toy.serving()["first"] == ("large", 1), "until pods are there"
+    toy.settle()
+    assert toy.serving()["first"] == ("small", 1)
 
 
 def test_a_plan_that_comes_back_keeps_what_serves(running: MemoryPipeline) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ipa.cluster.resource_status import ServedStage
+from ipa.pipeline.external_server import ExternalServer
+from ipa.pipeline.pipeline import Pipeline
 from ipa.serving.gateway.engine import Engine
 from ipa.serving.gateway.engine.stage_queue import StageLimits
 from ipa.serving.gateway.messages import ReplicaAddress
@@ -42,9 +44,9 @@ class ScriptedPool:
 class Shard:
     """A follower with everything around it scripted."""
 
-    def __init__(self, pod: str = "me") -> None:
+    def __init__(self, pod: str = "me", served: Pipeline = PIPELINE) -> None:
         self.clock, self.pool = VirtualClock(), ScriptedPool()
-        self.engine = Engine(PIPELINE, [StageLimits()] * 2, self.clock)
+        self.engine = Engine(served, [StageLimits()] * 2, self.clock)
         self.follower = PlanFollower(self.engine, self.pool, pod)
 
     def follow(self, news: ClusterNews, now_s: float = 0.0) -> float | None:
@@ -232,3 +234,28 @@ def test_what_the_pipeline_cannot_run_is_refused_and_the_plan_before_goes_on() -
     assert "the plan is for stages ['s1']" in shard.follower.problem
     shard.follow(FIRST)
     assert not shard.follower.problem
+
+
+def test_a_server_that_runs_already_is_as_many_replicas_as_it_gets_batches_at_a_time() -> None:
+    first, second = PIPELINE.stages
+    theirs = replace(first.variants[1], server=ExternalServer("m", address="gpu:8001"))
+    first = replace(first, variants=(first.variants[0], theirs))
+    shard = Shard(served=replace(PIPELINE, stages=(first, second)))
+    shard.pool.reachable = {"x0", "y0", "x1"}
+    shard.follow(FIRST)
+    there = told("s0", "s0-b").model_copy(update={"replicas": 2})
+    shard.follow(replace(FIRST, serving=(there, told("s1"))), 1.0)
+    assert shard.serving() == BOTH, "what serves goes on until they are connected"
+    assert shard.pool.wanted["s0-b-1"] == (0, ReplicaAddress("s0-b-1", "gpu:8001", "m"))
+    shard.pool.reachable |= {"s0-b-0", "s0-b-1"}
+    shard.follow(replace(FIRST, serving=(there, told("s1"))), 2.0)
+    assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0", "s0-b-1"})}
+    shard.follow(replace(FIRST, serving=(there.model_copy(update={"replicas": 1}), told("s1"))), 3.0)
+    assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0"})}
+    shard.pool.reachable -= {"x0", "y0"}
+    shard.follow(FIRST, 4.0)
+    assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0"})}, "nothing lists it, and it serves"
+    assert "s0-b-0" in shard.pool.wanted
+    shard.pool.reachable |= {"x0", "y0"}
+    shard.follow(FIRST, 5.0)
+    assert shard.serving() == BOTH

@@ -11,7 +11,7 @@ from ipa.pipeline.external_server import ExternalServer
 from ipa.pipeline.load import load_pipeline
 from ipa.pipeline.pipeline import Pipeline
 from ipa.serving.runtimes.catalogue import libraries_of
-from ipa.serving.runtimes.servable import check_servable, check_served_in_pods
+from ipa.serving.runtimes.servable import check_servable
 
 NO_TORCH = find_spec("torch") is None
 
@@ -84,13 +84,3 @@ def test_a_template_imports_what_the_tasks_need_unless_they_are_emulated() -> No
     assert libraries_of(["sentiment-analysis", "own", ""], "random")[0] == "torch"
     assert libraries_of(["ocr-detection", "ocr-recognition"], "packaged") == ("cv2", "onnxruntime")
     assert libraries_of(["sentiment-analysis"], "emulated") == ()
-
-
-def test_a_cluster_starts_servers_of_others_and_uses_none_that_run_already() -> None:
-    video = load_pipeline("video")
-    check_served_in_pods(video)
-    check_served_in_pods(served_by(video, ExternalServer("m", image="tritonserver:1")))
-    with pytest.raises(
-        LivePipelineError, match=r"its server runs already at gpu:8001.*leave the variant out"
-    ):
-        check_served_in_pods(served_by(video, ExternalServer("m", address="gpu:8001")))
