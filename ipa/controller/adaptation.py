@@ -69,7 +69,7 @@ def adaptation_of(described: Described) -> Adaptation:
     planner = Planner(
         with_allowed(pipeline, options),
         Objective(find_metric(options.metric), weights.alpha, weights.beta, weights.delta),
-        Constraints(limits.batch_sizes or None, limits.replicas, limits.cores),
+        Constraints(limits.batch_sizes or None, limits.replicas, limits.cores, queues=options.gateway.shards),
         options.method,
         MethodSettings(options.fixed.variants or None, options.fixed.replicas or None),
     )

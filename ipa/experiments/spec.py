@@ -226,6 +226,7 @@ class RunSpec:
             constraints,
             max_replicas=constraints.max_replicas if self.max_replicas is None else self.max_replicas,
             max_cores=min(cores, default=constraints.max_cores),
+            queues=self.settings.queues,
         )
 
     def conditions(self, parameters: RunParameters) -> Conditions:

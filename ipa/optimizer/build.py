@@ -66,6 +66,7 @@ def build_problem(
         edges=pipeline.edge_places(),
         rate_factors=tuple(pipeline.rate_factors().values()) if pipeline.edges else (),
         max_cores=constraints.max_cores,
+        queues=constraints.queues,
         source=source,
     )
 
@@ -148,18 +149,23 @@ class StageChoices:
         return largest._replace(
             replicas=replicas,
             cost_cores=replicas * largest.cores,
-            wait_s=fill_wait_s(largest.batch, self.rate_rps),
+            wait_s=fill_wait_s(largest.batch, self._queue_rps),
         )
 
     def _throughput_and_accuracy(self, option: Option) -> tuple[float, float]:
         point = self.stage.variant(option.variant).profile.at(option.batch)
         return point.throughput_rps, option.accuracy
 
+    @property
+    def _queue_rps(self) -> float:
+        """What arrives at each queue of the stage."""
+        return self.rate_rps / self.constraints.queues
+
     @cached_property
     def _candidates(self) -> list[tuple[Option, int]]:
         """Every variant and batch size, with the replicas that the rate needs."""
         queue = QUEUE_TERMS[self.constraints.queue]
-        waits_s = {batch: queue(batch, self.rate_rps) for batch in self._batches()}
+        waits_s = {batch: queue(batch, self._queue_rps) for batch in self._batches()}
         return [
             candidate
             for variant, score in self._scored_variants()

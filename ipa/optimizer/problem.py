@@ -104,6 +104,9 @@ class Constraints:
         Use only batch sizes that were measured, never the quadratic fit.
     sla_s
         End-to-end limit of the decision in seconds; the SLA of the pipeline if None.
+    queues
+        Queues among which the requests of a stage are divided, one for each shard of a gateway. Each fills
+        its batches by itself, from its part of the load, so that a batch takes as many times longer to fill.
     """
 
     batch_sizes: tuple[int, ...] | None = None
@@ -114,6 +117,7 @@ class Constraints:
     queue: str = "fill"
     measured_only: bool = False
     sla_s: float | None = None
+    queues: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_sizes is not None and not self.batch_sizes:
@@ -121,6 +125,7 @@ class Constraints:
         for batch in self.batch_sizes or ():
             BATCH.check("a batch size", batch)
         REPLICAS.check("max_replicas", self.max_replicas)
+        REPLICAS.check("queues", self.queues)
         if self.max_cores is not None:
             CORES.check("max_cores", self.max_cores)
         if self.latency_margin <= -1 or self.throughput_margin <= -1:
@@ -222,6 +227,8 @@ class Problem:
         Arrival rate of each stage over that of the pipeline; none if all are 1.
     max_cores
         Most cores of a plan; no limit if None.
+    queues
+        Queues among which the requests of a stage are divided.
     source
         What the problem was built from; None if its options were made up.
     """
@@ -235,6 +242,7 @@ class Problem:
     edges: tuple[tuple[int, int], ...] = ()
     rate_factors: tuple[float, ...] = ()
     max_cores: int | None = None
+    queues: int = 1
     source: Source | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -292,7 +300,7 @@ class Problem:
                     o.batch,
                     o.replicas,
                     o.cores,
-                    batch_wait_s=_finite(o.batch, self.rate_rps * factor),
+                    batch_wait_s=_finite(o.batch, self.rate_rps * factor / self.queues),
                 )
                 for stage, o, factor in zip(
                     self.stages, choice, self.rate_factors or (1.0,) * len(choice), strict=True

@@ -111,10 +111,10 @@ def _stage_score(pipeline: Pipeline, chosen: StagePlan, metric: AccuracyMetric) 
     return by_name[chosen.variant]
 
 
-def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) -> list[str]:
+def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float, queues: int = 1) -> list[str]:
     """Check a plan from first principles, independently of how it was found.
 
-    The time that a batch takes to fill is computed here, (b - 1) / λ, not taken from the plan.
+    The time that a batch takes to fill is computed here, (b - 1) / λ of each queue, not taken from the plan.
 
     Parameters
     ----------
@@ -126,6 +126,8 @@ def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) 
         Arrival rate that the plan has to carry.
     sla_s
         End-to-end latency limit in seconds.
+    queues
+        Queues among which the requests of a stage are divided.
 
     Returns
     -------
@@ -145,7 +147,9 @@ def plan_defects(pipeline: Pipeline, plan: Plan, rate_rps: float, sla_s: float) 
         for chosen, point in zip(plan.stages, points, strict=True)
         for defect in _stage_defects(pipeline, chosen, point, rate_rps * factors[chosen.stage])
     ]
-    waits_s = [(s.batch - 1) / (rate_rps * factors[s.stage]) if rate_rps > 0 else 0.0 for s in plan.stages]
+    waits_s = [
+        (s.batch - 1) * queues / (rate_rps * factors[s.stage]) if rate_rps > 0 else 0.0 for s in plan.stages
+    ]
     times_s = [wait_s + point.latency_p99_s for wait_s, point in zip(waits_s, points, strict=True)]
     latency_s = slowest_path(times_s, pipeline.edge_places())
     if latency_s > sla_s * (1 + 1e-9):

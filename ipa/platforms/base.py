@@ -165,6 +165,11 @@ class PlatformSettings(ABC):
         return None
 
     @property
+    def queues(self) -> int:
+        """Queues among which the requests of a stage are divided; the planner counts with it."""
+        return 1
+
+    @property
     def real_time(self) -> bool:
         """Whether a second on the platform's clock takes a second."""
         return False

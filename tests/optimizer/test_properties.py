@@ -124,6 +124,28 @@ def test_plans_for_the_real_pipelines_pass_an_independent_check(name: str, metri
 
 
 @EXAMPLES
+@given(st.sampled_from(pipeline_names()), st.floats(0.5, 200), st.integers(2, 8))
+def test_each_of_several_queues_is_planned_for_its_part_of_the_load(
+    name: str, rate_rps: float, queues: int
+) -> None:
+    """Replicas carry the whole load; only the time in which batches fill is that of a part of it."""
+    known = load_pipeline(name)
+    one, several = (
+        solve(build_problem(known, rate_rps, Objective(alpha=2), Constraints(queues=count)))
+        for count in (1, queues)
+    )
+    if several.status is Status.INFEASIBLE:
+        return
+    assert one.status is not Status.INFEASIBLE, "to wait longer is never easier"
+    assert one.objective >= several.objective - TIE
+    assert plan_defects(known, several.plan, rate_rps, known.sla_s, queues) == []
+    assert plan_defects(known, several.plan, rate_rps, known.sla_s) == []
+    for stage in several.plan.stages:
+        factor = known.rate_factors()[stage.stage]
+        assert stage.batch_wait_s == pytest.approx((stage.batch - 1) * queues / (rate_rps * factor))
+
+
+@EXAMPLES
 @given(random_problems())
 def test_every_choice_keeps_the_sla_unless_none_does(given: Problem) -> None:
     choice = SOLVERS["exact"](given, 10.0).choice

@@ -81,6 +81,11 @@ class ClusterServing(ServingSettings):
         if self.replica_memory_mb is not None and self.replica_memory_mb < 64:
             raise InvalidValueError(f"replica_memory_mb is {self.replica_memory_mb}; it must be at least 64")
 
+    @property
+    def queues(self) -> int:
+        """Queues among which the requests of a stage are divided: every shard has one."""
+        return self.gateway_shards
+
     def memory_mb(self, *, emulated: bool) -> int:
         """Return the memory that a replica may take."""
         if self.replica_memory_mb is not None:
