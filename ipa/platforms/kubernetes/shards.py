@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 EVERY_S, SOON_S = 1.0, 0.2
 """Time between two looks at the shards, and while something is about to change."""
+
+JOURNAL_EVERY_S = 0.2
+"""Time between two looks into journals: what a shard wrote down since is lost where its pod is deleted."""
 
 HURRY_S = 60.0
 """Time for which it looks so often; what takes longer need not be known to the fraction of a second."""
@@ -165,7 +169,27 @@ class GatewayShards:
             except Exception:
                 _log.exception("the gateway could not be looked at")
             spent_s = time.monotonic() - began_s
-            self._called.wait(max(SOON_S / 4, (SOON_S if more else EVERY_S) - spent_s))
+            self._pause(max(SOON_S / 4, (SOON_S if more else EVERY_S) - spent_s))
+
+    def _pause(self, seconds: float) -> None:
+        """Return after a time, or when it is called; read journals meanwhile."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            if self._called.wait(min(left_s, JOURNAL_EVERY_S) if self._journal_limit else left_s):
+                return
+            if self._journal_limit:
+                self.read_journals()
+
+    def read_journals(self) -> None:
+        """Take in what shards wrote down since they were asked last."""
+        with self._lock:
+            for shard in self._shards.values():
+                # One that does not answer is told of at the next look.
+                with suppress(ClusterError, ValueError, KeyError, OSError):
+                    self._read_journal(shard)
+
+    def _read_journal(self, shard: Shard) -> None:
+        self._journal.add(shard.name, shard.journal(self._journal.next(shard.name)))
 
     def _find(self) -> None:
         """Learn which shards there are."""
@@ -190,7 +214,7 @@ class GatewayShards:
         try:
             self._states[shard.name] = shard.state()
             if self._journal_limit:
-                self._journal.add(shard.name, shard.journal(self._journal.next(shard.name)))
+                self._read_journal(shard)
             return shard.arrivals(self._zero_unix_ns, first_s, end_s)
         except (ClusterError, ValueError, KeyError, OSError) as error:
             self._states.pop(shard.name, None)

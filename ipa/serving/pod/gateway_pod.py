@@ -112,7 +112,14 @@ class Shard:
         self._view = ClusterView(client, where, self._changed.set)
         self._news, self._problem = ClusterNews(), ""
         self._monitoring = Monitoring(
-            doors.host, doors.metrics_port, self._engine, self._times, self.state, Clocks.now()
+            doors.host,
+            doors.metrics_port,
+            self._engine,
+            self._times,
+            self.state,
+            Clocks.now(),
+            # No gateway ends a request a microsecond.
+            first_number=time.time_ns() // 1000,
         )
 
     async def open(self) -> None:

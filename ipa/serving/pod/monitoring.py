@@ -77,6 +77,9 @@ class Monitoring:
         Returns what is told under ``/state``.
     clocks
         By which arrivals are counted and the journal tells time.
+    first_number
+        Number of the first request of the journal. A container that is started anew in the same pod has to
+        begin beyond all numbers of the one before: readers ask from the last one on that they know.
 
     Raises
     ------
@@ -92,8 +95,10 @@ class Monitoring:
         times: ArrivalTimes,
         state: Callable[[], dict[str, object]],
         clocks: Clocks,
+        first_number: int = 0,
     ) -> None:
         self._engine, self._times, self._state_of, self._clocks = engine, times, state, clocks
+        self._first_number = first_number
         routes = [
             _route("/metrics", self._metrics),
             _route("/state", self._state),
@@ -148,14 +153,23 @@ class Monitoring:
     async def _journal(self, request: Request) -> Response:
         import pyarrow as pa
 
-        after = int(request.query_params.get("after", "0"))
+        after = max(0, int(request.query_params.get("after", "0")) - self._first_number)
         table = self._clocks.in_unix_time(self._engine.journal.table(after))
         self._told = table["number"][-1].as_py() + 1 if len(table) else after
         self._telling.set()
+        table = self._numbered(table)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         return Response(sink.getvalue().to_pybytes(), media_type="application/vnd.apache.arrow.stream")
+
+    def _numbered(self, table: "pa.Table") -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        place = table.column_names.index("number")
+        numbers = pc.add(table.column(place), pa.scalar(self._first_number, pa.int64()))
+        return table.set_column(place, "number", numbers)
 
 
 def _route(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:

@@ -25,13 +25,15 @@ SHIFT_NS = 5_000_000_000
 class Door:
     """A shard's engine on simulated time, with its door for monitoring open."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_number: int = 0) -> None:
         self.clock, self.link = VirtualClock(), ScriptedLink("r")
         self.engine = Engine(pipeline([variant("a", {1: 0.1})]), [StageLimits()], self.clock)
         self.engine.assign([(StagePlan("s0", "a", 1, 1, 1), [self.link])])
         self.times = ArrivalTimes(since_s=0.0)
         clocks = Clocks(unix_minus_monotonic_ns=SHIFT_NS)
-        self.monitoring = Monitoring("127.0.0.1", 0, self.engine, self.times, lambda: {"pod": "me"}, clocks)
+        self.monitoring = Monitoring(
+            "127.0.0.1", 0, self.engine, self.times, lambda: {"pod": "me"}, clocks, first_number
+        )
 
     def serve_one(self, name: str, at_s: float) -> None:
         self.clock.run_until(at_s)
@@ -50,9 +52,9 @@ class Door:
         return await asyncio.to_thread(ask)
 
 
-def with_door(work: Callable[[Door], Awaitable[Any]]) -> Any:
+def with_door(work: Callable[[Door], Awaitable[Any]], first_number: int = 0) -> Any:
     async def run() -> Any:
-        door = Door()
+        door = Door(first_number)
         serving = asyncio.create_task(door.monitoring.start())
         try:
             return await work(door)
@@ -77,6 +79,20 @@ def test_the_journal_tells_times_of_the_world_and_what_has_not_happened_stays_0(
     assert (row["arrival_ns"], row["end_ns"]) == (SHIFT_NS + 2_000_000_000, SHIFT_NS + 2_250_000_000)
     table = pa.table({"end_ns": [0, 7], "number": [0, 1]})
     assert Clocks(10).in_unix_time(table).to_pydict() == {"end_ns": [0, 17], "number": [0, 1]}
+
+
+def test_a_container_that_is_started_anew_tells_all_to_who_knows_the_one_before() -> None:
+    async def work(door: Door) -> list[list[int]]:
+        for number in range(3):
+            door.serve_one("x", 1.0 + number)
+        told = [
+            pa.ipc.open_stream(await door.get(f"/journal?after={after}")).read_all()
+            for after in (7, 1000, 1002)
+        ]
+        await asyncio.wait_for(door.monitoring.until_told(600.0), 5.0)
+        return [table["number"].to_pylist() for table in told]
+
+    assert with_door(work, first_number=1000) == [[1000, 1001, 1002], [1000, 1001, 1002], [1002]]
 
 
 def test_arrivals_are_counted_by_a_clock_of_the_world() -> None:

@@ -46,18 +46,18 @@ class _StageColumns:
         self.visits.append(visits)
         self.on_path.append(on_path)
 
-    def columns(self, place: int) -> "dict[str, pa.Array]":
+    def columns(self, place: int, skipped: int) -> "dict[str, pa.Array]":
         import pyarrow as pa
 
         times = {
-            f"{place}_{name}_ns": pa.array(column, pa.int64())
+            f"{place}_{name}_ns": pa.array(column[skipped:], pa.int64())
             for name, column in zip(TIMES, self.times, strict=True)
         }
         return times | {
-            f"{place}_batch": pa.array(self.batch, pa.int32()),
-            f"{place}_variant": pa.array(self.variant, pa.string()),
-            f"{place}_visits": pa.array(self.visits, pa.int32()),
-            f"{place}_on_path": pa.array([bool(on) for on in self.on_path], pa.bool_()),
+            f"{place}_batch": pa.array(self.batch[skipped:], pa.int32()),
+            f"{place}_variant": pa.array(self.variant[skipped:], pa.string()),
+            f"{place}_visits": pa.array(self.visits[skipped:], pa.int32()),
+            f"{place}_on_path": pa.array([bool(on) for on in self.on_path[skipped:]], pa.bool_()),
         }
 
 
@@ -86,20 +86,22 @@ class _Chunk:
         for stage, visit, visits in zip(self.stages, told, request.visits, strict=True):
             stage.append(visit, len(visits), on_path=visit in slowest)
 
-    def batch(self, first: int) -> "pa.RecordBatch":
+    def batch(self, first: int, skipped: int) -> "pa.RecordBatch":
+        """Return its rows but the first few, numbered from ``first`` on, which is the number of row 0."""
         import pyarrow as pa
 
+        outcomes, places = self.outcome[skipped:], self.place[skipped:]
         columns = {
-            "number": pa.array(range(first, first + len(self)), pa.int64()),
-            "id": pa.array(self.ids, pa.string()),
-            "arrival_ns": pa.array(self.arrival, pa.int64()),
-            "end_ns": pa.array(self.end, pa.int64()),
-            "outcome": pa.array([OUTCOMES[code] for code in self.outcome], pa.string()),
-            "reason": pa.array(self.reason, pa.string()),
-            "stage": pa.array([self.names[at] if at >= 0 else "" for at in self.place], pa.string()),
+            "number": pa.array(range(first + skipped, first + len(self)), pa.int64()),
+            "id": pa.array(self.ids[skipped:], pa.string()),
+            "arrival_ns": pa.array(self.arrival[skipped:], pa.int64()),
+            "end_ns": pa.array(self.end[skipped:], pa.int64()),
+            "outcome": pa.array([OUTCOMES[code] for code in outcomes], pa.string()),
+            "reason": pa.array(self.reason[skipped:], pa.string()),
+            "stage": pa.array([self.names[at] if at >= 0 else "" for at in places], pa.string()),
         }
         for place, stage in enumerate(self.stages, 1):
-            columns |= stage.columns(place)
+            columns |= stage.columns(place, skipped)
         return pa.record_batch(columns)
 
 
@@ -140,7 +142,7 @@ class Journal:
         batches, first = [], self._forgotten
         for chunk in self._chunks:
             if first + len(chunk) > after or chunk is self._chunks[-1]:
-                batches.append(chunk.batch(first))
+                # Whoever reads often asks for a few rows of a large piece.
+                batches.append(chunk.batch(first, min(max(0, after - first), len(chunk))))
             first += len(chunk)
-        table = pa.Table.from_batches(batches)
-        return table.slice(max(0, after - table["number"][0].as_py())) if len(table) else table
+        return pa.Table.from_batches(batches)

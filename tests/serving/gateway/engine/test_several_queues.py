@@ -18,7 +18,7 @@ from tests.support.virtual_gateway import VirtualClock
 
 LATENCY_S = {size: 0.4 + 0.02 * size for size in (1, 2, 4, 8, 16)}
 PIPELINE = pipeline([variant("a", LATENCY_S)])
-BATCH, REPLICAS, RATE_RPS, SECONDS = 16, 8, 150.0, 60.0
+BATCH, REPLICAS, RATE_RPS, SECONDS = 16, 8, 150.0, 120.0
 """84 % of what full batches carry."""
 
 
@@ -82,12 +82,12 @@ def _latency_s(request: Request) -> float:
 
 
 def test_one_queue_keeps_what_is_planned() -> None:
-    assert late(1, waits_for=1) < 0.02
+    assert late(1, waits_for=1) < 0.03
 
 
 @pytest.mark.parametrize("shards", [2, 4])
 def test_several_queues_keep_what_is_planned_for_their_part_of_the_load(shards: int) -> None:
-    assert late(shards, waits_for=shards) < 0.05
+    assert late(shards, waits_for=shards) < 0.06
 
 
 @pytest.mark.parametrize("shards", [2, 4])
