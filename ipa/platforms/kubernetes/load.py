@@ -1,5 +1,6 @@
 """The load of an experiment on a cluster, sent from this machine by a process of its own."""
 
+import secrets
 import time
 
 import numpy as np
@@ -12,6 +13,9 @@ from ipa.platforms.local.loop_thread import LoopThread
 from ipa.platforms.local.processes import ProcessHost
 from ipa.serving.load_generator import LoadAccount, LoadReport, LoadSettings, read_account
 
+NAME_LENGTH = 31
+"""Characters of a pipeline's name that have room in that of a folder."""
+
 PRELOADED = ("ipa.serving.load_generator.generate", "ipa.cli.app")
 
 
@@ -21,11 +25,12 @@ class ClusterLoad:
     Parameters
     ----------
     name
-        Of its folder, which nobody else may have.
+        Of the pipeline, by which its folder can be told. Pipelines of other namespaces and other clusters may
+        have the same one.
     """
 
     def __init__(self, name: str) -> None:
-        self._folder = claim_folder(name)
+        self._folder = claim_folder(f"{name[:NAME_LENGTH]}-{secrets.token_hex(4)}")
         self._processes = ProcessHost(self._folder.path, PRELOADED)
         self._loop = LoopThread()
         self._host = AsyncHost(self._processes)

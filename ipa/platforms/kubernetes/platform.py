@@ -331,7 +331,7 @@ class KubernetesPlatform:
             time.sleep(POLL_S)
 
     def _start_load(self, pipeline: Pipeline) -> None:
-        self._load = ClusterLoad(self._name[:40])
+        self._load = ClusterLoad(self._name)
         self._load.start(
             self._gateway_address(),
             pipeline.name,
