@@ -138,9 +138,13 @@ class HttpTransport:
         from urllib3.connection import HTTPConnection
 
         configuration.connection_pool_maxsize = CONNECTIONS
-        configuration.socket_options = [*HTTPConnection.default_socket_options, *KEEPALIVE]
         self._api: Any = ApiClient(configuration)
         self._pool: Any = self._api.rest_client.pool_manager
+        # Version 35 of the library does not hand on those of its configuration.
+        self._pool.connection_pool_kw["socket_options"] = [
+            *HTTPConnection.default_socket_options,
+            *KEEPALIVE,
+        ]
 
     def send(self, request: Request) -> Answer:
         """Send a request and return the answer."""
