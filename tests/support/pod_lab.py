@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -24,7 +25,9 @@ from ipa.platforms.kubernetes.objects import Owner, PipelineObjects
 from ipa.platforms.kubernetes.settings import KubernetesSettings
 from ipa.platforms.kubernetes.shard import Shard
 from ipa.serving.digest import digest_items
-from ipa.serving.v2 import Tensor, V2Client
+from ipa.serving.load_generator.endpoint import Failure
+from ipa.serving.load_generator.rest_endpoint import RestEndpoint
+from ipa.serving.v2 import Answer, Tensor, V2Client
 from tests.support.cluster import Cluster
 from tests.support.gateway_lab import MODEL, lab_pipeline
 
@@ -165,12 +168,11 @@ class PodLab:
         found = self.client.get(POD, pod, self.namespace) or {}
         return sum(one["restartCount"] for one in found["status"].get("containerStatuses", ()))
 
-    @property
-    def address(self) -> str:
-        """Where clients find the gateway."""
+    def address(self, port: int) -> str:
+        """Return where clients find a door of the gateway."""
         service = self.client.get(SERVICE, gateway_name(MODEL), self.namespace)
         assert service
-        return f"{service['spec']['clusterIP']}:8081"
+        return f"{service['spec']['clusterIP']}:{port}"
 
     def pods_of(self, deployment: str) -> list[Object]:
         """Return the pods of a deployment, those that are about to end too."""
@@ -187,22 +189,57 @@ def _is_ready(pod: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def under_load(lab: PodLab, rate_rps: float, work: Callable[[], None], connections: int = 1) -> Outcomes:
-    """Send requests, each with an item of its own, until some work is done, and a second longer."""
-    outcomes = Outcomes()
-    asyncio.run(_Load(lab.address, rate_rps, connections, outcomes).run(work))
-    return outcomes
+Ask = Callable[[int, Sequence[Tensor]], Awaitable[Answer | Failure]]
+
+
+def under_load(
+    lab: PodLab, rate_rps: float, work: Callable[[], None], connections: int = 1, *, rest: bool = False
+) -> Outcomes:
+    """Send requests, each with an item of its own, until some work is done, and a second longer.
+
+    Over REST there are as many connections as it takes, and they are kept alive.
+    """
+
+    async def run() -> Outcomes:
+        outcomes = Outcomes()
+        async with AsyncExitStack() as stack:
+            if rest:
+                endpoint = RestEndpoint(f"http://{lab.address(8080)}", MODEL, ANSWER_S)
+                stack.push_async_callback(endpoint.close)
+                ask: Ask = partial(_ask_over_rest, endpoint)
+            else:
+                address = lab.address(8081)
+                clients = [await stack.enter_async_context(V2Client(address)) for _ in range(connections)]
+                ask = partial(_ask_over_grpc, clients)
+            await _Load(ask, rate_rps, outcomes).run(work)
+        return outcomes
+
+    return asyncio.run(run())
+
+
+async def _ask_over_grpc(
+    clients: Sequence[V2Client], number: int, item: Sequence[Tensor]
+) -> Answer | Failure:
+    client = clients[number % len(clients)]
+    try:
+        return await client.infer(MODEL, item, str(number), None, ANSWER_S)
+    except grpc.aio.AioRpcError as error:
+        return Failure(error.code().name, "", str(error.details()))
+
+
+async def _ask_over_rest(endpoint: RestEndpoint, number: int, item: Sequence[Tensor]) -> Answer | Failure:
+    # The body is made of it before anything else can happen.
+    endpoint.prepare([item])
+    return await endpoint.send(0, str(number), lambda: None)
 
 
 class _Load:
-    def __init__(self, address: str, rate_rps: float, connections: int, outcomes: Outcomes) -> None:
-        self._address, self._connections = address, connections
-        self._clients: list[V2Client] = []
+    def __init__(self, ask: Ask, rate_rps: float, outcomes: Outcomes) -> None:
+        self._ask = ask
         self._rate_rps, self._outcomes = rate_rps, outcomes
         self._answered_s = time.monotonic()
 
     async def run(self, work: Callable[[], None]) -> None:
-        self._clients = [V2Client(self._address) for _ in range(self._connections)]
         working = asyncio.create_task(asyncio.to_thread(work))
         sending: list[asyncio.Task[None]] = []
         started_s = time.monotonic()
@@ -213,18 +250,14 @@ class _Load:
             sending.append(asyncio.create_task(self._send(len(sending))))
             await asyncio.sleep(max(0.0, started_s + len(sending) / self._rate_rps - time.monotonic()))
         await asyncio.gather(*sending)
-        for client in self._clients:
-            await client.close()
         await working
 
     async def _send(self, number: int) -> None:
         item, outcomes = [Tensor.of("text", [str(number).encode()])], self._outcomes
-        client = self._clients[number % len(self._clients)]
-        try:
-            answer = await client.infer(MODEL, item, str(number), None, ANSWER_S)
-        except grpc.aio.AioRpcError as error:
-            outcomes.counts[error.code().name] += 1
-            outcomes.lost[str(number)] = f"{error.code().name}: {error.details()}"
+        answer = await self._ask(number, item)
+        if isinstance(answer, Failure):
+            outcomes.counts[answer.reason] += 1
+            outcomes.lost[str(number)] = f"{answer.reason}: {answer.message}"
             return
         now_s = time.monotonic()
         outcomes.longest_gap_s = max(outcomes.longest_gap_s, now_s - self._answered_s)

@@ -94,6 +94,16 @@ def test_what_monitoring_is_told_adds_up(lab: PodLab) -> None:
     assert all(zero_ns <= row["arrival_ns"] <= row["end_ns"] <= time.time_ns() for row in journal)
 
 
+def test_no_client_over_rest_loses_a_request_while_the_shards_are_replaced(lab: PodLab) -> None:
+    lab.scale(GATEWAY, 2)
+    before = set(_shared(lab)[0])
+    outcomes = under_load(lab, RATE_RPS, lambda: lab.restart(GATEWAY), rest=True)
+    assert not outcomes.lost
+    assert set(outcomes.counts) == {"ok"}
+    assert outcomes.longest_gap_s < 5
+    assert not before & set(_shared(lab)[0])
+
+
 def test_shards_share_the_replicas_and_take_over_from_one_that_dies(lab: PodLab) -> None:
     lab.scale(GATEWAY, 2)
     (killed, _), parts = _shared(lab)
