@@ -28,6 +28,7 @@ from ipa.pipeline.pipeline import Edge, Pipeline, Stage
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.pipeline.stage_inputs import StageInput
 from tests.support import toys
+from tests.support.stock_server import example_object
 
 
 def through_json(thing: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +97,15 @@ def test_what_only_some_pipelines_have_is_kept() -> None:
     found = again(pipeline).pipeline
     assert found == pipeline
     assert to_object(pipeline)["metadata"]["name"].startswith("ber-uns--")
+
+
+def test_the_example_of_a_server_of_ones_own_is_one_and_stays_so() -> None:
+    pipeline = read_object(example_object()).pipeline
+    emulated, theirs = pipeline.stage("second").variants
+    assert emulated.server is None
+    assert theirs.server is not None
+    assert (theirs.server.has_http, theirs.server.has_metrics) == (True, True)
+    assert again(pipeline).pipeline == pipeline
 
 
 def test_measured_accuracies_are_kept() -> None:
