@@ -113,13 +113,15 @@ class PipelineKeeper:
             self._teller.tell(thing, Happening("Normal", "Resumed", "spec.paused was taken back"))
         adaptation = adaptation_of(read_object(thing, self._read_config_map))
         platform = self._platform_of(thing, adaptation)
-        plan, known = adaptation.first_plan(self._report.status), bool(self._report.status.plan)
+        status = self._report.status
+        plan, known = adaptation.first_plan(status), bool(status.plan)
+        changed = known and status.observed_generation != thing["metadata"].get("generation")
         platform.attach(adaptation.pipeline, plan)
         try:
             if not known:
                 self._teller.tell(thing, Happening("Normal", "Deployed", plan_in_words(plan)))
             session = Session(thing, adaptation, platform, self._report, self._teller, self._metrics)
-            session.run(self._called_off)
+            session.run(self._called_off, at_once=changed)
         finally:
             platform.detach()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Event
 from typing import Protocol
 
@@ -17,10 +18,15 @@ from ipa.controller.latency import LatencyWatch
 from ipa.controller.metrics import ControllerMetrics
 from ipa.controller.status_report import Load, StatusReport
 from ipa.controller.stoppable import StoppablePlatform
+from ipa.errors import IpaError
+from ipa.forecast.window import clean_window
 from ipa.pipeline.pipeline import Pipeline
 from ipa.pipeline.plan import Plan
 from ipa.platforms.base import Observation, Platform
 from ipa.results.decisions import DecisionRecord
+
+KNOWN_SOON_S = 0.25
+"""Between two looks whether the gateways have told how many requests came."""
 
 
 class AttachedPlatform(Platform, Protocol):
@@ -82,8 +88,16 @@ class Session:
         self._pending_since_s: float | None = None
         self._ready = False
 
-    def run(self, called_off: Event) -> None:
-        """Adapt until it is called off, which is a SystemExit."""
+    def run(self, called_off: Event, *, at_once: bool) -> None:
+        """Adapt until it is called off, which is a SystemExit.
+
+        Parameters
+        ----------
+        called_off
+            Ends it.
+        at_once
+            Decide now and not only after the first interval: the load is known, and what is asked for is new.
+        """
         self._latency.look(self._platform.gateway_metrics())
         stoppable = StoppablePlatform(self._platform, called_off, self._look)
 
@@ -92,7 +106,17 @@ class Session:
 
         adaptation = self._adaptation
         adapter = Adapter(stoppable, self._planner, adaptation.forecaster, adaptation.settings, take)
+        if at_once:
+            self._await_load(stoppable)
+            adapter.step()
         adapter.run(until_s=float("inf"))
+
+    def _await_load(self, platform: StoppablePlatform) -> None:
+        """Return once it is known how many requests came, or an interval is over, or nothing can be seen."""
+        until_s = platform.now() + self._adaptation.settings.interval_s
+        with suppress(IpaError):
+            while not len(clean_window(platform.observe().rates_rps)[0]) and platform.now() < until_s:
+                platform.sleep_until(min(platform.now() + KNOWN_SOON_S, until_s))
 
     def _look(self) -> None:
         """Tell that the pipeline serves as soon as it does, and not only with the next decision."""

@@ -138,6 +138,14 @@ def test_a_change_of_the_spec_is_obeyed_at_once(lab: Lab, platforms: Platforms) 
     wait_for("the status", lambda: status_of(lab.cluster)["observedGeneration"] == 2)
 
 
+def test_what_is_asked_for_anew_is_decided_before_an_interval_is_over(lab: Lab, platforms: Platforms) -> None:
+    wait_for("a decision", lambda: "rateRps" in status_of(lab.cluster))
+    lab.change(intervalSeconds=86400, limits={"variants": {"object-detection": ["yolov5x"]}})
+    wait_for(
+        "the plan", lambda: platforms.latest.running and platforms.latest.running.variants[0] == "yolov5x"
+    )
+
+
 def test_a_status_that_changes_is_no_new_generation(lab: Lab, platforms: Platforms) -> None:
     wait_for("a decision", lambda: "rateRps" in status_of(lab.cluster))
     lab.keeper.tell(lab.cluster.one(PIPELINE, "video", "here"))
