@@ -126,7 +126,7 @@ def _share_of(source: Source, share: float) -> Source:
 
 
 def _carrying_or_largest(stage: StageChoices) -> Option:
-    carrying = stage.carrying()
+    carrying = stage.carrying() or stage.carrying(unfilled=True)
     return min(carrying, key=_cheapest) if carrying else stage.largest()
 
 

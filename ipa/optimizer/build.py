@@ -133,12 +133,19 @@ class StageChoices:
     fixed_replicas: int | None
     fixed_variant: str | None
 
-    def carrying(self) -> tuple[Option, ...]:
-        """Return the options that carry the rate within the replica cap."""
+    def carrying(self, *, unfilled: bool = False) -> tuple[Option, ...]:
+        """Return the options that carry the rate within the replica cap.
+
+        Parameters
+        ----------
+        unfilled
+            Those whose batches never fill, as nothing arrives, too.
+        """
         return tuple(
             option
             for option, needed in self._candidates
-            if needed <= option.replicas <= self.constraints.max_replicas and math.isfinite(option.wait_s)
+            if needed <= option.replicas <= self.constraints.max_replicas
+            and (unfilled or math.isfinite(option.wait_s))
         )
 
     def largest(self) -> Option:

@@ -1,6 +1,7 @@
 """What is run when no plan keeps all limits; numbers worked out by hand on the toy pipeline."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.support.toys import option, pipeline, problem, variant
 MEASURED = Constraints(measured_only=True)
 
 
-def built(rate_rps: float, stages: int = 1, fixed: tuple[int, ...] | None = None, **limits: float) -> Problem:
+def built(rate_rps: float, stages: int = 1, fixed: tuple[int, ...] | None = None, **limits: Any) -> Problem:
     constraints = replace(MEASURED, **limits)
     return build_problem(pipeline(stages), rate_rps, Objective(), constraints, Restriction(replicas=fixed))
 
@@ -49,6 +50,11 @@ def test_stages_that_carry_the_rate_do_so_cheaply_beside_one_that_does_not() -> 
     both = Pipeline("both", (strong, weak), sla_s=5.0)
     found = best_effort(build_problem(both, 1200.0, Objective(), Constraints()))
     assert shapes(found) == [("only", 1, 1), ("only", 1, 100)]
+
+
+@pytest.mark.parametrize("cores", [None, 1, 50])
+def test_without_load_a_batch_that_never_fills_takes_one_replica(cores: int | None) -> None:
+    assert [o.replicas for o in best_effort(built(0.0, batch_sizes=(8,), max_cores=cores))] == [1]
 
 
 def test_fixed_replicas_above_the_cap_are_cut_to_it() -> None:
