@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from infrastructure.chaos.pipeline import ALL, FIRST, Allowed, chaos_pipeline, walk
+from infrastructure.chaos.run import ChaosSettings
 from ipa import Constraints, Objective, Planner
 from ipa.cluster.resource import with_allowed
 from ipa.cluster.resource_spec import PipelineOptions
@@ -15,8 +16,10 @@ from ipa.optimizer.decision import Status
 def test_there_is_one_plan_within_the_sla(allowed: Allowed) -> None:
     options = PipelineOptions.model_validate({"limits": allowed.limits()})
     pipeline = with_allowed(chaos_pipeline(), options)
-    constraints = Constraints(batch_sizes=options.limits.batch_sizes)
-    decision = Planner(pipeline, Objective(alpha=1, beta=1), constraints).decide(60.0)
+    run = ChaosSettings()
+    constraints = Constraints(batch_sizes=options.limits.batch_sizes, queues=run.shards)
+    planner = Planner(pipeline, Objective(alpha=1, beta=1), constraints)
+    decision = planner.decide(run.rate_rps * (1 + run.margin))
     assert decision.status is Status.OPTIMAL
     assert decision.plan.variants == allowed.variants
     assert {stage.batch for stage in decision.plan.stages} == {allowed.batch}
