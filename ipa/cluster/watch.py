@@ -225,14 +225,15 @@ class Informer:
             self._version, self._problem, self._heard_s = listed.version, "", time.monotonic()
             self._synced = True
             self._condition.notify_all()
+        for key, thing in before.items():
+            # One of the same name that was made meanwhile is another one.
+            if key not in found or _uid(found[key]) != _uid(thing):
+                self._tell("deleted", thing)
         for key, thing in found.items():
-            if key not in before:
+            if key not in before or _uid(before[key]) != _uid(thing):
                 self._tell("added", thing)
             elif _version(before[key]) != _version(thing):
                 self._tell("modified", thing)
-        for key, thing in before.items():
-            if key not in found:
-                self._tell("deleted", thing)
 
     def _watch(self) -> None:
         """Take in changes until the watch ends."""
@@ -324,6 +325,10 @@ def on_loop(loop: asyncio.AbstractEventLoop, changed: Callable[[Change], None]) 
 
 def _key(thing: Object) -> Key:
     return str(thing["metadata"].get("namespace", "")), name_of(thing)
+
+
+def _uid(thing: Object) -> str:
+    return str(thing["metadata"].get("uid", ""))
 
 
 def _version(thing: Object) -> str:

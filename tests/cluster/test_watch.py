@@ -137,6 +137,24 @@ def test_a_version_that_is_too_old_lets_it_list_anew_and_tell_what_it_missed(
     assert informer.synced
 
 
+def test_one_that_was_made_anew_while_nobody_watched_is_another_one(
+    cluster: MemoryCluster, heard: Heard, start: Callable[[], Informer]
+) -> None:
+    first = cluster.put(CONFIG_MAP, "it", settings("1"))
+    start()
+    heard.next()
+    cluster.forgotten = 102
+    with cluster._lock:  # all of it happens while nobody watches
+        cluster.break_watches()
+        cluster.remove(CONFIG_MAP, "it")
+        second = cluster.put(CONFIG_MAP, "it", settings("1"))
+    told = [heard.changes.get(timeout=SOON_S) for _ in range(2)]
+    assert [(one.kind, one.object["metadata"]["uid"]) for one in told] == [
+        ("deleted", first["metadata"]["uid"]),
+        ("added", second["metadata"]["uid"]),
+    ]
+
+
 def test_a_write_of_our_own_is_known_before_the_watch_tells_of_it(
     cluster: MemoryCluster, heard: Heard, start: Callable[[], Informer]
 ) -> None:

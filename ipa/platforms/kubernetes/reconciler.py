@@ -105,9 +105,11 @@ class Reconciler:
         Raises
         ------
         ClusterError
-            If it cannot be written.
+            If it cannot be written, or the object is gone: another one may have its name by now.
         """
         name = self._objects.owner.name
+        if self._thing() is None:
+            raise ClusterError(f"the inferencepipeline {self._objects.owner.namespace}/{name} is gone", 404)
         with self._status_lock:
             self._put(plan, next_serving(self._objects, plan, self.serving(), self._view.seen(name)))
 

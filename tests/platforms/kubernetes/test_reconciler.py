@@ -232,6 +232,16 @@ PLANS = (
 )
 
 
+def test_no_plan_is_written_into_another_object_of_the_same_name(running: MemoryPipeline) -> None:
+    cluster = running.cluster
+    thing = cluster.one(PIPELINE, "toy")
+    cluster.remove(PIPELINE, "toy")
+    cluster.put(PIPELINE, "toy", {"spec": thing["spec"]})
+    with pytest.raises(ClusterError, match="inferencepipeline default/toy is gone"):
+        running.reconciler.change_plan(toy_plan(batch=8))
+    assert "status" not in cluster.one(PIPELINE, "toy")
+
+
 def run_plans(toy: MemoryPipeline, fail_at: int, *, before_it_is_done: bool) -> int:
     """Run plan after plan by one who dies at some call and is replaced; return how many calls there were."""
     calls, died = 0, False
