@@ -181,7 +181,7 @@ def curves(pairs: Sequence[Pair], place: str, beside: Sequence[Pair] = (), there
     place
         Where they ran.
     beside
-        Runs of the same load elsewhere, if there are any, to stand beside.
+        Runs elsewhere, if there are any, to stand beside; those of another length are left out.
     there
         Where that is.
 
@@ -191,7 +191,7 @@ def curves(pairs: Sequence[Pair], place: str, beside: Sequence[Pair] = (), there
         Columns ``platform, latency_s, share``.
     """
     parts = []
-    for name, sides in _by_place(pairs, place, beside, there).items():
+    for name, sides in _by_place(pairs, place, _as_long(pairs[0], beside), there).items():
         values_s = np.sort(np.concatenate([side.latency_s for side in sides]))
         share = np.arange(1, len(values_s) + 1) / len(values_s)
         parts.append(pd.DataFrame({"platform": name, "latency_s": values_s, "share": share}))
@@ -239,11 +239,12 @@ def steps(pair: Pair, place: str, beside: Sequence[Pair] = (), there: str = "") 
 
 def _same(pair: Pair, beside: Sequence[Pair]) -> list[Pair]:
     """Return the run of the same load elsewhere."""
-    return [
-        other
-        for other in beside
-        if (other.seed, other.live.summary["duration_s"]) == (pair.seed, pair.live.summary["duration_s"])
-    ][:1]
+    return [other for other in _as_long(pair, beside) if other.seed == pair.seed][:1]
+
+
+def _as_long(pair: Pair, beside: Sequence[Pair]) -> list[Pair]:
+    length_s = pair.live.summary["duration_s"]
+    return [other for other in beside if other.live.summary["duration_s"] == length_s]
 
 
 def _by_place(pairs: Sequence[Pair], place: str, beside: Sequence[Pair], there: str) -> dict[str, list[Side]]:

@@ -142,7 +142,10 @@ def test_tables_of_the_figure_hold_both_sides() -> None:
     )
     assert set(timeline["platform"]) == {place, study.SIMULATED} == set(steps["platform"])
     beside = [pair(1), pair(0, seconds=30), found]
-    assert set(study.curves([found], place, beside, there)["platform"]) == {place, study.SIMULATED, there}
+    beside_curves = study.curves([found], place, beside, there)
+    assert set(beside_curves["platform"]) == {place, study.SIMULATED, there}
+    as_long = sum(len(pair.live.latency_s) for pair in (beside[0], beside[2]))
+    assert (beside_curves["platform"] == there).sum() == as_long
     same = study.steps(found, place, beside, there)
     assert same[same["platform"] == there]["cost_cores"].size == len(found.live.decisions)
     assert there not in set(study.timeline(found, place, beside[:2], there)["platform"])
