@@ -57,7 +57,8 @@ class MeasuredProfile:
         machine = self.facts["machine"]
         days = sorted({point.measured[:10] for point in self.points})
         when = " to ".join(dict.fromkeys((days[0], days[-1])))
-        what = f"{self.facts['pipeline']}, source {self.facts['source']}"
+        where = " in a cluster" if self.facts.get("platform") == "kubernetes" else ""
+        what = f"{self.facts['pipeline']}{where}, source {self.facts['source']}"
         return f"{what}: {machine['cpu']}, {machine['cores']} cores, {when}"
 
 
@@ -116,7 +117,7 @@ def measured_profile(
     report = profile_pipeline(wanted, HOSTS[platform](wanted, folder), folder, progress)
     if report.failures:
         raise ResultsError("; ".join(f"{what}: {why}" for what, why in report.failures.items()))
-    return _read(folder, name)
+    return _read(folder, folder.name)
 
 
 def profile_folder(results_dir: Path, name: str, platform: str) -> Path:

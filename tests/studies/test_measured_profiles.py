@@ -90,3 +90,9 @@ def test_stored_measurements_are_found_by_name(
     assert read.note.startswith("video, source random: Z80, 2 cores, 20")
     with pytest.raises(ResultsError, match="holds no measurements; stored: video-random"):
         study.stored_profile("nlp-random")
+
+
+def test_the_note_below_a_figure_says_whether_it_is_of_a_cluster(profile: MeasuredProfile) -> None:
+    assert profile.note.startswith("video, source random: Z80, 2 cores, ")
+    there = MeasuredProfile("video-random-kubernetes", profile.points, FACTS | {"platform": "kubernetes"})
+    assert there.note.startswith("video in a cluster, source random: Z80")
