@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ipa.cluster.resource_status import ServedStage
 from ipa.errors import GatewayError
@@ -116,11 +116,10 @@ class PlanFollower:
         self.problem = self._refusal(serving)
         if self.problem:
             return None
-        news = replace(news, endpoints={**news.endpoints, **self._running_already(serving)})
         services = tuple(one.service for one in serving)
         if services != self._asked:
             self._asked, self._asked_s = services, now_s
-        shares, helpers = self._shares(news)
+        shares, helpers = self._shares(news, self._running_already(serving))
         self._pool.want(self._wanted(serving, shares, helpers))
         left_s = self._asked_s + PATIENCE_S - now_s
         upcoming = self._upcoming(serving, shares, patient=left_s > 0)
@@ -151,16 +150,19 @@ class PlanFollower:
                 found[one.service] = {name: Endpoint(name, server.address, Condition.READY) for name in names}
         return found
 
-    def _shares(self, news: ClusterNews) -> tuple[Shares, Shares]:
-        """Return this shard's endpoints behind every Service, and those from which it may borrow."""
+    def _shares(self, news: ClusterNews, running: Shares) -> tuple[Shares, Shares]:
+        """Return this shard's endpoints behind every Service, and those from which it may borrow.
+
+        From servers that run already nobody borrows: they get as many batches at a time as the plan says.
+        """
         members = news.shards | {self._pod}
         own: dict[str, dict[str, Endpoint]] = {}
         others: dict[str, dict[str, Endpoint]] = {}
-        for service, endpoints in news.endpoints.items():
+        for service, endpoints in {**news.endpoints, **running}.items():
             usable = best(endpoints.values())
             mine = split_replicas(usable, members)[self._pod]
             own[service] = {name: usable[name] for name in sorted(mine)}
-            helpers = choose_helpers(usable, mine, self._pod)
+            helpers = () if service in running else choose_helpers(usable, mine, self._pod)
             others[service] = {name: usable[name] for name in sorted(helpers)}
         return own, others
 

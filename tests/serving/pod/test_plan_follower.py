@@ -252,6 +252,12 @@ def test_a_server_that_runs_already_is_as_many_replicas_as_it_gets_batches_at_a_
     assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0", "s0-b-1"})}
     shard.follow(replace(FIRST, serving=(there.model_copy(update={"replicas": 1}), told("s1"))), 3.0)
     assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0"})}
+    both = replace(FIRST, serving=(there, told("s1")), shards=frozenset({"me", "you"}))
+    shard.follow(both, 3.5)
+    assert len(shard.serving()["s0"][2]) == 1
+    assert shard.borrowed()["s0"] == set(), "two shards would send it more batches than that"
+    shard.follow(replace(both, shards=frozenset()), 3.6)
+    shard.follow(replace(FIRST, serving=(there.model_copy(update={"replicas": 1}), told("s1"))), 3.7)
     shard.pool.reachable -= {"x0", "y0"}
     shard.follow(FIRST, 4.0)
     assert shard.serving() == BOTH | {"s0": ("b", 1, {"s0-b-0"})}, "nothing lists it, and it serves"
