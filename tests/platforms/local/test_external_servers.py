@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -108,12 +109,13 @@ def test_a_server_that_runs_already_is_used_and_left_alone(platform: LocalPlatfo
     assert any(p.pid == pid and p.alive for p in platform.deployment.processes())
 
 
-def test_a_stock_server_opens_all_doors_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stock_server_opens_all_doors_where_it_is_told() -> None:
     """Two of them on one machine would otherwise want the same doors."""
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    server, path = stock_server(), f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    server = replace(server, command=("env", f"PATH={path}", *server.command))
     platform = LocalPlatform(LocalSettings(), Conditions())
     try:
-        platform.deploy(toy_pipeline(stock_server()), toy_plan(replicas=(1, 1)))
+        platform.deploy(toy_pipeline(server), toy_plan(replicas=(1, 1)))
         assert ask(platform, b"hello").tensors[0].name == "score"
     finally:
         platform.teardown()

@@ -56,8 +56,8 @@ def test_nothing_is_lost_while_replicas_and_gateways_come_and_go(lab: PodLab) ->
 
 
 def test_a_replica_that_is_frozen_is_started_anew_and_nothing_is_lost(lab: PodLab) -> None:
-    lab.serve(lab_plan())
     lab.scale(first := lab.set_name(lab_plan().stages[0]), 2)
+    lab.serve(lab_plan())
     took_s: list[float] = []
 
     def work() -> None:
