@@ -82,7 +82,7 @@ def test_in_a_cluster_they_lose_nothing_and_the_running_plan_takes_no_writes(
 ) -> None:
     where = ("-n", namespace, "--image", cluster.image, "--kubeconfig", cluster.kubeconfig)
     done = ipa("bench", "reconfigure", "--platform", "kubernetes", "--count", "4", "--every", "5", *where)
-    assert done.code == 0, done.err
+    assert done.code == 0, done.out + done.err
     told = {line.rpartition("│")[0].strip(): line.split()[-1] for line in done.out.splitlines() if line}
     assert {told[name] for name in ("lost", "duplicated", "failed", "dropped", "wrong", "idle writes")} == {
         "0"
