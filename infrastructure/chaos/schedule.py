@@ -79,7 +79,8 @@ def _faults(span: _Span, duration_s: float, rng: np.random.Generator) -> Iterato
     lasts_s = [kind.lasts_in(duration_s) for kind in order]
     free_s = span.end_s - span.first_s - sum(lasts_s)
     recovery_s = min(RECOVERY_S, free_s / len(order))
-    rest_s = _parts(free_s - recovery_s * len(order), len(order), rng)
+    # Where recoveries take all that is free, what is left may be a little less than nothing.
+    rest_s = _parts(max(0.0, free_s - recovery_s * len(order)), len(order), rng)
     numbers: dict[KindName, int] = {}
     now_s = span.first_s
     for kind, takes_s, spare_s in zip(order, lasts_s, rest_s, strict=True):

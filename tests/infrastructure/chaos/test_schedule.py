@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infrastructure.chaos.kinds import FULL_S, KINDS
@@ -63,6 +63,7 @@ def test_in_a_full_run_every_fault_has_its_recovery_to_itself(seed: int) -> None
         assert after.due_s >= before.due_s + before.lasts_s + RECOVERY_S - 0.01
 
 
+@example(92.5, 0)
 @given(LENGTHS, SEEDS)
 def test_no_plan_is_asked_for_while_the_api_server_is_away(duration_s: float, seed: int) -> None:
     schedule = make_schedule(duration_s, seed)
