@@ -47,6 +47,7 @@ class MemoryCluster:
         self._lock = RLock()
         self._objects: dict[tuple[Kind, str, str], Object] = {}
         self._watches: list[tuple[Kind, str, dict[str, str], MemoryStream]] = []
+        self._gone: set[str] = set()
         self._version = 100
         self.requests: list[Request] = []
         self.fault: Fault = lambda _request: None
@@ -126,6 +127,7 @@ class MemoryCluster:
             self._version += 1
             thing["metadata"]["resourceVersion"] = str(self._version)
             self._tell(kind, namespace, "DELETED", thing)
+            self._gone.add(thing["metadata"]["uid"])
             for (owned, where, called), other in list(self._objects.items()):
                 owners = other["metadata"].get("ownerReferences", ())
                 if any(owner["uid"] == thing["metadata"]["uid"] for owner in owners):
@@ -200,6 +202,9 @@ class MemoryCluster:
         thing["metadata"]["resourceVersion"] = str(self._version)
         self._objects[kind, namespace, name] = thing
         self._tell(kind, namespace, "MODIFIED" if known else "ADDED", thing)
+        if any(owner["uid"] in self._gone for owner in thing["metadata"].get("ownerReferences", ())):
+            # As the garbage collector does with what was on its way when its owner went.
+            self.remove(kind, name, namespace)
         return _copy(thing)
 
     def _tell(self, kind: Kind, namespace: str, what: str, thing: Object) -> None:
