@@ -2,9 +2,10 @@
 
 from mlserver import MLServer
 from mlserver.errors import MLServerError
-from mlserver.handlers import DataPlane, ModelRepositoryHandlers
+from mlserver.handlers import ModelRepositoryHandlers
 from mlserver.types import RepositoryIndexRequest, RepositoryIndexResponse
 
+from ipa.serving.adopted_data_plane import AdoptedDataPlane
 from ipa.serving.replica_door import ReplicaDoor
 
 
@@ -25,17 +26,8 @@ class NoRepository(ModelRepositoryHandlers):  # type: ignore[misc]
         raise _refusal(name)
 
 
-class MortalDataPlane(DataPlane):  # type: ignore[misc]
-    """The data plane of a server that does not live any more once its model hangs.
-
-    Parameters
-    ----------
-    data_plane
-        MLServer's own, whose metrics it goes on counting: they can be registered once only.
-    """
-
-    def __init__(self, data_plane: DataPlane) -> None:
-        self.__dict__.update(data_plane.__dict__)
+class MortalDataPlane(AdoptedDataPlane):
+    """The data plane of a server that does not live any more once its model hangs."""
 
     async def live(self) -> bool:
         """Whether no model hangs; those of others do not tell."""

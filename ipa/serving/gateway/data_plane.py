@@ -1,20 +1,12 @@
 """MLServer's data plane, which counts nothing under names that clients make up."""
 
-from mlserver.handlers import DataPlane
 from mlserver.types import InferenceRequest, InferenceResponse
 
+from ipa.serving.adopted_data_plane import AdoptedDataPlane
 
-class PipelineDataPlane(DataPlane):  # type: ignore[misc]
-    """The data plane of a server that serves one model.
 
-    Parameters
-    ----------
-    data_plane
-        MLServer's own, whose metrics it goes on counting: they can be registered once only.
-    """
-
-    def __init__(self, data_plane: DataPlane) -> None:
-        self.__dict__.update(data_plane.__dict__)
+class PipelineDataPlane(AdoptedDataPlane):
+    """The data plane of a server that serves one model."""
 
     async def infer(
         self, payload: InferenceRequest, name: str, version: str | None = None
