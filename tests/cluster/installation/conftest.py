@@ -1,4 +1,4 @@
-"""An installation in the cluster, that all tests of this folder share."""
+"""An installation in the cluster for the tests of a file; after them it is gone, for others install too."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ class Installed:
         return said == "yes"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def installed(cluster: Cluster) -> Iterator[Installed]:
     client, namespace = cluster.client, f"ipa-test-install-{os.getpid()}"
     if client.list(DEPLOYMENT, EVERYWHERE, selector=SELECTOR).items:

@@ -126,7 +126,7 @@ def test_shards_share_the_replicas_and_take_over_from_one_that_dies(lab: PodLab)
 
 
 def _shared(lab: PodLab) -> tuple[tuple[str, ...], list[dict[str, set[str]]]]:
-    """Return two shards that know of each other, and the replicas of each by stage, once there are such."""
+    """Return two shards that know of each other, and each's own replicas by stage, once there are such."""
     found: list[dict[str, Any]] = []
 
     def look() -> bool:
@@ -135,7 +135,10 @@ def _shared(lab: PodLab) -> tuple[tuple[str, ...], list[dict[str, set[str]]]]:
 
     wait_for("two shards", look, READY_S)
     parts = [
-        {stage["stage"]: {one["name"] for one in stage["replicas"]} for stage in state["gateway"]["stages"]}
+        {
+            stage["stage"]: {one["name"] for one in stage["replicas"] if not one["borrowed"]}
+            for stage in state["gateway"]["stages"]
+        }
         for state in found
     ]
     return tuple(state["pod"] for state in found), parts
