@@ -1,5 +1,6 @@
 """What is known of an InferencePipeline: the keys of its ``status``."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -110,6 +111,11 @@ class PipelineStatus(_StatusKeys):
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return a condition; None if it is not known yet."""
         return next((one for one in self.conditions if one.type == kind), None)
+
+
+def serving_entries(serving: Iterable[ServedStage]) -> list[dict[str, Any]]:
+    """Return what serves as it stands in ``status.serving``."""
+    return [stage.model_dump(mode="json", by_alias=True, exclude_none=True) for stage in serving]
 
 
 def plan_entries(plan: Plan) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def emulation_table(profile: MeasuredProfile) -> pd.DataFrame:
 
 
 def _row(pipeline: Pipeline, point: MeasuredPoint) -> dict[str, object]:
-    variant = next(stage for stage in pipeline.stages if stage.name == point.stage).variant(point.variant)
+    variant = pipeline.stage(point.stage).variant(point.variant)
     told_s = variant.profile_on(point.cores).at(point.batch).latency_mean_s
     return {
         "stage": point.stage,

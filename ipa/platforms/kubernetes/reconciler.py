@@ -10,7 +10,7 @@ from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import DEPLOYMENT, Kind, Object, kind_of, name_of
 from ipa.cluster.names import API_VERSION, KIND, PIPELINE_LABEL
 from ipa.cluster.resource import read_status
-from ipa.cluster.resource_status import ServedStage, plan_entries, planned
+from ipa.cluster.resource_status import ServedStage, plan_entries, planned, serving_entries
 from ipa.errors import ClusterError
 from ipa.pipeline.plan import Plan
 from ipa.platforms.kubernetes.next_writes import (
@@ -115,7 +115,7 @@ class Reconciler:
 
     def _put(self, plan: Plan, serving: Sequence[ServedStage]) -> None:
         owner = self._objects.owner
-        status = {"plan": plan_entries(plan), "serving": entries(serving)}
+        status = {"plan": plan_entries(plan), "serving": serving_entries(serving)}
         thing = {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -170,7 +170,7 @@ class Reconciler:
         return thing if thing and thing["metadata"]["uid"] == self._objects.owner.uid else None
 
     def _is_obeyed(self, serving: Sequence[ServedStage]) -> bool:
-        told = entries(serving)
+        told = serving_entries(serving)
         if self._told[0] != told:
             self._told = told, time.monotonic()
         return self._obeyed(told) or time.monotonic() - self._told[1] > OBEY_WITHIN_S
@@ -212,11 +212,6 @@ class Reconciler:
             f"{kind.resource} {owner.namespace}/{name} is there already and does not belong to pipeline"
             f" {owner.name}; rename the pipeline, or delete that object"
         )
-
-
-def entries(serving: Sequence[ServedStage]) -> list[dict[str, Any]]:
-    """Return what serves as it stands in the status."""
-    return [stage.model_dump(mode="json", by_alias=True, exclude_none=True) for stage in serving]
 
 
 def _is_ours(error: Exception) -> bool:

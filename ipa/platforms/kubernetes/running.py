@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ipa.cluster.client import ClusterClient
 from ipa.cluster.kinds import name_of
 from ipa.cluster.names import GATEWAY, STAGE_LABEL, VARIANT_LABEL, gateway_name, label_value
-from ipa.cluster.resource_status import ServedStage
+from ipa.cluster.resource_status import ServedStage, serving_entries
 from ipa.errors import InvalidValueError
 from ipa.pipeline.plan import Plan, StagePlan
 from ipa.platforms.base import ApplyReport, Observation
@@ -17,7 +17,7 @@ from ipa.platforms.kubernetes.arrival_sources import arrival_source
 from ipa.platforms.kubernetes.next_writes import ready_replicas, serving_stage
 from ipa.platforms.kubernetes.objects import PipelineObjects, ServedBy
 from ipa.platforms.kubernetes.pods import component, held_cores, is_ready, troubles
-from ipa.platforms.kubernetes.reconciler import Reconciler, entries
+from ipa.platforms.kubernetes.reconciler import Reconciler
 from ipa.platforms.kubernetes.seen import Seen, wanted_replicas
 from ipa.platforms.kubernetes.shards import GatewayShards
 from ipa.platforms.kubernetes.view import NamespaceView
@@ -134,7 +134,7 @@ class RunningPipeline:
             missing.append(f"the gateway starts{_because(why)}")
         elif why := self._gateway_trouble(seen):
             missing.append(f"a pod of the gateway does not start{_because(why)}")
-        elif not any(missing) and not self.shards.obey(entries(told)):
+        elif not any(missing) and not self.shards.obey(serving_entries(told)):
             missing.append(f"the gateway is being told{_because(self.shards.unreachable())}")
         if self.reconciler.problem:
             missing.append(self.reconciler.problem)
@@ -179,7 +179,7 @@ class RunningPipeline:
 
     def _looked(self) -> bool:
         """Go on once the gateways have taken in what they were told; return whether more is to come."""
-        obeyed = self.shards.obey(entries(self.reconciler.serving()))
+        obeyed = self.shards.obey(serving_entries(self.reconciler.serving()))
         if obeyed != self._obeyed:
             self._obeyed = obeyed
             self.reconciler.wake()

@@ -5,7 +5,6 @@ import logging
 import signal
 import tempfile
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from mlserver.utils import install_uvloop_event_loop
 from prometheus_client import REGISTRY
 
 from ipa.cluster.client import ClusterClient, connect
-from ipa.cluster.resource_status import ServedStage
+from ipa.cluster.resource_status import serving_entries
 from ipa.errors import IpaError
 from ipa.serving.doors import Doors
 from ipa.serving.gateway.gateway import Gateway, settle_garbage
@@ -170,8 +169,8 @@ class Shard:
         return {
             "pod": self._where.pod,
             "resource_version": self._news.version,
-            "serving": _entries(self._follower.in_force),
-            "wanted": _entries(self._news.serving),
+            "serving": serving_entries(self._follower.in_force),
+            "wanted": serving_entries(self._news.serving),
             "shards": sorted(self._news.shards | {self._where.pod}),
             "unreachable": dict(self._pool.problems),
             "problem": self._problem or self._follower.problem or self._view.problem,
@@ -203,8 +202,3 @@ class Shard:
             _log.warning("goes on as before: %s", problem)
         self._problem = problem
         return None
-
-
-def _entries(serving: Iterable[ServedStage]) -> list[dict[str, object]]:
-    """Return what serves in the words of the status."""
-    return [one.model_dump(by_alias=True, exclude_none=True) for one in serving]

@@ -143,8 +143,7 @@ class PlanFollower:
         """Return servers that no Service lists, each as often as it may get a batch at a time."""
         found: dict[str, dict[str, Endpoint]] = {}
         for one in (*self.in_force, *serving):
-            stage = next(stage for stage in self._stages if stage.name == one.stage)
-            server = stage.variant(one.variant).server
+            server = self._engine.pipeline.stage(one.stage).variant(one.variant).server
             if server and server.address:
                 names = [f"{one.service}-{number}" for number in range(one.replicas or 1)]
                 found[one.service] = {name: Endpoint(name, server.address, Condition.READY) for name in names}
